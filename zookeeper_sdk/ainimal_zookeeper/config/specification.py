@@ -1,0 +1,48 @@
+"""What a runner needs to load a model or an environment: plain JSON values, made by the configuration.
+
+`config` writes them into the `specJson` of catalogue documents, the runner link hands them out at the claim, and
+`models` and `environments` read them in the runner. Paths are absolute on the machine that runs the runner.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+
+class ModelSpec(TypedDict, total=False):
+    """`type` picks the loader in `models`; keys that are absent are inferred from the code."""
+
+    type: str  # "python_class" (also for AInimal subclasses)
+    name: str
+    path: str  # the Python file
+    class_name: str
+    act_func: str
+    train_func: str
+    reset_func: str
+    input_modalities_func: str
+    output_modalities_func: str
+    save_func: str
+    load_func: str
+    init_params: dict[str, Any]  # with ${params.x} still in place: substituted in the runner from the parameters
+    create_params: list[dict[str, Any]]
+    python: str  # interpreter to run it with
+    rate: float | None  # steps per second to begin with
+
+
+class EnvironmentSpec(TypedDict, total=False):
+    """`type`: "gymnasium", "dm_env" or "python_class"."""
+
+    type: str
+    name: str
+    path: str | None
+    class_name: str
+    env_name: str  # registered Gymnasium id
+    step_function: str
+    reset_function: str
+    render_function: str
+    init_params: dict[str, Any]
+    create_params: list[dict[str, Any]]
+    num_envs: int  # above 1: a Gymnasium vector environment
+    max_connected: int
+    step_timeout: float  # seconds a world of several seats waits for a late action
+    python: str

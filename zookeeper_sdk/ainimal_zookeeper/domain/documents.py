@@ -1,0 +1,274 @@
+"""The documents that the functions share through the store: their collections, keys and shapes.
+
+A document is a JSON object (nothing nested deeper than Firestore takes: no list in a list, at most 1 MiB). Free-form
+values (parameters, bounds, launch specifications) are therefore JSON *strings*; such keys end in `Json`. Times are
+RFC 3339 strings in UTC with microseconds and a `Z`, so that they sort as text.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, TypedDict
+
+Document = dict[str, Any]
+
+
+class Ref(NamedTuple):
+    """Where a document lives."""
+
+    collection: str
+    id: str
+
+
+class Collections:
+    """Names of all collections."""
+
+    CONFIGURATION = "configuration"  # one document, `zoo`: ConfigurationDoc
+    MODELS = "models"
+    ENVIRONMENTS = "environments"
+    PROBES = "probes"  # by model id: what a runner learnt of a model, with the revision it learnt it of
+    INSTANCES = "instances"
+    ENVIRONMENT_INSTANCES = "environmentInstances"
+    MANIFESTS = "manifests"  # by instance id: signals, modalities, architecture; apart from the row because it is big
+    SERIES = "series"  # by instance id: reduced history of the scalars
+    THUMBNAILS = "thumbnails"  # by instance id: the last small picture
+    LOGS = "logs"  # chunks of console lines
+    EVENTS = "events"
+    LIMITS = "limits"  # sets of ids that count against a limit
+    COMMANDS = "commands"  # by command id: what a creating mutation answered
+
+
+Phase = Literal["PENDING", "STARTING", "RUNNING", "PAUSED", "HIBERNATED", "STOPPING", "TERMINATED", "FAILED", "LOST"]
+FINAL_PHASES: frozenset[str] = frozenset({"TERMINATED", "FAILED", "LOST"})
+DesiredPhase = Literal["RUNNING", "PAUSED", "TERMINATED"]
+Kind = Literal["instance", "environment"]
+
+
+class Mode(TypedDict):
+    training: bool
+    inference: bool
+
+
+class Desired(TypedDict):
+    """What was asked. Written by the API only; `generation` of the instance grows with each change."""
+
+    phase: DesiredPhase
+    mode: Mode
+    rate: float | None  # steps per second; None: as fast as it goes
+    steps: int  # single steps granted since the launch, cumulative
+    resets: int  # episode resets asked since the launch, cumulative
+
+
+class Failure(TypedDict):
+    code: str
+    message: str
+    traceback: str | None
+    step: int | None
+
+
+class Stats(TypedDict):
+    step: int
+    episode: int
+    stepsPerSecond: float
+    episodeReturn: float | None  # of the last finished episode; may be NaN or infinite
+    loss: float | None
+    updatedAt: str | None
+
+
+class Status(TypedDict):
+    """What is. Written by the runner link and the reconciler only, but for PENDING (the API's launch)."""
+
+    phase: Phase
+    stage: str | None  # a few words for people: "importing torch"
+    observedGeneration: int
+    acknowledgedAtStep: int | None
+    startedAt: str | None  # first claim of the first attempt
+    endedAt: str | None
+    attemptStartedAt: str  # when the current attempt was made: launch deadline counts from here
+    claimed: bool  # the current attempt's runner has claimed the instance
+    heartbeatAt: str | None  # last report of the current attempt
+    liveAddress: str | None  # "host:port" of the runner's live server
+    failure: Failure | None
+    stats: Stats
+    previewPaths: list[str]
+
+
+class ModelRef(TypedDict):
+    id: str
+    name: str
+    revision: str | None
+
+
+class InstanceDoc(TypedDict):
+    """A row of `instances` or of `environmentInstances`: both are something that a runner runs."""
+
+    id: str  # "ins_..." or "env_..."
+    kind: Kind
+    name: str
+    origin: Literal["LAUNCHED", "ATTACHED", "REPLAY"]
+    ownerId: str | None
+    model: ModelRef | None  # None for an environment instance
+    environmentId: str | None  # the environment it brings (instance) or is (environment instance)
+    environmentName: str | None
+    environmentInstanceId: str | None  # the running world that it joins
+    parametersJson: str
+    environmentParametersJson: str
+    seed: int | None
+    computeId: str | None
+    tags: list[str]
+    notes: str | None
+    keywords: list[str]  # lower-case prefixes of the words in name and tags, for search
+    createdAt: str
+    attempt: int
+    timeline: int
+    generation: int
+    desired: Desired
+    status: Status
+
+
+class ParameterDoc(TypedDict):
+    name: str
+    type: str  # "float" | "int" | "bool" | "str" | "json"
+    defaultJson: str | None
+    description: str | None
+    display: str | None
+    minimum: float | None
+    maximum: float | None
+    choicesJson: str | None  # JSON list
+    required: bool
+
+
+class ModelDoc(TypedDict):
+    id: str  # "mod_..." made of provider and name, stable over restarts
+    name: str
+    type: str
+    source: str  # for people: a path or an address
+    revision: str | None  # hash of the source file(s)
+    description: str | None
+    providerId: str | None
+    parameters: list[ParameterDoc]
+    findings: list[str]  # what is wrong with it, known without running it: a syntax error with its line
+    keywords: list[str]
+    specJson: str  # what a runner needs to load it: config.specification.ModelSpec
+
+
+class EnvironmentDoc(TypedDict):
+    id: str  # "world_..." made of the name
+    name: str
+    type: str
+    parameters: list[ParameterDoc]
+    maxInstances: int | None
+    maxConnected: int
+    autostart: bool
+    specJson: str  # config.specification.EnvironmentSpec
+
+
+class ConfigurationDoc(TypedDict):
+    """What `zoo.py` or `zoo.yaml` compiled to, as far as the functions need it."""
+
+    id: str  # "zoo"
+    name: str
+    revision: str
+    maxModels: int | None  # instances that may run at once
+    maxEnvironments: int | None  # worlds that may run at once, brought by instances or on their own
+    launchDeadlineSeconds: float
+    computes: list[dict[str, Any]]  # {id, name, kind, accelerators}
+    allowedOrigins: list[str]
+
+
+class ModalityDoc(TypedDict):
+    """A channel, as JSON: `Modality.to_document()`. Bounds and neutral are None, a number, or nested lists."""
+
+    name: str
+    kind: str  # IMAGE VECTOR SCALAR DISCRETE MULTI_DISCRETE TEXT AUDIO TREE
+    shape: list[int | None]
+    dtype: str
+    low: Any
+    high: Any
+    neutral: Any
+    labels: list[str] | None
+    names: list[str] | None
+    unit: str | None
+    layout: str | None  # HWC | CHW
+    maxDelta: float | None
+
+
+class SignalDoc(TypedDict):
+    path: str
+    modality: ModalityDoc
+    observable: bool
+    overridable: bool
+
+
+class Manifest(TypedDict):
+    """What a runner found when it loaded the model and the world; stored as one JSON string."""
+
+    inputs: list[ModalityDoc]
+    outputs: list[ModalityDoc]
+    signals: list[SignalDoc]
+    architecture: dict[str, Any] | None
+    trainable: bool
+    findings: list[str]  # sentences: what was inferred, how, and how sure
+    previewPaths: list[str]
+    frameRate: float | None
+
+
+class ManifestDoc(TypedDict):
+    id: str
+    attempt: int
+    manifestJson: str
+
+
+class ProbeDoc(TypedDict):
+    id: str  # model id
+    revision: str | None
+    manifestJson: str
+
+
+class SeriesDoc(TypedDict):
+    """History reduced to buckets, a few hundred per path and timeline.
+
+    `seriesJson` is a list of {path, timeline, steps, times, mean, min, max}; times are seconds since the epoch.
+    """
+
+    id: str
+    attempt: int
+    seriesJson: str
+
+
+class ThumbnailDoc(TypedDict):
+    id: str
+    path: str
+    step: int
+    dtype: str
+    shape: list[int]
+    encoding: Literal["RAW", "JPEG"]
+    data: str  # base64
+
+
+class LogChunkDoc(TypedDict):
+    id: str
+    instanceId: str
+    order: int  # attempt * 1_000_000_000 + sequence: reading order
+    lines: list[dict[str, str]]  # {at, stream: "stdout" | "stderr" | "zoo", text}
+
+
+class EventDoc(TypedDict):
+    id: str
+    resourceId: str
+    at: str
+    kind: str  # LAUNCHED CLAIMED RUNNING PAUSED MODE ... : domain/events.py
+    message: str
+    userId: str | None
+    step: int | None
+
+
+class LimitDoc(TypedDict):
+    id: str  # "models", "environments", "environment:<id>", "connected:<environment instance id>"
+    members: list[str]
+
+
+class CommandDoc(TypedDict):
+    id: str
+    resourceId: str
+    at: str
+    userId: str | None

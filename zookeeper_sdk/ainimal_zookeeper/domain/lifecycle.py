@@ -1,0 +1,259 @@
+"""The life of an instance as a pure state machine: (document, what happens) -> new document.
+
+Nothing here knows a store, a clock or a runner. Who calls what, each inside one transaction:
+
+    API          created, pause, resume, terminate, set_mode, set_rate, grant_steps, reset_episode
+    runner link  claim, report
+    reconciler   relaunch, lose, fail
+
+Invariants, held by property tests:
+    - a final phase (TERMINATED, FAILED, LOST) is never left;
+    - attempt, timeline, generation, steps and resets never shrink, and observedGeneration <= generation;
+    - only the current attempt's claim and reports have an effect (fencing): others raise Conflict;
+    - documents given in are never changed; every function returns a new one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any, TypedDict, cast
+
+from .documents import FINAL_PHASES, DesiredPhase, Failure, InstanceDoc, Mode, Phase, Stats, Status
+from .errors import Conflict, InvalidInput, InvalidTransition
+
+RUNNER_PHASES: frozenset[str] = frozenset({"STARTING", "RUNNING", "PAUSED", "STOPPING", "TERMINATED", "FAILED"})
+
+
+class Report(TypedDict, total=False):
+    """What a runner says of itself; absent keys leave what was said before."""
+
+    phase: Phase
+    stage: str | None
+    observedGeneration: int
+    acknowledgedAtStep: int | None
+    liveAddress: str | None
+    failure: Failure | None
+    stats: Stats
+    previewPaths: list[str]
+
+
+def timestamp(moment: datetime) -> str:
+    """Returns `moment` as the store writes it: RFC 3339, UTC, microseconds, `Z`."""
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def moment(text: str) -> datetime:
+    """Reads what `timestamp` wrote."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
+
+
+def is_final(document: InstanceDoc) -> bool:
+    return document["status"]["phase"] in FINAL_PHASES
+
+
+def no_stats() -> Stats:
+    return {"step": 0, "episode": 0, "stepsPerSecond": 0.0, "episodeReturn": None, "loss": None, "updatedAt": None}
+
+
+def new_status(now: datetime) -> Status:
+    """The status of an instance that was just asked for."""
+    return {
+        "phase": "PENDING",
+        "stage": "waiting for a runner",
+        "observedGeneration": 0,
+        "acknowledgedAtStep": None,
+        "startedAt": None,
+        "endedAt": None,
+        "attemptStartedAt": timestamp(now),
+        "claimed": False,
+        "heartbeatAt": None,
+        "liveAddress": None,
+        "failure": None,
+        "stats": no_stats(),
+        "previewPaths": [],
+    }
+
+
+# --- what people ask -------------------------------------------------------------------------------------------------
+
+
+def check_generation(document: InstanceDoc, expected: int | None) -> None:
+    """Raises: Conflict when `expected` is given and the instance has moved on."""
+    if expected is not None and expected != document["generation"]:
+        raise Conflict(
+            f"instance {document['id']} is at generation {document['generation']}, not {expected}; "
+            "read it again and decide anew"
+        )
+
+
+def pause(document: InstanceDoc) -> InstanceDoc:
+    return _ask_phase(document, "PAUSED")
+
+
+def resume(document: InstanceDoc) -> InstanceDoc:
+    return _ask_phase(document, "RUNNING")
+
+
+def terminate(document: InstanceDoc, now: datetime) -> InstanceDoc:
+    """Ends at once what no runner has claimed; otherwise the runner gets to stop."""
+    asked = _ask_phase(document, "TERMINATED")
+    if not asked["status"]["claimed"]:
+        return _with_status(asked, phase="TERMINATED", stage=None, endedAt=timestamp(now))
+    return _with_status(asked, phase="STOPPING", stage="stopping")
+
+
+def set_mode(document: InstanceDoc, mode: Mode) -> InstanceDoc:
+    if document["kind"] == "environment":
+        raise InvalidTransition(f"environment instance {document['id']} has no mode: it neither learns nor infers")
+    return _ask(document, mode=mode)
+
+
+def set_rate(document: InstanceDoc, steps_per_second: float | None) -> InstanceDoc:
+    """`steps_per_second` in (0, 1e6]; None: as fast as it goes."""
+    if steps_per_second is not None and not 0 < steps_per_second <= 1e6:
+        raise InvalidInput(
+            f"stepsPerSecond is {steps_per_second}; it must be above 0 and at most 1000000, or null for no limit",
+            ("input", "stepsPerSecond"),
+        )
+    return _ask(document, rate=steps_per_second)
+
+
+def grant_steps(document: InstanceDoc, count: int) -> InstanceDoc:
+    """Lets a paused instance make exactly `count` more steps. Raises: InvalidTransition unless pause was asked."""
+    if not 1 <= count <= 1_000_000:
+        raise InvalidInput(f"count is {count}; it must be from 1 to 1000000", ("input", "count"))
+    if document["desired"]["phase"] != "PAUSED":
+        raise InvalidTransition(f"instance {document['id']} is not paused; pause it to make single steps")
+    return _ask(document, steps=document["desired"]["steps"] + count)
+
+
+def reset_episode(document: InstanceDoc) -> InstanceDoc:
+    return _ask(document, resets=document["desired"]["resets"] + 1)
+
+
+# --- what runners say ------------------------------------------------------------------------------------------------
+
+
+def claim(document: InstanceDoc, attempt: int, now: datetime) -> InstanceDoc:
+    """A runner of `attempt` takes the instance. Claiming twice with the same attempt changes nothing.
+
+    Raises: Conflict for another attempt than the current one (fencing) or when the instance has ended.
+    """
+    _fence(document, attempt)
+    if document["status"]["claimed"]:
+        return document
+    at = timestamp(now)
+    return _with_status(
+        document,
+        phase="STARTING",
+        stage="starting",
+        claimed=True,
+        startedAt=document["status"]["startedAt"] or at,
+        heartbeatAt=at,
+    )
+
+
+def report(document: InstanceDoc, attempt: int, said: Report, now: datetime) -> InstanceDoc:
+    """A runner of `attempt` says how it is. Raises: Conflict as `claim`; InvalidInput for a phase not a runner's."""
+    _fence(document, attempt)
+    if not document["status"]["claimed"]:
+        raise Conflict(f"instance {document['id']}: attempt {attempt} reports before it has claimed")
+    changes: dict[str, Any] = dict(said)
+    at = timestamp(now)
+    changes["heartbeatAt"] = at
+    phase = changes.get("phase", document["status"]["phase"])
+    if "phase" in changes and phase not in RUNNER_PHASES:
+        raise InvalidInput(f"a runner cannot report the phase {phase!r}", ("phase",))
+    if phase in FINAL_PHASES:
+        changes.update(endedAt=at, stage=None, liveAddress=None)
+    elif document["desired"]["phase"] == "TERMINATED":
+        changes["phase"] = "STOPPING"
+    observed = int(changes.get("observedGeneration", 0))
+    changes["observedGeneration"] = min(
+        max(document["status"]["observedGeneration"], observed), document["generation"]
+    )
+    return _with_status(document, **changes)
+
+
+# --- what the reconciler finds ---------------------------------------------------------------------------------------
+
+
+def relaunch(document: InstanceDoc, now: datetime, *, timeline: bool) -> InstanceDoc:
+    """Makes the next attempt; with `timeline` the next one starts from an earlier state and steps count anew."""
+    _not_final(document)
+    fresh = new_status(now)
+    fresh["stage"] = f"starting again (attempt {document['attempt'] + 1})"
+    fresh["startedAt"] = document["status"]["startedAt"]
+    fresh["stats"] = document["status"]["stats"]
+    fresh["observedGeneration"] = document["status"]["observedGeneration"]
+    return cast(
+        InstanceDoc,
+        {
+            **document,
+            "attempt": document["attempt"] + 1,
+            "timeline": document["timeline"] + (1 if timeline else 0),
+            "status": fresh,
+        },
+    )
+
+
+def lose(document: InstanceDoc, now: datetime, reason: str) -> InstanceDoc:
+    """The attempt is gone without a word and none follows."""
+    _not_final(document)
+    return _ended(document, "LOST", {"code": "UNAVAILABLE", "message": reason, "traceback": None, "step": None}, now)
+
+
+def fail(document: InstanceDoc, failure: Failure, now: datetime) -> InstanceDoc:
+    _not_final(document)
+    return _ended(document, "FAILED", failure, now)
+
+
+def finish(document: InstanceDoc, now: datetime) -> InstanceDoc:
+    """Ends an instance whose runner is gone after termination was asked."""
+    _not_final(document)
+    return _with_status(document, phase="TERMINATED", stage=None, liveAddress=None, endedAt=timestamp(now))
+
+
+# --- inside ----------------------------------------------------------------------------------------------------------
+
+
+def _not_final(document: InstanceDoc) -> None:
+    if is_final(document):
+        raise InvalidTransition(
+            f"instance {document['id']} is {document['status']['phase']}; it has ended, launch a new one"
+        )
+
+
+def _fence(document: InstanceDoc, attempt: int) -> None:
+    if attempt != document["attempt"]:
+        raise Conflict(
+            f"instance {document['id']} is at attempt {document['attempt']}; attempt {attempt} has no say any more"
+        )
+    if is_final(document):
+        raise Conflict(f"instance {document['id']} is {document['status']['phase']}; attempt {attempt} must end")
+
+
+def _ask_phase(document: InstanceDoc, phase: DesiredPhase) -> InstanceDoc:
+    if document["desired"]["phase"] == "TERMINATED" and not is_final(document):
+        if phase == "TERMINATED":
+            return document
+        raise InvalidTransition(f"instance {document['id']} is stopping; launch a new one")
+    return _ask(document, phase=phase)
+
+
+def _ask(document: InstanceDoc, **changes: Any) -> InstanceDoc:
+    _not_final(document)
+    if document["desired"]["phase"] == "TERMINATED":
+        raise InvalidTransition(f"instance {document['id']} is stopping; launch a new one")
+    desired = {**document["desired"], **changes}
+    if desired == document["desired"]:
+        return document
+    return cast(InstanceDoc, {**document, "desired": desired, "generation": document["generation"] + 1})
+
+
+def _with_status(document: InstanceDoc, **changes: Any) -> InstanceDoc:
+    return cast(InstanceDoc, {**document, "status": {**document["status"], **changes}})
+
+
+def _ended(document: InstanceDoc, phase: Phase, failure: Failure, now: datetime) -> InstanceDoc:
+    return _with_status(document, phase=phase, stage=None, liveAddress=None, failure=failure, endedAt=timestamp(now))
