@@ -1,0 +1,43 @@
+"""What every test may use: tools that may be missing, and the rule that CI misses none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ToolFinder = Callable[[str, str], Path]
+
+
+def in_ci() -> bool:
+    """Tells whether this is a run that must not skip anything for want of a tool."""
+    return os.environ.get("CI", "").lower() not in {"", "0", "false"}
+
+
+def find_tool(name: str, install: str) -> Path:
+    """Returns the program `name`. Without it the test is skipped with the line that installs it; in CI it fails."""
+    found = shutil.which(name)
+    if found is not None:
+        return Path(found)
+    reason = f"{name} is not installed; install it with: {install}"
+    if in_ci():
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def require_tool() -> ToolFinder:
+    """`require_tool("chromium", "apt-get install chromium")` in a fixture or a test returns where it is."""
+    return find_tool
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs_tool(name, install): skipped without the program `name`, fails in CI")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in item.iter_markers("needs_tool"):
+        find_tool(*marker.args)
