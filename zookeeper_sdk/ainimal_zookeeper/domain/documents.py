@@ -37,6 +37,11 @@ class Collections:
     COMMANDS = "commands"  # by command id: what a creating mutation answered
 
 
+def instance_ref(id: str) -> Ref:
+    """Returns where an instance or environment instance lives: "env_..." names one of the latter."""
+    return Ref(Collections.ENVIRONMENT_INSTANCES if id.startswith("env_") else Collections.INSTANCES, id)
+
+
 Phase = Literal["PENDING", "STARTING", "RUNNING", "PAUSED", "HIBERNATED", "STOPPING", "TERMINATED", "FAILED", "LOST"]
 FINAL_PHASES: frozenset[str] = frozenset({"TERMINATED", "FAILED", "LOST"})
 DesiredPhase = Literal["RUNNING", "PAUSED", "TERMINATED"]
@@ -84,12 +89,15 @@ class Status(TypedDict):
     startedAt: str | None  # first claim of the first attempt
     endedAt: str | None
     attemptStartedAt: str  # when the current attempt was made: launch deadline counts from here
+    stoppingAt: str | None  # when termination was asked of a runner: its grace counts from here
     claimed: bool  # the current attempt's runner has claimed the instance
     heartbeatAt: str | None  # last report of the current attempt
     liveAddress: str | None  # "host:port" of the runner's live server
     failure: Failure | None
     stats: Stats
     previewPaths: list[str]
+    lastSequence: int  # of the current attempt's reports: one that comes again is known by it
+    logLines: int  # console lines received since the launch
 
 
 class ModelRef(TypedDict):
@@ -249,6 +257,7 @@ class LogChunkDoc(TypedDict):
     id: str
     instanceId: str
     order: int  # attempt * 1_000_000_000 + sequence: reading order
+    firstLine: int  # how many lines of the instance came before: what is too old is told by it
     lines: list[dict[str, str]]  # {at, stream: "stdout" | "stderr" | "zoo", text}
 
 

@@ -9,8 +9,24 @@ from .documents import EventDoc
 from .lifecycle import timestamp
 
 EventKind = Literal[
-    "LAUNCHED", "CLAIMED", "RUNNING", "PAUSED", "RESUMED", "MODE", "RATE", "STEP", "RESET", "UPDATED", "WARNING",
-    "HANG", "RELAUNCHED", "STOPPING", "TERMINATED", "FAILED", "LOST", "DELETED",
+    "LAUNCHED",
+    "CLAIMED",
+    "RUNNING",
+    "PAUSED",
+    "RESUMED",
+    "MODE",
+    "RATE",
+    "STEP",
+    "RESET",
+    "UPDATED",
+    "WARNING",
+    "HANG",
+    "RELAUNCHED",
+    "STOPPING",
+    "TERMINATED",
+    "FAILED",
+    "LOST",
+    "DELETED",
 ]
 
 

@@ -3,8 +3,9 @@
 Nothing here knows a store, a clock or a runner. Who calls what, each inside one transaction:
 
     API          created, pause, resume, terminate, set_mode, set_rate, grant_steps, reset_episode
-    runner link  claim, report
-    reconciler   relaunch, lose, fail
+    runner link  claim, report, received
+    launcher     fail
+    reconciler   wait, relaunch, lose, fail, finish
 
 Invariants, held by property tests:
     - a final phase (TERMINATED, FAILED, LOST) is never left;
@@ -65,12 +66,15 @@ def new_status(now: datetime) -> Status:
         "startedAt": None,
         "endedAt": None,
         "attemptStartedAt": timestamp(now),
+        "stoppingAt": None,
         "claimed": False,
         "heartbeatAt": None,
         "liveAddress": None,
         "failure": None,
         "stats": no_stats(),
         "previewPaths": [],
+        "lastSequence": 0,
+        "logLines": 0,
     }
 
 
@@ -99,7 +103,8 @@ def terminate(document: InstanceDoc, now: datetime) -> InstanceDoc:
     asked = _ask_phase(document, "TERMINATED")
     if not asked["status"]["claimed"]:
         return _with_status(asked, phase="TERMINATED", stage=None, endedAt=timestamp(now))
-    return _with_status(asked, phase="STOPPING", stage="stopping")
+    since = asked["status"]["stoppingAt"] or timestamp(now)
+    return _with_status(asked, phase="STOPPING", stage="stopping", stoppingAt=since)
 
 
 def set_mode(document: InstanceDoc, mode: Mode) -> InstanceDoc:
@@ -158,6 +163,9 @@ def report(document: InstanceDoc, attempt: int, said: Report, now: datetime) -> 
     _fence(document, attempt)
     if not document["status"]["claimed"]:
         raise Conflict(f"instance {document['id']}: attempt {attempt} reports before it has claimed")
+    unknown = sorted(set(said) - set(Report.__annotations__))
+    if unknown:
+        raise InvalidInput(f"a report has no {', '.join(map(repr, unknown))}", (unknown[0],))
     changes: dict[str, Any] = dict(said)
     at = timestamp(now)
     changes["heartbeatAt"] = at
@@ -169,13 +177,25 @@ def report(document: InstanceDoc, attempt: int, said: Report, now: datetime) -> 
     elif document["desired"]["phase"] == "TERMINATED":
         changes["phase"] = "STOPPING"
     observed = int(changes.get("observedGeneration", 0))
-    changes["observedGeneration"] = min(
-        max(document["status"]["observedGeneration"], observed), document["generation"]
-    )
+    changes["observedGeneration"] = min(max(document["status"]["observedGeneration"], observed), document["generation"])
     return _with_status(document, **changes)
 
 
+def received(document: InstanceDoc, sequence: int, log_lines: int) -> InstanceDoc:
+    """Notes that report `sequence` has been taken in, with `log_lines` console lines."""
+    status = document["status"]
+    return _with_status(document, lastSequence=sequence, logLines=status["logLines"] + log_lines)
+
+
 # --- what the reconciler finds ---------------------------------------------------------------------------------------
+
+
+def wait(document: InstanceDoc, stage: str) -> InstanceDoc:
+    """Says what an instance that no runner has claimed is waiting for: "pulling the image"."""
+    status = document["status"]
+    if status["phase"] != "PENDING" or status["claimed"] or status["stage"] == stage:
+        return document
+    return _with_status(document, stage=stage)
 
 
 def relaunch(document: InstanceDoc, now: datetime, *, timeline: bool) -> InstanceDoc:
@@ -186,6 +206,7 @@ def relaunch(document: InstanceDoc, now: datetime, *, timeline: bool) -> Instanc
     fresh["startedAt"] = document["status"]["startedAt"]
     fresh["stats"] = document["status"]["stats"]
     fresh["observedGeneration"] = document["status"]["observedGeneration"]
+    fresh["logLines"] = document["status"]["logLines"]
     return cast(
         InstanceDoc,
         {

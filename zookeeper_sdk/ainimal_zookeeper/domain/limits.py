@@ -6,7 +6,10 @@ reconciler can rebuild a set from the instances that live.
 
 from __future__ import annotations
 
-from .documents import InstanceDoc, LimitDoc
+from collections.abc import Sequence
+from typing import cast
+
+from .documents import Collections, Document, InstanceDoc, LimitDoc, Ref
 from .errors import LimitReached
 
 MODELS = "models"
@@ -47,3 +50,17 @@ def enter(limit: LimitDoc, member: str, maximum: int | None, what: str) -> Limit
 
 def leave(limit: LimitDoc, member: str) -> LimitDoc:
     return {"id": limit["id"], "members": [other for other in limit["members"] if other != member]}
+
+
+def refs(document: InstanceDoc) -> list[Ref]:
+    """Returns where the limits are stored against which a living instance counts."""
+    return [Ref(Collections.LIMITS, name) for name in counted_by(document)]
+
+
+def released(stored: Sequence[Document | None], member: str) -> list[tuple[Ref, Document]]:
+    """Returns what to write so that `member` counts against none of the `stored` limits any more."""
+    return [
+        (Ref(Collections.LIMITS, limit["id"]), cast(Document, leave(cast(LimitDoc, limit), member)))
+        for limit in stored
+        if limit is not None and member in limit["members"]
+    ]

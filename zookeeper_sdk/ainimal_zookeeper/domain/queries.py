@@ -94,9 +94,7 @@ ENVIRONMENT_INSTANCES = _newest("environment_instances", Collections.ENVIRONMENT
 ENVIRONMENT_INSTANCES_BY_ENVIRONMENT = _newest(
     "environment_instances_by_environment", Collections.ENVIRONMENT_INSTANCES, _ENVIRONMENT
 )
-ENVIRONMENT_INSTANCES_BY_PHASE = _newest(
-    "environment_instances_by_phase", Collections.ENVIRONMENT_INSTANCES, _PHASES
-)
+ENVIRONMENT_INSTANCES_BY_PHASE = _newest("environment_instances_by_phase", Collections.ENVIRONMENT_INSTANCES, _PHASES)
 MODELS = Query("models", Collections.MODELS, order_by="name")
 MODELS_BY_KEYWORD = Query(
     "models_by_keyword", Collections.MODELS, (Condition("keywords", "array_contains", "keyword"),), "name"
@@ -106,8 +104,6 @@ MODELS_BY_PROVIDER = Query(
 )
 ENVIRONMENTS = Query("environments", Collections.ENVIRONMENTS, order_by="name")
 LOGS = Query("logs", Collections.LOGS, (Condition("instanceId", "==", "instance_id"),), "order")
-EVENTS = Query(
-    "events", Collections.EVENTS, (Condition("resourceId", "==", "resource_id"),), "at", descending=True
-)
+EVENTS = Query("events", Collections.EVENTS, (Condition("resourceId", "==", "resource_id"),), "at", descending=True)
 
 DECLARED: tuple[Query, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Query))
