@@ -1,0 +1,90 @@
+# Every task of this repository, one verb each. `make run` and `make test` set up what they need on a fresh machine
+# with Python 3.11+, Node 20+ and make; what is set up already is not set up again.
+
+PYTHON ?= python3
+ARGS   ?=
+
+BIN    := .venv/bin
+MADE   := .venv/made
+MODULES := client_web/node_modules
+WEB    := zookeeper_sdk/ainimal_zookeeper/client/web/index.html
+WEB_SOURCES := $(shell find client_web -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -name '*.tsbuildinfo' 2>/dev/null) \
+               $(wildcard functions/graphql_api/graphql_api/schema/*.graphql)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test check bench wheel fmt clean
+
+# Lists the verbs.
+help:
+	@awk '/^# /{said=substr($$0,3)} /^(run|test|check|bench|wheel|fmt|clean):/{sub(":.*","",$$1); printf "make %-6s %s\n", $$1, said}' Makefile
+
+# Starts the example zoo and prints its address (options for it: ARGS="--port 8001").
+run: $(MADE)-zoo $(WEB)
+	@exec $(BIN)/zoo up --client $(ARGS)
+
+# Runs all tests; one that needs a program which is not installed is skipped here and fails in CI.
+test: $(MADE)-tools web-when-node
+	$(BIN)/pytest -rs $(ARGS)
+	@if command -v npm >/dev/null; then \
+	  cd client_web && npm test; \
+	elif [ -n "$(CI)" ]; then \
+	  echo "npm is not installed and CI must not leave out the web client's tests; install Node 20 or newer" >&2; exit 1; \
+	else \
+	  echo "SKIPPED the web client's tests: npm is not installed; install Node 20 or newer: apt-get install nodejs npm"; \
+	fi
+
+# Formatting, lint, types and the import rules, in Python and TypeScript.
+check: $(MADE)-tools $(MODULES)/.made
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	cd client_web && npm run check
+
+# Runs the comparisons in benchmarks/ and writes benchmarks/results.md (some: ARGS="step api").
+bench: $(MADE)-tools
+	$(BIN)/python -m benchmarks $(ARGS)
+
+# Builds dist/*.whl, which carries the web client and the example zoo; the same commit gives the same bytes.
+wheel: $(MADE)-tools $(WEB)
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --wheel --no-isolation
+
+# Puts the Python sources in the house format.
+fmt: $(MADE)-tools
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+# Removes what was built and installed; recordings and checkpoints in .zoo stay.
+clean:
+	rm -rf .venv $(MODULES) $(dir $(WEB)) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+# --- how the verbs get what they need --------------------------------------------------------------------------------
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is missing or older than Python 3.11; install it, or name another: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+$(MADE)-zoo: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(MADE)-tools: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@ $(MADE)-zoo
+
+$(MODULES)/.made: client_web/package.json client_web/package-lock.json
+	@command -v npm >/dev/null || { \
+	  echo "npm is not installed; install Node 20 or newer: apt-get install nodejs npm" >&2; exit 1; }
+	cd client_web && npm ci --no-audit --no-fund
+	@touch $@
+
+$(WEB): $(WEB_SOURCES) | $(MODULES)/.made
+	cd client_web && npm run build
+	@touch $@
+
+# The tests of the served client need it built, the other ones do not: no Node must not stop them.
+.PHONY: web-when-node
+web-when-node:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(WEB) $(MODULES)/.made; fi
