@@ -59,3 +59,54 @@ class WorldLoader(Protocol):
     ) -> World:
         """Raises: EnvFault with file, line and traceback when the author's code fails; InvalidInput for parameters."""
         ...
+
+
+Seat = str  # "0", "1", ... or the environment's own names for its agents
+
+
+class SeatOutcome(NamedTuple):
+    """What a step gave to one seat."""
+
+    observation: Any
+    reward: float
+    terminated: bool
+    truncated: bool
+    info: Mapping[str, Any]
+
+
+class SeatedWorld(Protocol):
+    """One running environment that several agents share, one seat each, all stepping at once.
+
+    Observations and actions are the environment's own values, as in `World`; all seats have the same modalities
+    unless `observation_of(seat)` says otherwise.
+    """
+
+    seats: tuple[Seat, ...]  # all that can be taken, in order
+    frame_rate: float | None
+
+    def observation_of(self, seat: Seat) -> tuple[Mapping[str, Modality], str | None]:
+        """Returns the modalities of what `seat` sees, and `observation_key`."""
+        ...
+
+    def action_of(self, seat: Seat) -> tuple[Mapping[str, Modality], str | None]:
+        """Returns the modalities of what `seat` does, and `action_key`."""
+        ...
+
+    def reset(self, seed: int | None = None) -> Mapping[Seat, Any]:
+        """Starts an episode; returns the first observation of each seat that plays. Raises: EnvFault."""
+        ...
+
+    def step(self, actions: Mapping[Seat, Any]) -> Mapping[Seat, SeatOutcome]:
+        """Steps all. `actions` names every seat that plays. A seat that is absent afterwards plays no more.
+
+        The episode is over when every outcome is terminated or truncated; then `reset` starts the next.
+        """
+        ...
+
+    def render(self) -> Any:
+        """Returns a picture, uint8[H, W, 3], or None when there is none."""
+        ...
+
+    def close(self) -> None:
+        """Idempotent."""
+        ...

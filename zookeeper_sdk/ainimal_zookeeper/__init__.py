@@ -1,0 +1,51 @@
+"""AInimal Zookeeper: launch, watch and steer AI models and agents.
+
+Importing this package costs nothing: names load when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ainimal_zookeeper.ainimal import AInimal as AInimal
+    from ainimal_zookeeper.env import Env as Env
+    from ainimal_zookeeper.modality import Modality as Modality
+    from ainimal_zookeeper.modality import ModalityKind as ModalityKind
+    from ainimal_zookeeper.parameters import Parameter as Parameter
+    from ainimal_zookeeper.timestep import Timestep as Timestep
+    from ainimal_zookeeper.timestep import Trajectory as Trajectory
+
+_HOMES = {
+    "AInimal": "ainimal",
+    "Env": "env",
+    "Modality": "modality",
+    "ModalityKind": "modality",
+    "Parameter": "parameters",
+    "Timestep": "timestep",
+    "Trajectory": "timestep",
+}
+
+__all__ = [
+    "AInimal",
+    "Env",
+    "Modality",
+    "ModalityKind",
+    "Parameter",
+    "Timestep",
+    "Trajectory",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has: {', '.join(__all__)}")
+    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
