@@ -106,4 +106,9 @@ ENVIRONMENTS = Query("environments", Collections.ENVIRONMENTS, order_by="name")
 LOGS = Query("logs", Collections.LOGS, (Condition("instanceId", "==", "instance_id"),), "order")
 EVENTS = Query("events", Collections.EVENTS, (Condition("resourceId", "==", "resource_id"),), "at", descending=True)
 
+LOGS_TAIL = Query(
+    "logs_tail", Collections.LOGS, (Condition("instanceId", "==", "instance_id"),), "order", descending=True
+)
+EVENTS_NEWEST = Query("events_newest", Collections.EVENTS, order_by="at", descending=True)
+
 DECLARED: tuple[Query, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Query))
