@@ -1,1 +1,57 @@
+"""The Python client of a zoo, for scripts and notebooks; `python3 -m ainimal_zookeeper.client` serves the web one.
 
+from ainimal_zookeeper.client import Zookeeper
+
+zoo = Zookeeper()
+ainimal = zoo.launch("CartPole learner", "CartPole", learning_rate=0.01)
+for value in ainimal.watch("env.reward", rate=5):
+    print(value.step, value.value)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .instance import Instance, InstanceInfo, LogLine, Series
+    from .signals import Histogram, Tensor, Value
+    from .tables import Table
+    from .zookeeper import EnvironmentInfo, ModelInfo, WorldInfo, Zookeeper
+
+_HOMES = {
+    "EnvironmentInfo": "zookeeper",
+    "Histogram": "signals",
+    "Instance": "instance",
+    "InstanceInfo": "instance",
+    "LogLine": "instance",
+    "ModelInfo": "zookeeper",
+    "Series": "instance",
+    "Table": "tables",
+    "Tensor": "signals",
+    "Value": "signals",
+    "WorldInfo": "zookeeper",
+    "Zookeeper": "zookeeper",
+}
+
+__all__ = [
+    "EnvironmentInfo",
+    "Histogram",
+    "Instance",
+    "InstanceInfo",
+    "LogLine",
+    "ModelInfo",
+    "Series",
+    "Table",
+    "Tensor",
+    "Value",
+    "WorldInfo",
+    "Zookeeper",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Late, so that serving the web client does not wait for an HTTP library that it has no use for.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

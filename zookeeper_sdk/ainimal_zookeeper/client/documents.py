@@ -1,0 +1,153 @@
+"""Everything that the client asks of the API, as GraphQL documents. A test validates each against the schema."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_PARAMETER = "{ name type default description display minimum maximum choices required }"
+
+_MODALITY = "{ name kind shape dtype low high unit labels names }"
+
+_INSTANCE = """
+fragment InstanceFields on Instance {
+  id name phase desiredPhase stage mode { training inference } stepsPerSecond generation observedGeneration
+  acknowledgedAtStep attempt timeline failure { code message traceback step } modelName environment { id name }
+  environmentInstance { id } parameters seed tags createdAt startedAt endedAt
+  stats { step episode stepsPerSecond episodeReturn loss updatedAt }
+}
+"""
+
+_WORLD = """
+fragment WorldFields on EnvironmentInstance {
+  id name phase stage environment { id name } connected { id name } failure { code message traceback step }
+  createdAt stats { step episode stepsPerSecond }
+}
+"""
+
+_USER_ERRORS = "userErrors { code message path retryAfterSeconds }"
+
+SERVER: Final = "query Server { server { id name version profile processes { name running restarts url } } }"
+
+MODELS: Final = f"""
+query Models($first: Int, $after: String) {{
+  models(first: $first, after: $after) {{
+    nodes {{
+      id name type source revision description trainable findings
+      parameters {_PARAMETER} inputs {_MODALITY} outputs {_MODALITY}
+    }}
+    pageInfo {{ hasNextPage endCursor }}
+  }}
+}}
+"""
+
+ENVIRONMENTS: Final = f"""
+query Environments($first: Int, $after: String) {{
+  environments(first: $first, after: $after) {{
+    nodes {{ id name type maxInstances maxConnected autostart parameters {_PARAMETER} }}
+    pageInfo {{ hasNextPage endCursor }}
+  }}
+}}
+"""
+
+WORLDS: Final = (
+    """
+query Worlds($first: Int, $after: String) {
+  environmentInstances(first: $first, after: $after) {
+    nodes { ...WorldFields }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+"""
+    + _WORLD
+)
+
+INSTANCES: Final = (
+    """
+query Instances($first: Int, $after: String, $phase: [InstancePhase!], $search: String) {
+  instances(first: $first, after: $after, phase: $phase, search: $search) {
+    nodes { ...InstanceFields }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+"""
+    + _INSTANCE
+)
+
+INSTANCE: Final = "query Instance($id: ID!) { instance(id: $id) { ...InstanceFields } }" + _INSTANCE
+
+SIGNALS: Final = f"""
+query Signals($id: ID!, $first: Int, $after: String) {{
+  instance(id: $id) {{
+    signals(first: $first, after: $after) {{
+      nodes {{ path observable overridable modality {_MODALITY} }}
+      pageInfo {{ hasNextPage endCursor }}
+    }}
+  }}
+}}
+"""
+
+METRICS: Final = """
+query Metrics($id: ID!, $paths: [Path!], $points: Int) {
+  instance(id: $id) { metrics(paths: $paths, points: $points) { path timeline steps times mean min max } }
+}
+"""
+
+LOGS: Final = """
+query Logs($id: ID!, $first: Int, $after: String) {
+  instance(id: $id) {
+    logs(first: $first, after: $after) { nodes { at stream text } pageInfo { hasNextPage endCursor } }
+  }
+}
+"""
+
+
+def _instance_mutation(name: str, input_type: str) -> str:
+    return (
+        f"mutation Change($input: {input_type}!) {{ {name}(input: $input) "
+        f"{{ instance {{ ...InstanceFields }} {_USER_ERRORS} }} }}{_INSTANCE}"
+    )
+
+
+LAUNCH: Final = _instance_mutation("instanceLaunch", "InstanceLaunchInput")
+PAUSE: Final = _instance_mutation("instancePause", "InstanceInput")
+RESUME: Final = _instance_mutation("instanceResume", "InstanceInput")
+TERMINATE: Final = _instance_mutation("instanceTerminate", "InstanceInput")
+RESET: Final = _instance_mutation("instanceReset", "InstanceInput")
+STEP: Final = _instance_mutation("instanceStep", "InstanceStepInput")
+RATE: Final = _instance_mutation("instanceRateSet", "InstanceRateSetInput")
+MODE: Final = _instance_mutation("instanceModeSet", "InstanceModeSetInput")
+UPDATE: Final = _instance_mutation("instanceUpdate", "InstanceUpdateInput")
+
+DELETE: Final = (
+    f"mutation Delete($input: InstanceInput!) {{ instanceDelete(input: $input) {{ deletedId {_USER_ERRORS} }} }}"
+)
+
+INFER: Final = (
+    f"mutation Infer($input: InstanceInferInput!) {{ instanceInfer(input: $input) {{ outputs step {_USER_ERRORS} }} }}"
+)
+
+
+def _world_mutation(name: str, input_type: str) -> str:
+    return (
+        f"mutation Change($input: {input_type}!) {{ {name}(input: $input) "
+        f"{{ environmentInstance {{ ...WorldFields }} {_USER_ERRORS} }} }}{_WORLD}"
+    )
+
+
+WORLD_LAUNCH: Final = _world_mutation("environmentLaunch", "EnvironmentLaunchInput")
+WORLD_TERMINATE: Final = _world_mutation("environmentTerminate", "EnvironmentInstanceInput")
+
+LIVE: Final = """
+subscription Live($input: LiveInput!) {
+  live(input: $input) {
+    kind cursor removedInstanceIds
+    instances { id phase failure { code message } }
+    values {
+      key instanceId path timeline step time scalar text statistics overridden dropped
+      tensor { dtype shape encoding data } histogram { edges counts }
+    }
+    logs { at stream text }
+    problems { key path code message }
+  }
+}
+"""

@@ -1,0 +1,434 @@
+"""One instance, seen and steered from outside."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+from ainimal_zookeeper.domain.documents import FINAL_PHASES, Mode
+from ainimal_zookeeper.domain.errors import InvalidInput, InvalidTransition, NotFound, Transient
+
+from . import documents
+from .endpoint import Endpoint
+from .refusals import raise_user_errors, refusal
+from .signals import Value, decode, encode, read_value
+from .tables import Table
+
+MODES: Mapping[str, Mode] = {
+    "both": {"training": True, "inference": True},
+    "training": {"training": True, "inference": False},
+    "inference": {"training": False, "inference": True},
+    "none": {"training": False, "inference": False},
+}
+
+_NOT_YET = frozenset({"UNAVAILABLE", "RATE_LIMITED"})
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    step: int
+    episode: int
+    steps_per_second: float
+    episode_return: float | None
+    """Of the last finished episode."""
+    loss: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceInfo:
+    """What the zoo last said of an instance."""
+
+    id: str
+    name: str
+    phase: str
+    """PENDING STARTING RUNNING PAUSED HIBERNATED STOPPING TERMINATED FAILED LOST"""
+    desired_phase: str
+    stage: str | None
+    """What it is doing, in a few words, while it starts or stops."""
+    mode: str
+    """both, training, inference or none."""
+    rate: float | None
+    """Steps per second asked for; None: as fast as it goes."""
+    generation: int
+    observed_generation: int
+    acknowledged_at_step: int | None
+    attempt: int
+    timeline: int
+    model: str
+    environment: str | None
+    parameters: Mapping[str, Any]
+    tags: tuple[str, ...]
+    seed: int | None
+    created_at: str
+    started_at: str | None
+    ended_at: str | None
+    failure: str | None
+    failure_code: str | None
+    traceback: str | None
+    stats: Stats
+    document: Mapping[str, Any] = field(repr=False, compare=False)
+    """As the API answered it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    at: str
+    stream: str
+    """stdout, stderr or zoo."""
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A scalar's history, reduced to buckets: `mean`, `minimum` and `maximum` of each; NaN where there was none."""
+
+    path: str
+    timeline: int
+    steps: tuple[int, ...]
+    times: tuple[str, ...]
+    mean: tuple[float, ...]
+    minimum: tuple[float, ...]
+    maximum: tuple[float, ...]
+
+
+class Instance:
+    """A handle on one instance. Verbs return the handle, so that they chain: `instance.pause().settled().step(3)`."""
+
+    def __init__(
+        self, endpoint: Endpoint, document: Mapping[str, Any], *, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._endpoint = endpoint
+        self._sleep = sleep
+        self.info = read_info(document)
+
+    # --- how it is ---------------------------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        return self.info.id
+
+    @property
+    def name(self) -> str:
+        return self.info.name
+
+    @property
+    def phase(self) -> str:
+        """The phase when the handle was last refreshed."""
+        return self.info.phase
+
+    @property
+    def ended(self) -> bool:
+        return self.info.phase in FINAL_PHASES
+
+    def refresh(self) -> Instance:
+        """Asks the zoo how it is now. Raises: NotFound when it was deleted."""
+        document = self._endpoint.ask(documents.INSTANCE, id=self.id)["instance"]
+        if document is None:
+            raise NotFound(f"instance {self.name} ({self.id}) is no longer there")
+        self.info = read_info(document)
+        return self
+
+    def wait(self, phase: str | Sequence[str] = "RUNNING", *, timeout_s: float = 900.0) -> Instance:
+        """Waits until it is in `phase` (or one of several).
+
+        Raises:
+            the failure as a domain error when it FAILED instead; InvalidTransition when it ended otherwise.
+            Transient when `timeout_s` has passed; the message says what it was doing.
+        """
+        wanted = {phase.upper()} if isinstance(phase, str) else {item.upper() for item in phase}
+        self._poll(lambda: self.phase in wanted, f"to be {' or '.join(sorted(wanted))}", timeout_s)
+        return self
+
+    def settled(self, *, timeout_s: float = 60.0) -> Instance:
+        """Waits until the runner has followed all that was asked so far.
+
+        Raises: as `wait`.
+        """
+        asked = self.info.generation
+        self._poll(lambda: self.info.observed_generation >= asked, "to follow what was asked", timeout_s)
+        return self
+
+    def _poll(self, reached: Callable[[], bool], what: str, timeout_s: float) -> None:
+        waited_s, pause_s = 0.0, 0.05
+        while not reached():
+            if self.ended:
+                info = self.info
+                if info.failure is not None:
+                    raise refusal(info.failure_code, f"{self.name} is {info.phase}: {info.failure}")
+                raise InvalidTransition(f"{self.name} is {info.phase}; it has ended, launch a new one")
+            if waited_s >= timeout_s:
+                doing = f" ({self.info.stage})" if self.info.stage else ""
+                raise Transient(f"waited {timeout_s:g} s for {self.name} {what}; it is {self.phase}{doing}")
+            self._sleep(pause_s)
+            waited_s += pause_s
+            pause_s = min(pause_s * 1.3, 0.5)
+            self.refresh()
+
+    # --- steering it -------------------------------------------------------------------------------------------------
+
+    def pause(self) -> Instance:
+        """Holds it at the end of its current step or train call."""
+        return self._change(documents.PAUSE, "instancePause")
+
+    def resume(self) -> Instance:
+        return self._change(documents.RESUME, "instanceResume")
+
+    def step(self, count: int = 1) -> Instance:
+        """Lets it make exactly `count` steps while paused."""
+        return self._change(documents.STEP, "instanceStep", count=count)
+
+    def rate(self, steps_per_second: float | None) -> Instance:
+        """Sets its speed; None: as fast as it goes."""
+        return self._change(documents.RATE, "instanceRateSet", stepsPerSecond=steps_per_second)
+
+    def mode(self, mode: str) -> Instance:
+        """Sets what it does: `both` (learns and acts), `training`, `inference` or `none`."""
+        return self._change(documents.MODE, "instanceModeSet", mode=read_mode(mode))
+
+    def reset(self) -> Instance:
+        """Ends the episode and starts the next."""
+        return self._change(documents.RESET, "instanceReset")
+
+    def terminate(self) -> Instance:
+        """Ends it for good; its history and log stay."""
+        return self._change(documents.TERMINATE, "instanceTerminate")
+
+    def rename(self, name: str) -> Instance:
+        return self._change(documents.UPDATE, "instanceUpdate", name=name)
+
+    def delete(self) -> None:
+        """Removes it, its history and its log, once it has ended."""
+        answer = self._endpoint.ask(documents.DELETE, input={"instanceId": self.id})
+        raise_user_errors(answer["instanceDelete"])
+
+    def infer(self, inputs: Mapping[str, Any], *, conversation: str | None = None) -> dict[str, Any]:
+        """Makes one forward pass on an instance without an environment.
+
+        Args:
+            inputs: values by modality: numbers, text, nested lists or arrays.
+            conversation: any name; calls with the same one share a recurrent model's state.
+
+        Returns: outputs by modality, arrays as `numpy.ndarray` (nested lists without NumPy).
+        """
+        answer = self._endpoint.ask(
+            documents.INFER, input={"instanceId": self.id, "inputs": encode(inputs), "conversation": conversation}
+        )["instanceInfer"]
+        raise_user_errors(answer)
+        outputs: dict[str, Any] = decode(answer["outputs"])
+        return outputs
+
+    def _change(self, document: str, mutation: str, **values: Any) -> Instance:
+        answer = self._endpoint.ask(document, input={"instanceId": self.id, **values})[mutation]
+        raise_user_errors(answer)
+        self.info = read_info(answer["instance"])
+        return self
+
+    # --- watching it -------------------------------------------------------------------------------------------------
+
+    def watch(
+        self,
+        *paths: str,
+        rate: float | None = None,
+        reduce: str | None = None,
+        max_size: int | None = None,
+        crop: Sequence[int] | None = None,
+        index: Sequence[int] | None = None,
+    ) -> Iterator[Value]:
+        """Yields values of signals as they come, the newest first after a gap, until the instance has ended.
+
+        Args:
+            paths: `env.reward`, `inputs.camera`, `action`, ...: `signals()` lists them.
+            rate: at most so many values per second and signal; None: as many as come.
+            reduce: full, jpeg, statistics or histogram.
+            max_size: the longest side in pixels or elements.
+            crop: start and stop for each axis.
+            index: one element of an array.
+
+        Raises: NotFound for a path that it does not have, with the nearest ones.
+        """
+        if not paths:
+            raise InvalidInput("nothing to watch; give a path such as 'env.reward' (signals() lists them)")
+        request = {
+            "instanceId": self.id,
+            "maxRate": rate,
+            "reduce": None if reduce is None else reduce.upper(),
+            "maxSize": max_size,
+            "crop": None if crop is None else list(crop),
+            "index": None if index is None else list(index),
+        }
+        signals = [{"key": path, "path": path, **request} for path in paths]
+        return self._watched({"instanceIds": [self.id], "signals": signals})
+
+    def _watched(self, wanted: Mapping[str, Any]) -> Iterator[Value]:
+        for event in self._live(wanted):
+            for problem in event["problems"]:
+                if problem["code"] not in _NOT_YET:
+                    raise refusal(problem["code"], problem["message"], (problem["path"] or "",))
+            for value in event["values"]:
+                yield read_value(value)
+
+    def logs(self, *, follow: bool = False) -> Iterator[LogLine]:
+        """Yields its console lines from the first; with `follow` also those to come, until it has ended."""
+        shown = set()
+        for line in self._written_logs():
+            shown.add(line)
+            yield line
+        if not follow:
+            return
+        for event in self._live({"instanceIds": [self.id], "logs": [self.id]}):
+            for line in map(read_line, event["logs"]):
+                # A stream may open with the last lines, which were yielded already.
+                if line not in shown:
+                    yield line
+
+    def _written_logs(self) -> Iterator[LogLine]:
+        for page in self._pages(documents.LOGS, "logs"):
+            yield from map(read_line, page)
+
+    def _live(self, wanted: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        for event in self._endpoint.live(documents.LIVE, wanted):
+            yield event
+            ended = any(row["id"] == self.id and row["phase"] in FINAL_PHASES for row in event["instances"])
+            if ended or self.id in event["removedInstanceIds"]:
+                return
+
+    def signals(self) -> Table[dict[str, Any]]:
+        """Returns what can be watched."""
+        rows = [row for page in self._pages(documents.SIGNALS, "signals") for row in page]
+        return Table(
+            rows,
+            {
+                "path": lambda row: row["path"],
+                "kind": lambda row: row["modality"]["kind"],
+                "shape": lambda row: row["modality"]["shape"],
+                "dtype": lambda row: row["modality"]["dtype"],
+                "overridable": lambda row: "yes" if row["overridable"] else "no",
+            },
+        )
+
+    def metrics(self, *paths: str, points: int | None = None) -> dict[str, Series]:
+        """Returns the history of its scalars by path, of the newest timeline; no paths: all of them."""
+        answer = self._endpoint.ask(documents.METRICS, id=self.id, paths=list(paths) or None, points=points)["instance"]
+        if answer is None:
+            raise NotFound(f"instance {self.name} ({self.id}) is no longer there")
+        series = sorted(map(_series, answer["metrics"]), key=lambda item: item.timeline)
+        return {item.path: item for item in series}
+
+    def _pages(self, document: str, field_name: str) -> Iterator[list[dict[str, Any]]]:
+        after = None
+        while True:
+            answer = self._endpoint.ask(document, id=self.id, first=100, after=after)["instance"]
+            connection = answer and answer[field_name]
+            if connection is None:
+                raise NotFound(
+                    f"instance {self.name} ({self.id}) is no longer there, or you may not see its {field_name}"
+                )
+            yield connection["nodes"]
+            if not connection["pageInfo"]["hasNextPage"]:
+                return
+            after = connection["pageInfo"]["endCursor"]
+
+    # --- how it looks ------------------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        info = self.info
+        world = f" in {info.environment}" if info.environment else ""
+        return f"<{self.name} ({self.id}): {info.model}{world}, {self.phase}, step {info.stats.step}>"
+
+    def _repr_html_(self) -> str:
+        info = self.info
+        rows = {
+            "model": info.model,
+            "environment": info.environment or "",
+            "phase": f"{info.phase} {info.stage or ''}".strip(),
+            "mode": info.mode,
+            "step": info.stats.step,
+            "return": "" if info.stats.episode_return is None else f"{info.stats.episode_return:g}",
+            "failure": info.failure or "",
+        }
+        body = "".join(
+            f"<tr><th>{escape(key)}</th><td>{escape(str(value))}</td></tr>"
+            for key, value in rows.items()
+            if value != ""
+        )
+        return f"<table><caption>{escape(self.name)} ({escape(self.id)})</caption>{body}</table>"
+
+
+def read_mode(text: str) -> Mode:
+    """Returns the mode that `text` names. Raises: InvalidInput."""
+    if text.lower() not in MODES:
+        raise InvalidInput(f"mode {text!r} is none of {', '.join(MODES)}", ("input", "mode"))
+    return MODES[text.lower()]
+
+
+def read_info(document: Mapping[str, Any]) -> InstanceInfo:
+    """Reads an `Instance` of the API."""
+    failure = document["failure"] or {}
+    stats = document["stats"]
+    return InstanceInfo(
+        id=document["id"],
+        name=document["name"],
+        phase=document["phase"],
+        desired_phase=document["desiredPhase"],
+        stage=document["stage"],
+        mode=next(name for name, mode in MODES.items() if mode == document["mode"]),
+        rate=document["stepsPerSecond"],
+        generation=document["generation"],
+        observed_generation=document["observedGeneration"],
+        acknowledged_at_step=_whole(document["acknowledgedAtStep"]),
+        attempt=document["attempt"],
+        timeline=document["timeline"],
+        model=document["modelName"],
+        environment=document["environment"] and document["environment"]["name"],
+        parameters=document["parameters"] or {},
+        tags=tuple(document["tags"]),
+        seed=_whole(document["seed"]),
+        created_at=document["createdAt"],
+        started_at=document["startedAt"],
+        ended_at=document["endedAt"],
+        failure=failure.get("message"),
+        failure_code=failure.get("code"),
+        traceback=failure.get("traceback"),
+        stats=Stats(
+            step=int(stats["step"]),
+            episode=int(stats["episode"]),
+            steps_per_second=float(stats["stepsPerSecond"]),
+            episode_return=_real(stats["episodeReturn"]),
+            loss=_real(stats["loss"]),
+        ),
+        document=document,
+    )
+
+
+def read_line(document: Mapping[str, Any]) -> LogLine:
+    """Reads a `LogLine` of the API."""
+    return LogLine(document["at"], document["stream"], document["text"])
+
+
+def _series(document: Mapping[str, Any]) -> Series:
+    def reals(name: str) -> tuple[float, ...]:
+        return tuple(float("nan") if value is None else float(value) for value in document[name])
+
+    return Series(
+        path=document["path"],
+        timeline=document["timeline"],
+        steps=tuple(int(step) for step in document["steps"]),
+        times=tuple(document["times"]),
+        mean=reals("mean"),
+        minimum=reals("min"),
+        maximum=reals("max"),
+    )
+
+
+def _real(value: float | str | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else int(value)

@@ -1,0 +1,44 @@
+"""Finding what a person meant: an id, a name, or the beginning of either when only one thing begins so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from typing import TypeVar
+
+from ainimal_zookeeper.domain.errors import InvalidInput, NotFound
+
+T = TypeVar("T")
+
+
+def pick(
+    rows: Sequence[T],
+    wanted: str,
+    kind: str,
+    *,
+    identity: Callable[[T], str],
+    name: Callable[[T], str],
+    preferred: Callable[[T], bool] = lambda _row: True,
+) -> T:
+    """Returns the row that `wanted` names; `preferred` decides between rows that fit equally well.
+
+    Raises: NotFound with the nearest names, InvalidInput with the candidates when several fit.
+    """
+    text = wanted.casefold()
+    tests: tuple[Callable[[T], bool], ...] = (
+        lambda row: identity(row) == wanted,
+        lambda row: name(row).casefold() == text,
+        lambda row: name(row).casefold().startswith(text) or identity(row).casefold().startswith(text),
+    )
+    for fits in tests:
+        found = [row for row in rows if text and fits(row)]
+        better = [row for row in found if preferred(row)]
+        if len(found) == 1 or len(better) == 1:
+            return (better if len(better) == 1 else found)[0]
+        if found:
+            candidates = ", ".join(f"{name(row)} ({identity(row)})" for row in (better or found)[:5])
+            raise InvalidInput(f"{kind} {wanted!r} may be any of {len(better or found)}: {candidates}; give an id")
+    names = sorted({name(row) for row in rows})
+    near = get_close_matches(wanted, names, n=3, cutoff=0.5) or names[:5]
+    hint = f"; there are: {', '.join(near)}" if near else "; there are none"
+    raise NotFound(f"there is no {kind} {wanted!r}{hint}")

@@ -1,0 +1,315 @@
+"""A zoo, seen from a script or a notebook."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from ainimal_zookeeper.domain.documents import FINAL_PHASES
+from ainimal_zookeeper.domain.errors import InvalidInput, NotFound
+
+from . import documents
+from .endpoint import Endpoint
+from .instance import Instance, InstanceInfo, read_mode
+from .names import pick
+from .refusals import raise_user_errors
+from .tables import Table
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model on offer."""
+
+    id: str
+    name: str
+    type: str
+    source: str
+    description: str | None
+    trainable: bool | None
+    """None until a runner has loaded it once."""
+    parameters: tuple[Mapping[str, Any], ...]
+    findings: tuple[str, ...]
+    """What is wrong with it or was inferred of it."""
+    document: Mapping[str, Any] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentInfo:
+    """A kind of world on offer."""
+
+    id: str
+    name: str
+    type: str
+    max_instances: int | None
+    max_connected: int
+    autostart: bool
+    parameters: tuple[Mapping[str, Any], ...]
+    document: Mapping[str, Any] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class WorldInfo:
+    """A running world that instances may join."""
+
+    id: str
+    name: str
+    environment: str
+    phase: str
+    connected: tuple[str, ...]
+    document: Mapping[str, Any] = field(repr=False, compare=False)
+
+
+class Zookeeper:
+    """A connection to one zoo. Models, environments and instances go by id, name, or the unique beginning of either.
+
+    Raises (all methods): the zoo's own errors (`ainimal_zookeeper.domain.errors`); Transient when it is not reachable.
+    """
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8000",
+        *,
+        token: str | None = None,
+        timeout_s: float = 30.0,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._endpoint = Endpoint(url, token=token, timeout_s=timeout_s, transport=transport, sleep=sleep)
+        self._sleep = sleep
+
+    def __enter__(self) -> Zookeeper:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._endpoint.close()
+
+    @property
+    def url(self) -> str:
+        return self._endpoint.url
+
+    def server(self) -> dict[str, Any]:
+        """Returns the zoo's name, version, profile and side processes."""
+        server: dict[str, Any] = self._endpoint.ask(documents.SERVER)["server"]
+        return server
+
+    # --- what there is -----------------------------------------------------------------------------------------------
+
+    def models(self) -> Table[ModelInfo]:
+        """Returns the models on offer."""
+        return Table(
+            (
+                ModelInfo(
+                    id=row["id"],
+                    name=row["name"],
+                    type=row["type"],
+                    source=row["source"],
+                    description=row["description"],
+                    trainable=row["trainable"],
+                    parameters=tuple(row["parameters"]),
+                    findings=tuple(row["findings"]),
+                    document=row,
+                )
+                for row in self._rows(documents.MODELS, "models")
+            ),
+            {
+                "name": lambda model: model.name,
+                "type": lambda model: model.type,
+                "parameters": lambda model: ", ".join(item["name"] for item in model.parameters),
+                "trains": lambda model: {True: "yes", False: "no", None: ""}[model.trainable],
+                "findings": lambda model: "; ".join(model.findings),
+                "id": lambda model: model.id,
+            },
+        )
+
+    def environments(self) -> Table[EnvironmentInfo]:
+        """Returns the kinds of world on offer."""
+        return Table(
+            (
+                EnvironmentInfo(
+                    id=row["id"],
+                    name=row["name"],
+                    type=row["type"],
+                    max_instances=row["maxInstances"],
+                    max_connected=row["maxConnected"],
+                    autostart=row["autostart"],
+                    parameters=tuple(row["parameters"]),
+                    document=row,
+                )
+                for row in self._rows(documents.ENVIRONMENTS, "environments")
+            ),
+            {
+                "name": lambda environment: environment.name,
+                "type": lambda environment: environment.type,
+                "parameters": lambda environment: ", ".join(item["name"] for item in environment.parameters),
+                "seats": lambda environment: environment.max_connected,
+                "id": lambda environment: environment.id,
+            },
+        )
+
+    def worlds(self) -> Table[WorldInfo]:
+        """Returns the worlds that run on their own."""
+        return Table(
+            (_world(row) for row in self._rows(documents.WORLDS, "environmentInstances")),
+            {
+                "name": lambda world: world.name,
+                "environment": lambda world: world.environment,
+                "phase": lambda world: world.phase,
+                "connected": lambda world: ", ".join(world.connected),
+                "id": lambda world: world.id,
+            },
+        )
+
+    def instances(self, *, phase: str | None = None, search: str | None = None) -> Table[Instance]:
+        """Returns the instances, newest first; `phase` and `search` (words of the name, tags) narrow them."""
+        phases = None if phase is None else [phase.upper()]
+        rows = self._rows(documents.INSTANCES, "instances", phase=phases, search=search)
+        return Table(
+            (self._handle(row) for row in rows),
+            {
+                "name": lambda instance: instance.name,
+                "model": lambda instance: instance.info.model,
+                "environment": lambda instance: instance.info.environment,
+                "phase": lambda instance: instance.phase,
+                "mode": lambda instance: instance.info.mode,
+                "step": lambda instance: instance.info.stats.step,
+                "return": lambda instance: instance.info.stats.episode_return,
+                "id": lambda instance: instance.id,
+            },
+        )
+
+    def model(self, wanted: str) -> ModelInfo:
+        return pick(self.models(), wanted, "model", identity=lambda row: row.id, name=lambda row: row.name)
+
+    def environment(self, wanted: str) -> EnvironmentInfo:
+        return pick(self.environments(), wanted, "environment", identity=lambda row: row.id, name=lambda row: row.name)
+
+    def world(self, wanted: str) -> WorldInfo:
+        return pick(
+            self.worlds(),
+            wanted,
+            "running world",
+            identity=lambda row: row.id,
+            name=lambda row: row.name,
+            preferred=lambda row: row.phase not in FINAL_PHASES,
+        )
+
+    def instance(self, wanted: str) -> Instance:
+        """Returns the instance that `wanted` names; among several of one name, the one that has not ended."""
+        if wanted.startswith("ins_"):
+            document = self._endpoint.ask(documents.INSTANCE, id=wanted)["instance"]
+            if document is not None:
+                return self._handle(document)
+        return pick(
+            self.instances(),
+            wanted,
+            "instance",
+            identity=lambda row: row.id,
+            name=lambda row: row.name,
+            preferred=lambda row: not row.ended,
+        )
+
+    def __getitem__(self, wanted: str) -> Instance:
+        return self.instance(wanted)
+
+    # --- launching ---------------------------------------------------------------------------------------------------
+
+    def launch(
+        self,
+        model: str,
+        environment: str | None = None,
+        *,
+        join: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        environment_parameters: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        mode: str | None = None,
+        seed: int | None = None,
+        paused: bool = False,
+        tags: tuple[str, ...] = (),
+        command_id: str | None = None,
+        wait: bool = True,
+        timeout_s: float = 900.0,
+        **more_parameters: Any,
+    ) -> Instance:
+        """Launches a model, in a world of its own (`environment`), in a running one (`join`), or without any.
+
+        Args:
+            parameters: of the model; keyword arguments that are no argument of `launch` are added to them.
+            mode: both, training, inference or none; None: the zoo's default.
+            command_id: any unique text; the same one again returns the same instance and launches nothing.
+            wait: whether to wait until it runs (PAUSED with `paused`).
+
+        Raises: InvalidInput with the parameter, the value and the rule; LimitReached; what `Instance.wait` raises.
+        """
+        if environment is not None and join is not None:
+            raise InvalidInput("give an environment (a new world) or join (a running one), not both", ("input",))
+        wanted = {
+            "modelId": self.model(model).id,
+            "environmentId": None if environment is None else self.environment(environment).id,
+            "environmentInstanceId": None if join is None else self.world(join).id,
+            "name": name,
+            "parameters": {**(parameters or {}), **more_parameters} or None,
+            "environmentParameters": dict(environment_parameters) if environment_parameters else None,
+            "mode": None if mode is None else read_mode(mode),
+            "seed": seed,
+            "paused": paused or None,
+            "tags": list(tags) or None,
+            "commandId": command_id,
+        }
+        given = {key: value for key, value in wanted.items() if value is not None}
+        answer = self._endpoint.ask(documents.LAUNCH, input=given)["instanceLaunch"]
+        raise_user_errors(answer)
+        instance = self._handle(answer["instance"])
+        return instance.wait(("RUNNING", "PAUSED"), timeout_s=timeout_s) if wait else instance
+
+    def launch_world(self, environment: str, **parameters: Any) -> WorldInfo:
+        """Starts a world that instances can join."""
+        wanted = {"environmentId": self.environment(environment).id, "parameters": parameters or None}
+        answer = self._endpoint.ask(documents.WORLD_LAUNCH, input=wanted)["environmentLaunch"]
+        raise_user_errors(answer)
+        return _world(answer["environmentInstance"])
+
+    def terminate_world(self, wanted: str) -> WorldInfo:
+        answer = self._endpoint.ask(documents.WORLD_TERMINATE, input={"environmentInstanceId": self.world(wanted).id})[
+            "environmentTerminate"
+        ]
+        raise_user_errors(answer)
+        return _world(answer["environmentInstance"])
+
+    def _handle(self, document: Mapping[str, Any]) -> Instance:
+        return Instance(self._endpoint, document, sleep=self._sleep)
+
+    def _rows(self, document: str, name: str, **variables: Any) -> Iterator[dict[str, Any]]:
+        after = None
+        while True:
+            connection = self._endpoint.ask(document, first=100, after=after, **variables)[name]
+            if connection is None:
+                raise NotFound(f"{self.url} shows no {name} to you")
+            yield from connection["nodes"]
+            if not connection["pageInfo"]["hasNextPage"]:
+                return
+            after = connection["pageInfo"]["endCursor"]
+
+    def __repr__(self) -> str:
+        return f"<Zookeeper of {self.url}>"
+
+
+def _world(document: Mapping[str, Any]) -> WorldInfo:
+    return WorldInfo(
+        id=document["id"],
+        name=document["name"],
+        environment=document["environment"]["name"],
+        phase=document["phase"],
+        connected=tuple(instance["name"] for instance in document["connected"]),
+        document=document,
+    )
+
+
+__all__ = ["EnvironmentInfo", "InstanceInfo", "ModelInfo", "WorldInfo", "Zookeeper"]
