@@ -1,0 +1,7 @@
+"""What queues and timers ask of the zoo: start the jobs that are wanted, and make documents and jobs agree."""
+
+from .launcher import Launcher
+from .push import Push
+from .reconciler import Patience, Reconciler
+
+__all__ = ["Launcher", "Patience", "Push", "Reconciler"]

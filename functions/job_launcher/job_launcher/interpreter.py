@@ -1,0 +1,30 @@
+"""Interpreter: which Python runs an instance; a model or an environment may bring its own."""
+
+from __future__ import annotations
+
+import json
+
+from ainimal_zookeeper.domain.documents import Document
+from ainimal_zookeeper.domain.errors import InvalidInput
+
+
+def choose(model: Document | None, environment: Document | None) -> str | None:
+    """Returns the interpreter that the specifications ask for; None: the zoo's own.
+
+    model, environment: catalogue documents of what runs in one process, None for what does not take part.
+    Raises: InvalidInput when the two ask for different ones.
+    """
+    of_model, of_environment = _asked(model), _asked(environment)
+    if model is None or environment is None or of_model == of_environment:
+        return of_model or of_environment
+    raise InvalidInput(
+        f"the model {model['name']} runs with {of_model or 'the Python of the zoo'} and the environment "
+        f"{environment['name']} with {of_environment or 'the Python of the zoo'}, so they cannot share a process; "
+        f"launch {environment['name']} on its own and let the instance join it",
+        ("python",),
+    )
+
+
+def _asked(entry: Document | None) -> str | None:
+    python = None if entry is None else json.loads(entry["specJson"]).get("python")
+    return str(python) if python else None

@@ -1,0 +1,55 @@
+"""Verdicts: what the launcher and the reconciler write on an instance that its runner can no longer report on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import cast
+
+from ainimal_zookeeper.domain import ending, lifecycle, limits
+from ainimal_zookeeper.domain.documents import Document, Failure, InstanceDoc, instance_ref
+from ainimal_zookeeper.ports.clock import Clock
+from ainimal_zookeeper.ports.store import DocumentStore, Transaction
+
+Change = Callable[[InstanceDoc, datetime], InstanceDoc]
+
+
+class Verdicts:
+    """Changes an instance while its attempt is current and it has not ended; otherwise does nothing. Thread-safe."""
+
+    def __init__(self, *, store: DocumentStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def fail(self, instance_id: str, attempt: int, code: str, message: str) -> bool:
+        """The instance can never run."""
+
+        def change(document: InstanceDoc, now: datetime) -> InstanceDoc:
+            failure: Failure = {"code": code, "message": message, "traceback": None, "step": None}
+            return lifecycle.fail(document, failure, now)
+
+        return self.apply(instance_id, attempt, change)
+
+    def apply(self, instance_id: str, attempt: int, change: Change) -> bool:
+        """Writes what `change` makes of the instance, and what its end entails. Tells whether it was written.
+
+        `change` sees the instance as it is now and returns it unchanged when there is nothing to do any more.
+        """
+        now = self._clock.now()
+
+        def run(transaction: Transaction) -> bool:
+            document = cast("InstanceDoc | None", transaction.get(instance_ref(instance_id)))
+            if document is None or document["attempt"] != attempt or lifecycle.is_final(document):
+                return False
+            held = transaction.get_many(limits.refs(document))
+            after = change(document, now)
+            if after is document:
+                return False
+            if lifecycle.is_final(after):
+                for ref, written in ending.writes(after, held, now):
+                    transaction.put(ref, written)
+            else:
+                transaction.put(instance_ref(instance_id), cast(Document, after))
+            return True
+
+        return self._store.transact(run)

@@ -1,0 +1,205 @@
+"""Claim: a runner takes its instance and learns what to run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from ainimal_zookeeper.domain import ending, events, lifecycle, limits
+from ainimal_zookeeper.domain.documents import Collections, Document, Failure, InstanceDoc, Ref, instance_ref
+from ainimal_zookeeper.domain.errors import Conflict, NotFound
+from ainimal_zookeeper.domain.tokens import attempt_token, seat_token
+from ainimal_zookeeper.ports.clock import Clock
+from ainimal_zookeeper.ports.store import DocumentStore, Transaction
+
+from .requests import PROTOCOL, Caller
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerSettings:
+    """What every runner of a profile is told; names as in the protocol, all in seconds."""
+
+    pollSeconds: float = 5  # noqa: N815  between two questions for the desired state
+    reportSeconds: float = 10  # noqa: N815  between two reports of statistics
+    graceSeconds: float = 5  # noqa: N815  to save and leave when asked to
+    hangSeconds: float = 30  # noqa: N815  without a step until people are told
+    orphanSeconds: float = 60  # noqa: N815  without an answer of the zoo until the runner leaves
+
+
+@dataclass(frozen=True, slots=True)
+class _Unrunnable:
+    """Why an instance can never run."""
+
+    message: str
+
+
+class Claims:
+    """Claims and the questions that follow them. Thread-safe."""
+
+    def __init__(self, *, store: DocumentStore, clock: Clock, secret: bytes, settings: RunnerSettings) -> None:
+        self._store = store
+        self._clock = clock
+        self._secret = secret
+        self._settings = settings
+
+    def claim(self, caller: Caller) -> dict[str, Any]:
+        """Returns the launch of docs/protocols.md. The same runner may claim again and gets the same.
+
+        Raises: Conflict when the runner has no say: another attempt is current, or the instance has ended or must.
+        """
+        now = self._clock.now()
+
+        def change(transaction: Transaction) -> dict[str, Any] | str:
+            document = _instance(transaction.get(instance_ref(caller.instance_id)), caller)
+            model, environment, world = transaction.get_many(_needs(document))[:3]
+            held = transaction.get_many(limits.refs(document))
+            claimed = lifecycle.claim(document, caller.attempt, now)
+            if document["desired"]["phase"] == "TERMINATED":
+                _put(transaction, ending.writes(lifecycle.finish(document, now), held, now))
+                return f"instance {caller.instance_id} was terminated before it started"
+            launch = self._launch(claimed, model, environment, world)
+            if isinstance(launch, _Unrunnable):
+                _put(transaction, ending.writes(_failed(document, launch, now), held, now))
+                return launch.message
+            if claimed is not document:
+                transaction.put(instance_ref(caller.instance_id), cast(Document, claimed))
+                event_id = f"evt_{caller.instance_id}-{caller.attempt}-claim"
+                text = f"a runner has started attempt {caller.attempt}"
+                happened = events.event(event_id, caller.instance_id, "CLAIMED", text, now)
+                transaction.put(Ref(Collections.EVENTS, event_id), cast(Document, happened))
+            return launch
+
+        launch = self._store.transact(change)
+        if isinstance(launch, str):
+            raise Conflict(launch)
+        return launch
+
+    def desired(self, caller: Caller) -> dict[str, Any]:
+        """Returns what the instance should do, and the world that it joins. Raises: Conflict as `claim`."""
+        document = _instance(self._store.get(instance_ref(caller.instance_id)), caller)
+        check_current(document, caller)
+        answer: dict[str, Any] = {"desired": document["desired"], "generation": document["generation"]}
+        world_id = document["environmentInstanceId"]
+        if world_id is None:
+            return answer
+        world = self._world(document, self._store.get(instance_ref(world_id)))
+        if not isinstance(world, _Unrunnable):
+            answer["world"] = world
+        elif document["status"]["phase"] == "STARTING":
+            self._fail(caller, world)
+            raise Conflict(world.message)
+        return answer
+
+    def _launch(
+        self,
+        document: InstanceDoc,
+        model: Document | None,
+        environment: Document | None,
+        world: Document | None,
+    ) -> dict[str, Any] | _Unrunnable:
+        if document["model"] is not None and model is None:
+            return _Unrunnable(
+                f"the model {document['model']['name']} is no longer in the configuration; "
+                "put it back or launch another one"
+            )
+        if document["environmentId"] is not None and environment is None:
+            return _Unrunnable(
+                f"the environment {document['environmentName']} is no longer in the configuration; "
+                "put it back or launch another one"
+            )
+        joined = None
+        if document["environmentInstanceId"] is not None:
+            joined = self._world(document, world)
+            if isinstance(joined, _Unrunnable):
+                return joined
+        return {
+            "protocol": PROTOCOL,
+            "instanceId": document["id"],
+            "kind": document["kind"],
+            "name": document["name"],
+            "attempt": document["attempt"],
+            "timeline": document["timeline"],
+            "model": None
+            if model is None
+            else {**_named(model), "revision": model["revision"], "spec": json.loads(model["specJson"])},
+            "environment": None
+            if environment is None
+            else {**_named(environment), "spec": json.loads(environment["specJson"])},
+            "world": joined,
+            "parameters": json.loads(document["parametersJson"]),
+            "environmentParameters": json.loads(document["environmentParametersJson"]),
+            "seed": document["seed"],
+            "desired": document["desired"],
+            "generation": document["generation"],
+            "liveToken": attempt_token(self._secret, "live", document["id"], document["attempt"]),
+            "settings": asdict(self._settings),
+        }
+
+    def _world(self, document: InstanceDoc, found: Document | None) -> dict[str, Any] | _Unrunnable:
+        world = cast("InstanceDoc | None", found)
+        world_id = document["environmentInstanceId"]
+        if world is None or lifecycle.is_final(world):
+            return _Unrunnable(f"the environment instance {world_id} has ended; launch one anew and join that")
+        live_token = attempt_token(self._secret, "live", world["id"], world["attempt"])
+        return {
+            "instanceId": world["id"],
+            "address": world["status"]["liveAddress"],
+            "seatToken": seat_token(live_token, document["id"]),
+        }
+
+    def _fail(self, caller: Caller, why: _Unrunnable) -> None:
+        now = self._clock.now()
+
+        def change(transaction: Transaction) -> None:
+            document = _instance(transaction.get(instance_ref(caller.instance_id)), caller)
+            held = transaction.get_many(limits.refs(document))
+            if not lifecycle.is_final(document) and document["attempt"] == caller.attempt:
+                _put(transaction, ending.writes(_failed(document, why, now), held, now))
+
+        self._store.transact(change)
+
+
+def check_current(document: InstanceDoc, caller: Caller) -> None:
+    """Raises: Conflict unless the caller's attempt is the current one of an instance that has not ended."""
+    if document["attempt"] != caller.attempt:
+        raise Conflict(
+            f"instance {caller.instance_id} is at attempt {document['attempt']}; "
+            f"attempt {caller.attempt} has no say any more"
+        )
+    if lifecycle.is_final(document):
+        raise Conflict(
+            f"instance {caller.instance_id} is {document['status']['phase']}; attempt {caller.attempt} must end"
+        )
+
+
+def _needs(document: InstanceDoc) -> list[Ref]:
+    """Model, environment and world; a reference to nothing where the instance has none."""
+    model = document["model"]
+    world = document["environmentInstanceId"]
+    return [
+        Ref(Collections.MODELS, "none" if model is None else model["id"]),
+        Ref(Collections.ENVIRONMENTS, document["environmentId"] or "none"),
+        Ref(Collections.ENVIRONMENT_INSTANCES, world or "none"),
+    ]
+
+
+def _instance(found: Document | None, caller: Caller) -> InstanceDoc:
+    if found is None:
+        raise NotFound(f"there is no instance {caller.instance_id}; it was deleted, end its runner")
+    return cast(InstanceDoc, found)
+
+
+def _failed(document: InstanceDoc, why: _Unrunnable, now: datetime) -> InstanceDoc:
+    failure: Failure = {"code": "INVALID_INPUT", "message": why.message, "traceback": None, "step": None}
+    return lifecycle.fail(document, failure, now)
+
+
+def _named(entry: Document) -> dict[str, Any]:
+    return {"id": entry["id"], "name": entry["name"]}
+
+
+def _put(transaction: Transaction, writes: list[tuple[Ref, Document]]) -> None:
+    for ref, document in writes:
+        transaction.put(ref, document)

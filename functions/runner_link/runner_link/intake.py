@@ -1,0 +1,150 @@
+"""Intake: a runner's report becomes documents, once, however often it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from ainimal_zookeeper.domain import ending, events, lifecycle, limits, queries
+from ainimal_zookeeper.domain.documents import (
+    Collections,
+    Document,
+    InstanceDoc,
+    LogChunkDoc,
+    Ref,
+    instance_ref,
+)
+from ainimal_zookeeper.domain.errors import NotFound
+from ainimal_zookeeper.ports.clock import Clock
+from ainimal_zookeeper.ports.store import DocumentStore, Transaction
+
+from .requests import Caller, Reported
+
+MAX_LOG_LINES = 5_000  # kept of an instance
+TRIM_LINES = 500  # how many lines come between two looks for old ones
+TRIM_CHUNKS = 100  # how many old chunks one report takes away
+
+
+class Intake:
+    """Takes reports in. Thread-safe."""
+
+    def __init__(self, *, store: DocumentStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def report(self, caller: Caller, said: Reported) -> dict[str, Any]:
+        """Returns what the instance should do. A report that was taken in before changes only the heartbeat.
+
+        Raises: Conflict when the caller's attempt has no say any more; NotFound for a deleted instance.
+        """
+        now = self._clock.now()
+        stale = self._stale_chunks(caller, said)
+
+        def change(transaction: Transaction) -> InstanceDoc:
+            ref = instance_ref(caller.instance_id)
+            document = cast("InstanceDoc | None", transaction.get(ref))
+            if document is None:
+                raise NotFound(f"there is no instance {caller.instance_id}; it was deleted, end its runner")
+            if document["attempt"] == caller.attempt and said.sequence <= document["status"]["lastSequence"]:
+                if not lifecycle.is_final(document):
+                    document = lifecycle.report(document, caller.attempt, {}, now)
+                    transaction.put(ref, cast(Document, document))
+                return document
+            after = lifecycle.report(document, caller.attempt, said.report, now)
+            after = lifecycle.received(after, said.sequence, len(said.lines))
+            writes = _happenings(document, after, said, now) + _observations(document, said, transaction)
+            if lifecycle.is_final(after):
+                writes += ending.writes(after, transaction.get_many(limits.refs(after)), now)
+            else:
+                writes.append((ref, cast(Document, after)))
+            for where, what in writes:
+                transaction.put(where, what)
+            for where in stale:
+                transaction.delete(where)
+            return after
+
+        document = self._store.transact(change)
+        return {"desired": document["desired"], "generation": document["generation"]}
+
+    def _stale_chunks(self, caller: Caller, said: Reported) -> Sequence[Ref]:
+        """Returns log chunks that hold only lines which are too old once `said` is in."""
+        if not said.lines:
+            return ()
+        found = self._store.get(instance_ref(caller.instance_id))
+        before = 0 if found is None else cast(InstanceDoc, found)["status"]["logLines"]
+        total = before + len(said.lines)
+        if total <= MAX_LOG_LINES or before // TRIM_LINES == total // TRIM_LINES:
+            return ()
+        oldest = self._store.query(
+            queries.LOGS.bind(instance_id=caller.instance_id), queries.Page(first=TRIM_CHUNKS)
+        ).documents
+        return [
+            Ref(Collections.LOGS, chunk["id"])
+            for chunk in oldest
+            if chunk["firstLine"] + len(chunk["lines"]) <= total - MAX_LOG_LINES
+        ]
+
+
+def _observations(document: InstanceDoc, said: Reported, transaction: Transaction) -> list[tuple[Ref, Document]]:
+    """What a runner saw, as documents apart from the instance's row. Reads the model when there is a manifest."""
+    owner, attempt = document["id"], document["attempt"]
+    writes: list[tuple[Ref, Document]] = []
+    if said.manifest_json is not None:
+        writes.append(
+            (Ref(Collections.MANIFESTS, owner), {"id": owner, "attempt": attempt, "manifestJson": said.manifest_json})
+        )
+        ref = document["model"]
+        model = None if ref is None else transaction.get(Ref(Collections.MODELS, ref["id"]))
+        # A manifest says what the model looks like at the revision that was launched, not at a later one.
+        if ref is not None and model is not None and model["revision"] == ref["revision"]:
+            probe = {"id": ref["id"], "revision": ref["revision"], "manifestJson": said.manifest_json}
+            writes.append((Ref(Collections.PROBES, ref["id"]), probe))
+    if said.series_json is not None:
+        writes.append(
+            (Ref(Collections.SERIES, owner), {"id": owner, "attempt": attempt, "seriesJson": said.series_json})
+        )
+    if said.thumbnail is not None:
+        writes.append((Ref(Collections.THUMBNAILS, owner), {"id": owner, **said.thumbnail}))
+    if said.lines:
+        chunk: LogChunkDoc = {
+            "id": f"log_{owner}-{attempt}-{said.sequence}",
+            "instanceId": owner,
+            "order": attempt * 1_000_000_000 + said.sequence,
+            "firstLine": document["status"]["logLines"],
+            "lines": list(said.lines),
+        }
+        writes.append((Ref(Collections.LOGS, chunk["id"]), cast(Document, chunk)))
+    return writes
+
+
+def _happenings(before: InstanceDoc, after: InstanceDoc, said: Reported, now: datetime) -> list[tuple[Ref, Document]]:
+    """What people should know of the step from `before` to `after`; an end is told by `ending`."""
+    told = [(event.kind, event.message, event.step) for event in said.events]
+    phase = after["status"]["phase"]
+    step = after["status"]["stats"]["step"]
+    acknowledged = after["status"]["acknowledgedAtStep"]
+    generation = after["status"]["observedGeneration"]
+    if phase != before["status"]["phase"]:
+        told += _phase_events(before["status"]["phase"], phase, step)
+    elif before["status"]["observedGeneration"] not in {0, generation}:
+        since = step if acknowledged is None else acknowledged
+        told.append(("UPDATED", f"runs as asked (generation {generation}) from step {since} on", since))
+    writes: list[tuple[Ref, Document]] = []
+    for number, (kind, message, at_step) in enumerate(told):
+        event_id = f"evt_{before['id']}-{before['attempt']}-{said.sequence}-{number}"
+        # One microsecond apart, so that they sort as they happened.
+        at = now + timedelta(microseconds=number)
+        happened = events.event(event_id, before["id"], kind, message, at, step=at_step)
+        writes.append((Ref(Collections.EVENTS, event_id), cast(Document, happened)))
+    return writes
+
+
+def _phase_events(before: str, phase: str, step: int) -> list[tuple[events.EventKind, str, int | None]]:
+    if phase == "RUNNING":
+        return [("RESUMED", f"resumed at step {step}", step) if before == "PAUSED" else ("RUNNING", "running", step)]
+    if phase == "PAUSED":
+        return [("PAUSED", f"paused at step {step}", step)]
+    if phase == "STOPPING":
+        return [("STOPPING", "stopping", step)]
+    return []

@@ -1,0 +1,45 @@
+"""A compute whose jobs a test starts, ends and loses by hand."""
+
+from __future__ import annotations
+
+from ainimal_zookeeper.domain.errors import ZookeeperError
+from ainimal_zookeeper.ports.compute import Job, JobPhase, JobState
+
+
+class FakeCompute:
+    """A `Compute`. `jobs` are those launched and not deleted; `refuse` is raised by the next launches when set."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[tuple[str, int], Job] = {}
+        self.states: dict[tuple[str, int], JobState] = {}
+        self.deleted: list[tuple[str, int, float]] = []
+        self.refuse: ZookeeperError | None = None
+        self.launches = 0
+
+    def launch(self, job: Job) -> None:
+        self.launches += 1
+        if self.refuse is not None:
+            raise self.refuse
+        key = (job.instance_id, job.attempt)
+        self.jobs.setdefault(key, job)
+        self.states.setdefault(key, JobState(*key, JobPhase.RUNNING))
+
+    def observe(self) -> list[JobState]:
+        return list(self.states.values())
+
+    def delete(self, instance_id: str, attempt: int, grace_s: float) -> None:
+        self.deleted.append((instance_id, attempt, grace_s))
+        self.lose(instance_id, attempt)
+
+    def close(self, grace_s: float) -> None:
+        self.jobs.clear()
+        self.states.clear()
+
+    def set(self, instance_id: str, attempt: int, phase: JobPhase, detail: str | None = None) -> None:
+        """Decides what `observe` says of a job, launched here or not."""
+        self.states[instance_id, attempt] = JobState(instance_id, attempt, phase, detail)
+
+    def lose(self, instance_id: str, attempt: int) -> None:
+        """The job is gone without a trace."""
+        self.jobs.pop((instance_id, attempt), None)
+        self.states.pop((instance_id, attempt), None)

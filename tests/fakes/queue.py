@@ -1,0 +1,50 @@
+"""A queue that delivers when a test says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ainimal_zookeeper.ports.queue import Delivery, Handler, Message
+
+
+class FakeQueue:
+    """A `Queue`. `published` holds (topic, data) of everything ever published; `deliver` hands out what waits."""
+
+    def __init__(self) -> None:
+        self.published: list[tuple[str, dict[str, Any]]] = []
+        self._waiting: list[Message] = []
+        self._handlers: dict[str, list[Handler]] = {}
+
+    def publish(self, topic: str, data: Mapping[str, Any]) -> str:
+        self.published.append((topic, dict(data)))
+        message = Message(f"msg_{len(self.published)}", topic, dict(data), 1)
+        self._waiting.append(message)
+        return message.id
+
+    def subscribe(self, topic: str, handler: Handler) -> FakeSubscription:
+        self._handlers.setdefault(topic, []).append(handler)
+        return FakeSubscription(self._handlers[topic], handler)
+
+    def deliver(self) -> None:
+        """Delivers each waiting message once; those answered with RETRY wait again."""
+        waiting, self._waiting = self._waiting, []
+        for message in waiting:
+            answers = [handler(message) for handler in self._handlers.get(message.topic, [])]
+            if not answers or Delivery.RETRY in answers:
+                self._waiting.append(Message(message.id, message.topic, message.data, message.attempt + 1))
+
+    def dead_letters(self, topic: str) -> list[Message]:
+        return []
+
+    def close(self) -> None:
+        self._handlers.clear()
+
+
+class FakeSubscription:
+    def __init__(self, handlers: list[Handler], handler: Handler) -> None:
+        self._handlers, self._handler = handlers, handler
+
+    def close(self) -> None:
+        if self._handler in self._handlers:
+            self._handlers.remove(self._handler)
