@@ -24,5 +24,5 @@ def seat_token(live_token: str, instance_id: str) -> str:
 
 
 def same_token(left: str, right: str) -> bool:
-    """Compares two tokens in constant time."""
-    return hmac.compare_digest(left.encode(), right.encode())
+    """Compares two tokens in constant time; any text may be given, also half a surrogate pair out of JSON."""
+    return hmac.compare_digest(left.encode("utf-8", "surrogatepass"), right.encode("utf-8", "surrogatepass"))

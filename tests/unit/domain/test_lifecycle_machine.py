@@ -1,0 +1,273 @@
+"""The lifecycle under any order of events, against its invariants."""
+
+from __future__ import annotations
+
+import copy
+from datetime import datetime, timedelta, timezone
+from typing import Any, cast
+
+import pytest
+from ainimal_zookeeper.domain import lifecycle, limits
+from ainimal_zookeeper.domain.documents import FINAL_PHASES, InstanceDoc, LimitDoc
+from ainimal_zookeeper.domain.errors import Conflict, InvalidInput, InvalidTransition, LimitReached, Rejected
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.fakes import zoo
+
+START = datetime(2030, 1, 1, tzinfo=timezone.utc)
+ATTEMPTS = st.integers(1, 4)
+GROWING = ("attempt", "timeline", "generation")
+
+
+class Life(RuleBasedStateMachine):
+    """One instance; API, runners of several attempts and the reconciler do what they like."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = START
+        self.document = zoo.instance(START)
+
+    @initialize(is_world=st.booleans())
+    def launched(self, is_world: bool) -> None:
+        self.document = zoo.instance(START, "env_1" if is_world else "ins_1")
+
+    def change(self, function: Any, *arguments: Any, **more: Any) -> None:
+        """Applies one function of the lifecycle; a refusal changes nothing, and neither does the given document."""
+        self.now += timedelta(seconds=1)
+        before, kept = self.document, copy.deepcopy(self.document)
+        try:
+            after = cast(InstanceDoc, function(before, *arguments, **more))
+        except (Conflict, Rejected):
+            after = before
+        assert before == kept
+        self.check(kept, after)
+        self.document = after
+
+    @staticmethod
+    def check(before: InstanceDoc, after: InstanceDoc) -> None:
+        old, new = cast("dict[str, Any]", before), cast("dict[str, Any]", after)
+        if before["status"]["phase"] in FINAL_PHASES:
+            assert after == before
+        for name in GROWING:
+            assert new[name] >= old[name]
+        for name in ("steps", "resets"):
+            assert new["desired"][name] >= old["desired"][name]
+        assert after["status"]["observedGeneration"] >= before["status"]["observedGeneration"]
+        assert after["status"]["logLines"] >= before["status"]["logLines"]
+        if before["desired"]["phase"] == "TERMINATED":
+            assert after["desired"] == before["desired"]
+        if after["desired"] != before["desired"]:
+            assert after["generation"] == before["generation"] + 1
+        else:
+            assert after["generation"] == before["generation"]
+
+    # --- people ---
+
+    @rule()
+    def pause(self) -> None:
+        self.change(lifecycle.pause)
+
+    @rule()
+    def resume(self) -> None:
+        self.change(lifecycle.resume)
+
+    @rule()
+    def terminate(self) -> None:
+        self.change(lifecycle.terminate, self.now)
+        assert self.document["desired"]["phase"] == "TERMINATED" or lifecycle.is_final(self.document)
+
+    @rule(training=st.booleans(), inference=st.booleans())
+    def mode(self, training: bool, inference: bool) -> None:
+        self.change(lifecycle.set_mode, {"training": training, "inference": inference})
+
+    @rule(rate=st.none() | st.floats())
+    def rate(self, rate: float | None) -> None:
+        self.change(lifecycle.set_rate, rate)
+        kept = self.document["desired"]["rate"]
+        assert kept is None or 0 < kept <= 1e6
+
+    @rule(count=st.integers(-1, 1_000_001))
+    def steps(self, count: int) -> None:
+        self.change(lifecycle.grant_steps, count)
+
+    @rule()
+    def reset(self) -> None:
+        self.change(lifecycle.reset_episode)
+
+    # --- runners ---
+
+    @rule(attempt=ATTEMPTS)
+    def claim(self, attempt: int) -> None:
+        before = self.document
+        self.change(lifecycle.claim, attempt, self.now)
+        if attempt != before["attempt"] or lifecycle.is_final(before):
+            assert self.document == before
+        else:
+            assert self.document["status"]["claimed"]
+
+    @rule(
+        attempt=ATTEMPTS,
+        phase=st.sampled_from(["STARTING", "RUNNING", "PAUSED", "STOPPING", "TERMINATED", "LOST", "PENDING"]),
+        observed=st.integers(0, 100),
+    )
+    def report(self, attempt: int, phase: str, observed: int) -> None:
+        before = self.document
+        said: Any = {"phase": phase, "observedGeneration": observed}
+        self.change(lifecycle.report, attempt, said, self.now)
+        if attempt != before["attempt"] or not before["status"]["claimed"]:
+            assert self.document == before
+
+    @rule(attempt=ATTEMPTS)
+    def break_down(self, attempt: int) -> None:
+        failure = {"code": "AINIMAL_FAULT", "message": "x", "traceback": None, "step": None}
+        self.change(lifecycle.report, attempt, {"phase": "FAILED", "failure": failure}, self.now)
+
+    @rule(lines=st.integers(0, 5), sequence=st.integers(1, 100))
+    def take_in(self, lines: int, sequence: int) -> None:
+        if not lifecycle.is_final(self.document):
+            self.change(lifecycle.received, sequence, lines)
+
+    # --- the reconciler ---
+
+    @precondition(lambda self: self.document["attempt"] < 4)
+    @rule(timeline=st.booleans())
+    def relaunch(self, timeline: bool) -> None:
+        before = self.document
+        self.change(lifecycle.relaunch, self.now, timeline=timeline)
+        if not lifecycle.is_final(before):
+            assert self.document["attempt"] == before["attempt"] + 1
+            assert not self.document["status"]["claimed"]
+            assert self.document["status"]["lastSequence"] == 0
+
+    @rule()
+    def wait(self) -> None:
+        self.change(lifecycle.wait, "pulling the image")
+
+    @rule()
+    def lose(self) -> None:
+        self.change(lifecycle.lose, self.now, "gone")
+
+    @rule()
+    def finish(self) -> None:
+        self.change(lifecycle.finish, self.now)
+
+    # --- what always holds ---
+
+    @invariant()
+    def observed_is_not_ahead(self) -> None:
+        assert self.document["status"]["observedGeneration"] <= self.document["generation"]
+
+    @invariant()
+    def an_end_has_its_time_and_no_address(self) -> None:
+        status = self.document["status"]
+        assert (status["endedAt"] is not None) is (status["phase"] in FINAL_PHASES)
+        if status["phase"] in FINAL_PHASES:
+            assert status["liveAddress"] is None
+        if status["phase"] in {"FAILED", "LOST"}:
+            assert status["failure"] is not None
+
+    @invariant()
+    def only_claimed_instances_are_alive(self) -> None:
+        status = self.document["status"]
+        if not status["claimed"]:
+            assert status["phase"] == "PENDING" or status["phase"] in FINAL_PHASES
+            assert status["heartbeatAt"] is None
+
+    @invariant()
+    def who_was_asked_to_stop_is_stopping(self) -> None:
+        if self.document["desired"]["phase"] == "TERMINATED" and self.document["status"]["claimed"]:
+            assert self.document["status"]["phase"] in {"STARTING", "STOPPING", *FINAL_PHASES}
+
+
+TestLife = Life.TestCase
+TestLife.settings = settings(
+    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+class Places(RuleBasedStateMachine):
+    """One limit of two places; instances come, go, come again and die without leaving."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.limit: LimitDoc = {"id": "models", "members": []}
+        self.inside: set[str] = set()
+
+    @rule(member=st.sampled_from("abcd"))
+    def enter(self, member: str) -> None:
+        if len(self.inside) == 2 and member not in self.inside:
+            with pytest.raises(LimitReached, match="2 of at most 2"):
+                limits.enter(self.limit, member, 2, "model instances")
+            return
+        before = copy.deepcopy(self.limit)
+        after = limits.enter(self.limit, member, 2, "model instances")
+        assert self.limit == before
+        self.inside.add(member)
+        self.limit = after
+
+    @rule(member=st.sampled_from("abcd"))
+    def leave(self, member: str) -> None:
+        self.limit = limits.leave(self.limit, member)
+        self.inside.discard(member)
+
+    @invariant()
+    def counts_each_once(self) -> None:
+        assert sorted(self.limit["members"]) == sorted(self.inside)
+        assert len(self.inside) <= 2
+
+
+TestPlaces = Places.TestCase
+TestPlaces.settings = settings(max_examples=40, deadline=None)
+
+
+def test_no_limit_takes_everybody() -> None:
+    """Without a maximum nobody is refused."""
+    limit: LimitDoc = {"id": "models", "members": []}
+    for number in range(100):
+        limit = limits.enter(limit, str(number), None, "model instances")
+    assert len(limit["members"]) == 100
+
+
+def test_instance_counts_where_it_lives() -> None:
+    """A model counts as one, a world it brings as one of its kind, a seat against the world it joins."""
+    brings = limits.counted_by(zoo.instance(START))
+    joins = limits.counted_by(zoo.joining(START, "env_5"))
+    alone = limits.counted_by(zoo.instance(START, "env_5"))
+    assert brings == ["models", "environments", "environment:world_box"]
+    assert joins == ["models", "connected:env_5"]
+    assert alone == ["environments", "environment:world_box"]
+
+
+def test_termination_of_the_unclaimed_is_immediate() -> None:
+    """What no runner has taken ends at once; otherwise the runner gets to stop, from the first request on."""
+    document = zoo.instance(START)
+    assert lifecycle.terminate(document, START)["status"]["phase"] == "TERMINATED"
+    stopping = lifecycle.terminate(lifecycle.claim(document, 1, START), START)
+    again = lifecycle.terminate(stopping, START + timedelta(seconds=9))
+    assert stopping["status"]["phase"] == "STOPPING"
+    assert again["status"]["stoppingAt"] == lifecycle.timestamp(START)
+
+
+def test_refusals_say_what_to_do() -> None:
+    """Each refusal names the instance, its state and the next step."""
+    ended = lifecycle.finish(zoo.instance(START), START)
+    with pytest.raises(InvalidTransition, match=r"ins_1 is TERMINATED; it has ended, launch a new one"):
+        lifecycle.pause(ended)
+    with pytest.raises(Conflict, match=r"at generation 1, not 7"):
+        lifecycle.check_generation(zoo.instance(START), 7)
+    with pytest.raises(InvalidTransition, match=r"not paused; pause it"):
+        lifecycle.grant_steps(zoo.instance(START), 1)
+    with pytest.raises(InvalidInput, match=r"stepsPerSecond is 0"):
+        lifecycle.set_rate(zoo.instance(START), 0)
+    with pytest.raises(InvalidTransition, match=r"env_1 has no mode"):
+        lifecycle.set_mode(zoo.instance(START, "env_1"), {"training": True, "inference": True})
+
+
+def test_times_survive_being_written() -> None:
+    """A time read back is the time written, and later times sort later as text."""
+    moments = [START + timedelta(microseconds=step) for step in (0, 1, 999_999, 1_000_000, 86_400_000_000)]
+    texts = [lifecycle.timestamp(moment) for moment in moments]
+    assert [lifecycle.moment(text) for text in texts] == moments
+    assert texts == sorted(texts)
