@@ -38,7 +38,8 @@ class Endpoint:
             raise InvalidInput(f"{url!r} is not the address of a zoo; write http://127.0.0.1:8000")
         self.url = str(base).rstrip("/").removesuffix("/graphql")
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        self._client = httpx.Client(headers=headers, timeout=timeout_s, transport=transport)
+        self._client = httpx.Client(headers=headers, transport=transport)
+        self._timeout_s = timeout_s
         self._sleep = sleep
 
     def close(self) -> None:
@@ -109,9 +110,7 @@ class Endpoint:
     def _send(
         self, document: str, variables: Mapping[str, Any], *, accept: str, read_timeout_s: float | None = None
     ) -> httpx.Response:
-        timeout = self._client.timeout
-        if read_timeout_s is not None:
-            timeout = httpx.Timeout(timeout, read=read_timeout_s)
+        timeout = httpx.Timeout(self._timeout_s, read=read_timeout_s or self._timeout_s)
         try:
             request = self._client.build_request(
                 "POST",

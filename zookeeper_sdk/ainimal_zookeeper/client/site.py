@@ -1,4 +1,4 @@
-"""The built web client as an ASGI application: what `python3 -m ainimal_zookeeper.client` and `zoo up --client` serve."""
+"""The built web client as an ASGI application: served alone, and by `zoo up --client`."""
 
 from __future__ import annotations
 

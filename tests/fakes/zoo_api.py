@@ -1,0 +1,233 @@
+"""A zoo's API without a zoo: the project's schema over a few rows in memory, as an httpx transport."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+from graphql import (
+    ExecutionResult,
+    GraphQLSchema,
+    build_schema,
+    graphql_sync,
+    parse,
+    subscribe,
+)
+
+SCHEMA = Path(__file__).parents[2] / "functions/graphql_api/graphql_api/schema"
+
+Row = dict[str, Any]
+
+
+@cache
+def schema() -> GraphQLSchema:
+    return build_schema("\n".join(path.read_text() for path in sorted(SCHEMA.glob("*.graphql"))))
+
+
+def model_row(name: str, **changes: Any) -> Row:
+    return {
+        "id": f"mod_{name.lower().replace(' ', '_')}",
+        "name": name,
+        "type": "python_class",
+        "source": f"ainimals/{name}.py",
+        "parameters": [],
+        "findings": [],
+        **changes,
+    }
+
+
+def environment_row(name: str, **changes: Any) -> Row:
+    return {
+        "id": f"world_{name.lower()}",
+        "name": name,
+        "type": "gymnasium",
+        "parameters": [],
+        "maxConnected": 1,
+        "autostart": False,
+        **changes,
+    }
+
+
+def instance_row(name: str, **changes: Any) -> Row:
+    return {
+        "id": f"ins_{name.lower()}",
+        "name": name,
+        "phase": "RUNNING",
+        "desiredPhase": "RUNNING",
+        "mode": {"training": True, "inference": True},
+        "generation": 1,
+        "observedGeneration": 1,
+        "attempt": 1,
+        "timeline": 0,
+        "modelName": "CartPole learner",
+        "tags": [],
+        "createdAt": "2026-01-01T00:00:00.000000Z",
+        "stats": {"step": 7.0, "episode": 1.0, "stepsPerSecond": 50.0, "episodeReturn": 21.0, "loss": "NaN"},
+        **changes,
+    }
+
+
+def live_event(kind: str = "UPDATE", cursor: str = "c1", **changes: Any) -> Row:
+    lists = ("instances", "environmentInstances", "removedInstanceIds", "values", "events", "logs", "problems")
+    return {"kind": kind, "cursor": cursor, **{name: [] for name in lists}, **changes}
+
+
+def value_row(path: str, step: int = 0, **changes: Any) -> Row:
+    return {
+        "path": path,
+        "instanceId": "ins_rex",
+        "timeline": 0,
+        "step": float(step),
+        "time": "2026-01-01T00:00:00.000000Z",
+        "overridden": False,
+        "dropped": 0,
+        **changes,
+    }
+
+
+class FakeZoo:
+    """Rows that tests fill in, mutations that are recorded, and one script of events for each stream."""
+
+    def __init__(self) -> None:
+        self.models: list[Row] = []
+        self.environments: list[Row] = []
+        self.worlds: list[Row] = []
+        self.instances: list[Row] = []
+        self.page = 100
+        self.asked: list[tuple[str, Row]] = []
+        """Every mutation with its input, in order."""
+        self.user_errors: list[Row] = []
+        """What the next mutation answers instead of doing something."""
+        self.streams: list[list[Row | None]] = []
+        """Events of each stream in the order of opening; a None at the end cuts the connection."""
+        self.subscribed: list[Row] = []
+        """The input of each stream."""
+        self.on_instance: Callable[[Row], None] = lambda _row: None
+        """Called before an instance is shown by id: what changes between two looks."""
+
+    @property
+    def transport(self) -> httpx.MockTransport:
+        return httpx.MockTransport(self._handle)
+
+    def _handle(self, request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        if request.headers["accept"] == "text/event-stream":
+            return self._stream(body)
+        result = graphql_sync(schema(), body["query"], self._root(), variable_values=body["variables"])
+        answer: Row = {"data": result.data}
+        if result.errors:
+            answer["errors"] = [error.formatted for error in result.errors]
+        return httpx.Response(200, json=answer)
+
+    def _stream(self, body: Row) -> httpx.Response:
+        self.subscribed.append(body["variables"]["input"])
+        script = self.streams.pop(0)
+        cut = script[-1:] == [None]
+        events = [event for event in script if event is not None]
+        results = asyncio.run(_results(body, events))
+        text = "".join(f"event: next\ndata: {json.dumps({'data': result.data})}\n\n" for result in results)
+        if not cut:
+            text += "event: complete\ndata: \n\n"
+        return httpx.Response(200, text=text, headers={"Content-Type": "text/event-stream"})
+
+    def _root(self) -> Row:
+        changes = ("Pause", "Resume", "Terminate", "Reset", "Step", "RateSet", "ModeSet", "Update")
+        return {
+            "server": {"id": "zoo", "name": "Test zoo", "version": "0.1.0", "profile": "embedded", "processes": []},
+            "models": lambda _info, **page: self._connection(self.models, **page),
+            "environments": lambda _info, **page: self._connection(self.environments, **page),
+            "environmentInstances": lambda _info, **page: self._connection(self.worlds, **page),
+            "instances": self._instances,
+            "instance": self._instance,
+            "instanceLaunch": self._launch,
+            "instanceDelete": self._answering("instanceDelete", lambda given: {"deletedId": given["instanceId"]}),
+            "instanceInfer": self._answering("instanceInfer", lambda given: {"outputs": given["inputs"], "step": 1.0}),
+            "environmentLaunch": self._answering("environmentLaunch", self._newest_world),
+            "environmentTerminate": self._answering("environmentTerminate", self._newest_world),
+            **{f"instance{change}": self._changer(f"instance{change}") for change in changes},
+        }
+
+    def _said(self, name: str, input: Row) -> Row:
+        self.asked.append((name, input))
+        errors, self.user_errors = self.user_errors, []
+        return {"userErrors": errors}
+
+    def _answering(self, name: str, answer: Callable[[Row], Row]) -> Callable[..., Row]:
+        def mutate(_info: Any, input: Row) -> Row:
+            return {**answer(input), **self._said(name, input)}
+
+        return mutate
+
+    def _newest_world(self, _given: Row) -> Row:
+        return {"environmentInstance": self.worlds[0]}
+
+    def _changer(self, name: str) -> Callable[..., Row]:
+        def change(_info: Any, input: Row) -> Row:
+            said = self._said(name, input)
+            if said["userErrors"]:
+                return said
+            row = next(row for row in self.instances if row["id"] == input["instanceId"])
+            row["generation"] += 1
+            return {**said, "instance": row}
+
+        return change
+
+    def _launch(self, _info: Any, input: Row) -> Row:
+        said = self._said("instanceLaunch", input)
+        if said["userErrors"]:
+            return said
+        row = instance_row(input.get("name", "Fresh"), phase="PENDING", stage="waiting for a runner")
+        self.instances.insert(0, row)
+        return {**said, "instance": row}
+
+    def _instances(self, _info: Any, phase: list[str] | None = None, search: str | None = None, **page: Any) -> Row:
+        rows = [row for row in self.instances if phase is None or row["phase"] in phase]
+        return self._connection([row for row in rows if search is None or search in row["name"]], **page)
+
+    def _instance(self, _info: Any, id: str) -> Row | None:
+        row = next((row for row in self.instances if row["id"] == id), None)
+        if row is None:
+            return None
+        self.on_instance(row)
+        return {
+            **row,
+            "logs": lambda _info, **page: self._connection(row.get("logs", []), **page),
+            "signals": lambda _info, **page: self._connection(row.get("signals", []), **page),
+            "metrics": lambda _info, **_page: row.get("metrics", []),
+        }
+
+    def _connection(self, rows: list[Row], first: int = 20, after: str | None = None) -> Row:
+        start = int(after or 0)
+        stop = start + min(first, self.page)
+        return {"nodes": rows[start:stop], "pageInfo": {"hasNextPage": stop < len(rows), "endCursor": str(stop)}}
+
+
+async def _results(body: Row, events: list[Row]) -> list[ExecutionResult]:
+    async def source(_info: Any, **_input: Any) -> AsyncIterator[Row]:
+        for event in events:
+            yield {"live": event}
+
+    stream = subscribe(schema(), parse(body["query"]), {"live": source}, variable_values=body["variables"])
+    if asyncio.iscoroutine(stream):
+        stream = await stream
+    assert not isinstance(stream, ExecutionResult), stream.errors
+    return [result async for result in stream]  # type: ignore[union-attr]
+
+
+def naps(sleeps: list[float]) -> Callable[[float], None]:
+    """Returns a sleep that only notes how long it was asked to be."""
+    return sleeps.append
+
+
+def documents_in(module: Any) -> list[tuple[str, str]]:
+    """Returns name and text of each GraphQL document that is a public constant of `module`."""
+    return [
+        (name, value)
+        for name, value in vars(module).items()
+        if name.isupper() and not name.startswith("_") and isinstance(value, str)
+    ]

@@ -1,0 +1,373 @@
+"""The Python client against an API that answers from the project's schema."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from collections.abc import Iterator
+
+import ainimal_zookeeper.client as public
+import httpx
+import pytest
+from ainimal_zookeeper.client import Zookeeper, documents
+from ainimal_zookeeper.client.refusals import ERRORS, refusal
+from ainimal_zookeeper.domain import errors
+from graphql import parse, validate
+
+from tests.fakes.zoo_api import (
+    FakeZoo,
+    documents_in,
+    environment_row,
+    instance_row,
+    live_event,
+    model_row,
+    naps,
+    schema,
+    value_row,
+)
+
+
+@pytest.fixture
+def fake() -> FakeZoo:
+    fake = FakeZoo()
+    fake.models = [model_row("CartPole learner"), model_row("Painter")]
+    fake.environments = [environment_row("CartPole"), environment_row("Pendulum")]
+    fake.instances = [instance_row("Rex"), instance_row("Ida", phase="TERMINATED")]
+    return fake
+
+
+@pytest.fixture
+def sleeps() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def zoo(fake: FakeZoo, sleeps: list[float]) -> Iterator[Zookeeper]:
+    with Zookeeper("http://zoo.test", transport=fake.transport, sleep=naps(sleeps)) as zoo:
+        yield zoo
+
+
+@pytest.mark.parametrize(("name", "document"), documents_in(documents), ids=lambda item: item[:20])
+def test_every_document_fits_the_schema(name: str, document: str) -> None:
+    """Nothing that the client asks is unknown to the API."""
+    assert validate(schema(), parse(document)) == []
+
+
+def test_public_names_are_what_the_package_lists() -> None:
+    """Each name in `__all__` can be had, and no other."""
+    assert public.__all__ == sorted(public.__all__)
+    assert all(hasattr(public, name) for name in public.__all__)
+    with pytest.raises(AttributeError, match="Zookeeper"):
+        public.Zoo
+
+
+class TestErrors:
+    """Refusals come back as the errors of the domain."""
+
+    def test_every_code_of_the_schema_has_its_error(self) -> None:
+        """The table is total, and each error carries the code it was made from."""
+        codes = schema().type_map["ErrorCode"].values  # type: ignore[attr-defined]
+
+        assert set(ERRORS) == set(codes)
+        assert {code: refusal(code, "x").code for code in codes} == {code: code for code in codes}
+
+    def test_a_user_error_is_raised_with_its_path(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """A refused launch names the parameter."""
+        fake.user_errors = [{"code": "INVALID_INPUT", "message": "lr is 9; at most 1", "path": ["parameters", "lr"]}]
+
+        with pytest.raises(errors.InvalidInput, match="lr is 9") as caught:
+            zoo.launch("Painter", lr=9)
+        assert caught.value.path == ("parameters", "lr")
+
+    def test_a_refusal_says_when_to_come_back(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """RATE_LIMITED keeps its seconds."""
+        fake.user_errors = [{"code": "RATE_LIMITED", "message": "slowly", "retryAfterSeconds": 4.5}]
+
+        with pytest.raises(errors.RateLimited) as caught:
+            zoo["Rex"].pause()
+        assert caught.value.retry_after_s == 4.5
+
+    def test_no_zoo_at_the_address(self) -> None:
+        """Whoever forgot to start the zoo is told how to."""
+
+        def refuse(request: httpx.Request) -> httpx.Response:
+            raise httpx.ConnectError("refused", request=request)
+
+        with (
+            Zookeeper(transport=httpx.MockTransport(refuse)) as zoo,
+            pytest.raises(errors.Transient, match=r"no zoo answers at http://127.0.0.1:8000; start one with `zoo up`"),
+        ):
+            zoo.models()
+
+    @pytest.mark.parametrize(
+        ("status", "error"), [(401, errors.Unauthenticated), (503, errors.Transient), (404, errors.ZookeeperError)]
+    )
+    def test_something_else_than_a_zoo_answers(self, status: int, error: type[Exception]) -> None:
+        """An answer that is no GraphQL becomes an error by its status, not a stack trace of JSON."""
+        transport = httpx.MockTransport(lambda _request: httpx.Response(status, text="<html>"))
+
+        with Zookeeper(transport=transport) as zoo, pytest.raises(error):
+            zoo.models()
+
+    @pytest.mark.parametrize("url", ["http://", "ftp://zoo", "http://a b:xyz", ""])
+    def test_an_address_that_is_none(self, url: str) -> None:
+        """A bad address is refused before anything is sent."""
+        with pytest.raises(errors.InvalidInput, match="address of a zoo"):
+            Zookeeper(url)
+
+
+class TestNames:
+    """Ids, names and unique beginnings all do."""
+
+    @pytest.mark.parametrize("wanted", ["mod_painter", "Painter", "painter", "pai", "mod_p"])
+    def test_a_model_by_any_of_its_names(self, zoo: Zookeeper, wanted: str) -> None:
+        """The same model is found each way."""
+        assert zoo.model(wanted).name == "Painter"
+
+    def test_a_name_that_nothing_has(self, zoo: Zookeeper) -> None:
+        """The message offers the nearest names."""
+        with pytest.raises(errors.NotFound, match=r"no environment 'CartPool'; there are: CartPole"):
+            zoo.environment("CartPool")
+
+    def test_a_beginning_that_several_have(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """An ambiguous name is refused with the candidates."""
+        fake.models.append(model_row("Pagoda"))
+
+        with pytest.raises(errors.InvalidInput, match=r"may be any of 2: Painter \(mod_painter\), Pagoda"):
+            zoo.model("Pa")
+
+    def test_the_living_instance_wins(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """Of two instances with one name, the one that has not ended is meant."""
+        fake.instances.append(instance_row("Rex", id="ins_old", phase="FAILED"))
+
+        assert zoo["rex"].id == "ins_rex"
+
+    def test_all_pages_are_looked_through(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """What stands on the last page is found too."""
+        fake.page = 1
+
+        assert [model.name for model in zoo.models()] == ["CartPole learner", "Painter"]
+        assert zoo.instance("Ida").ended
+
+
+class TestLaunch:
+    """Launching resolves names and waits."""
+
+    def test_names_become_ids_and_keywords_parameters(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """Only what was given is sent."""
+        instance = zoo.launch("CartPole", "Pend", lr=0.1, mode="inference", seed=3, paused=True, wait=False)
+
+        assert instance.phase == "PENDING"
+        assert fake.asked == [
+            (
+                "instanceLaunch",
+                {
+                    "modelId": "mod_cartpole_learner",
+                    "environmentId": "world_pendulum",
+                    "parameters": {"lr": 0.1},
+                    "mode": {"training": False, "inference": True},
+                    "seed": 3,
+                    "paused": True,
+                },
+            )
+        ]
+
+    def test_waiting_ends_when_it_runs(self, fake: FakeZoo, zoo: Zookeeper, sleeps: list[float]) -> None:
+        """`wait` looks again until the phase is reached."""
+        phases = iter(["PENDING", "STARTING", "RUNNING"])
+        fake.on_instance = lambda row: row.update(phase=next(phases))
+
+        assert zoo.launch("Painter").phase == "RUNNING"
+        assert len(sleeps) == 3
+
+    def test_a_failed_start_is_raised(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """Waiting for an instance that fails raises its failure."""
+        failure = {"code": "AINIMAL_FAULT", "message": "ValueError: bad"}
+        fake.on_instance = lambda row: row.update(phase="FAILED", failure=failure)
+
+        with pytest.raises(errors.AInimalFault, match="ValueError: bad"):
+            zoo.launch("Painter")
+
+    def test_waiting_has_an_end(self, zoo: Zookeeper) -> None:
+        """A start that never comes says what it was doing."""
+        with pytest.raises(errors.Transient, match=r"waited 2 s .* PENDING \(waiting for a runner\)"):
+            zoo.launch("Painter", timeout_s=2)
+
+    def test_a_world_is_new_or_joined(self, zoo: Zookeeper) -> None:
+        """Both at once is refused."""
+        with pytest.raises(errors.InvalidInput, match="not both"):
+            zoo.launch("Painter", "CartPole", join="x")
+
+
+class TestInstance:
+    """Verbs of a handle."""
+
+    def test_verbs_send_what_they_say(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """Each verb is one mutation, and the handle shows what it answered."""
+        rex = zoo["Rex"]
+        rex.pause().step(3).rate(20).mode("none").reset().resume().rename("Max").terminate()
+        rex.delete()
+
+        assert [(name, {k: v for k, v in given.items() if k != "instanceId"}) for name, given in fake.asked] == [
+            ("instancePause", {}),
+            ("instanceStep", {"count": 3}),
+            ("instanceRateSet", {"stepsPerSecond": 20}),
+            ("instanceModeSet", {"mode": {"training": False, "inference": False}}),
+            ("instanceReset", {}),
+            ("instanceResume", {}),
+            ("instanceUpdate", {"name": "Max"}),
+            ("instanceTerminate", {}),
+            ("instanceDelete", {}),
+        ]
+        assert rex.info.generation == 9
+
+    def test_an_unknown_mode(self, zoo: Zookeeper) -> None:
+        """The message lists the modes."""
+        with pytest.raises(errors.InvalidInput, match="'learn' is none of both, training, inference, none"):
+            zoo["Rex"].mode("learn")
+
+    def test_settled_waits_for_the_runner(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """It returns once the runner has observed the newest generation."""
+        rex = zoo["Rex"].pause()
+        observed = iter([1, 2])
+        fake.on_instance = lambda row: row.update(observedGeneration=next(observed))
+
+        assert rex.settled().info.observed_generation == 2
+
+    def test_inference_carries_arrays(self, zoo: Zookeeper) -> None:
+        """Arrays go out as bytes and come back as arrays."""
+        np = pytest.importorskip("numpy")
+        given = np.arange(6, dtype="float32").reshape(2, 3)
+
+        outputs = zoo["Rex"].infer({"x": given, "y": [1, "two"], "z": np.float64(0.5)})
+
+        assert outputs["x"].dtype == np.float32
+        assert (outputs["x"] == given).all()
+        assert outputs["y"] == [1, "two"]
+        assert float(outputs["z"]) == 0.5
+
+    @pytest.mark.parametrize("value", [float("nan"), object(), {"deep": {1, 2}}])
+    def test_inputs_without_a_form_are_refused(self, zoo: Zookeeper, value: object) -> None:
+        """The error leads to the value."""
+        with pytest.raises(errors.InvalidInput) as caught:
+            zoo["Rex"].infer({"x": value})
+        assert caught.value.path[:2] == ("inputs", "x")
+
+    def test_history_of_the_newest_timeline(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """Missing buckets are NaN, and a newer timeline replaces the older one."""
+        bucket = {"path": "metrics.loss", "steps": [0.0], "times": ["2026-01-01T00:00:00.000000Z"]}
+        fake.instances[0]["metrics"] = [
+            {**bucket, "timeline": 1, "mean": [None], "min": ["-Infinity"], "max": [2.0]},
+            {**bucket, "timeline": 0, "mean": [1.0], "min": [1.0], "max": [1.0]},
+        ]
+
+        series = zoo["Rex"].metrics()["metrics.loss"]
+
+        assert (series.timeline, series.steps, series.minimum) == (1, (0,), (float("-inf"),))
+        assert series.mean[0] != series.mean[0]
+
+    def test_following_the_log(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """Lines that were written are not shown twice when the stream opens with them."""
+        lines = [{"at": f"2026-01-01T00:00:0{n}Z", "stream": "stdout", "text": f"line {n}"} for n in range(3)]
+        fake.instances[0]["logs"] = lines[:2]
+        fake.streams = [
+            [live_event(logs=lines[1:]), live_event(instances=[instance_row("Rex", phase="TERMINATED")])],
+        ]
+
+        assert [line.text for line in zoo["Rex"].logs(follow=True)] == ["line 0", "line 1", "line 2"]
+
+
+class TestWatch:
+    """Streams of values."""
+
+    def test_values_of_every_form(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """Each form is decoded when it is looked at."""
+        data = base64.b64encode(struct.pack("<4h", 1, -2, 3, 4)).decode()
+        tensor = {"dtype": "int16", "shape": [2, 2], "encoding": "RAW", "data": data}
+        fake.streams = [
+            [
+                live_event(
+                    values=[
+                        value_row("a", 1, scalar=1.5),
+                        value_row("b", 2, scalar="Infinity"),
+                        value_row("c", 3, text="hi"),
+                        value_row("d", 4, tensor=tensor, overridden=True, dropped=2),
+                        value_row("e", 5, histogram={"edges": [0, 1, "Infinity"], "counts": [2, 3]}),
+                        value_row("f", 6, statistics={"mean": 1}),
+                    ]
+                )
+            ]
+        ]
+
+        a, b, c, d, e, f = zoo["Rex"].watch("a", "b", rate=5, reduce="full", index=[0])
+
+        assert [a.value, b.value, c.value, f.value] == [1.5, float("inf"), "hi", {"mean": 1}]
+        assert d.value.tolist() == d.content.tolist() == [[1, -2], [3, 4]]  # type: ignore[union-attr]
+        assert (d.overridden, d.dropped, d.step) == (True, 2, 4)
+        assert e.value.edges == (0.0, 1.0, float("inf"))
+        request = fake.subscribed[0]["signals"][0]
+        assert (request["maxRate"], request["reduce"], request["index"]) == (5, "FULL", [0])
+
+    def test_a_rotation_loses_nothing(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """After ROTATE the next stream continues from the cursor."""
+        fake.streams = [
+            [live_event(values=[value_row("a", 1, scalar=1.0)]), live_event("ROTATE", "c7")],
+            [live_event(values=[value_row("a", 2, scalar=2.0)])],
+        ]
+
+        assert [value.step for value in zoo["Rex"].watch("a")] == [1, 2]
+        assert fake.subscribed[1]["since"] == "c7"
+
+    def test_a_lost_connection_is_opened_again(self, fake: FakeZoo, zoo: Zookeeper, sleeps: list[float]) -> None:
+        """A stream that breaks off is continued after a pause."""
+        fake.streams = [
+            [live_event(cursor="c3", values=[value_row("a", 1, scalar=1.0)]), None],
+            [live_event(values=[value_row("a", 2, scalar=2.0)])],
+        ]
+
+        assert [value.step for value in zoo["Rex"].watch("a")] == [1, 2]
+        assert fake.subscribed[1]["since"] == "c3"
+        assert len(sleeps) == 1
+
+    def test_it_ends_with_the_instance(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """Nothing is waited for from an instance that has ended."""
+        ended = live_event(instances=[instance_row("Rex", phase="FAILED")], values=[value_row("a", 9, scalar=0.0)])
+        fake.streams = [[ended, live_event(values=[value_row("a", 10, scalar=0.0)])]]
+
+        assert [value.step for value in zoo["Rex"].watch("a")] == [9]
+
+    def test_an_unknown_signal(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """A problem with a signal is raised, one that only takes time is not."""
+        problem = {"path": "env.rewrd", "message": "no signal env.rewrd; did you mean env.reward"}
+        fake.streams = [
+            [
+                live_event(problems=[{**problem, "code": "UNAVAILABLE"}]),
+                live_event(problems=[{**problem, "code": "NOT_FOUND"}]),
+            ]
+        ]
+
+        with pytest.raises(errors.NotFound, match=r"env\.reward"):
+            list(zoo["Rex"].watch("env.rewrd"))
+
+
+class TestLooks:
+    """How things print."""
+
+    def test_tables_read_well(self, zoo: Zookeeper) -> None:
+        """A list prints as a table, in HTML with everything escaped."""
+        table = zoo.instances()
+
+        head = repr(table).splitlines()[0]
+        assert " ".join(head.split()) == "name model environment phase mode step return id"
+        assert "Rex" in repr(table).splitlines()[1]
+        assert "<td>Rex</td>" in table._repr_html_()
+
+    def test_a_name_cannot_smuggle_html(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """Names are text."""
+        fake.instances = [instance_row("<script>")]
+
+        assert "<script>" not in zoo.instances()._repr_html_() + zoo.instances()[0]._repr_html_()
+
+    def test_a_handle_says_what_it_is(self, zoo: Zookeeper) -> None:
+        """Name, model, phase and step in one line."""
+        assert repr(zoo["Rex"]) == "<Rex (ins_rex): CartPole learner, RUNNING, step 7>"
