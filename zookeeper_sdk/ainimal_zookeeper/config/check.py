@@ -233,6 +233,9 @@ class Checker:
         return True
 
     def _expected(self, node: Node, path: str, what: str) -> Any:
+        if isinstance(node.value, str) and any(part.kind == "variable" for part in references(node.value)):
+            self._problems.add(node.place, path, f"must be {what}, which {node.value} does not hold")
+            return WRONG
         written = node.value if not isinstance(node.value, tuple) else ({} if node.is_mapping else [])
         advice = ""
         if isinstance(written, str) and written.rstrip().endswith(","):
@@ -273,11 +276,8 @@ class Checker:
             try:
                 value = float(value)
                 value = int(value) if value.is_integer() else value
-            except ValueError:
-                self._problems.add(
-                    node.place, path, f"must be {what}; the variable in {node.value} holds something else"
-                )
-                return WRONG
+            except (ValueError, OverflowError):
+                return self._expected(node, path, what)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             return self._expected(node, path, what)
         return value
