@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -36,6 +38,14 @@ class Heard(Generic[T]):
             assert self._changed.wait_for(lambda: self.items[-1:] == [expected], DEADLINE_S), (
                 f"the last item is {self.items[-1:]}, not {expected}, after {DEADLINE_S} s"
             )
+
+
+def eventually(condition: Callable[[], bool], what: str) -> None:
+    """Waits for what tells nobody when it happens. Raises: AssertionError after the deadline."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {DEADLINE_S} s"
+        threading.Event().wait(0.01)
 
 
 def run_all(threads: list[threading.Thread]) -> None:

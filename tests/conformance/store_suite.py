@@ -232,11 +232,8 @@ class StoreTests:
         """The newest come first; equals are in the order of their ids, the same way."""
         put(store, instance("a", "2030-01-02"), instance("b", "2030-01-01"), instance("c", "2030-01-02"))
         assert all_pages(store, queries.INSTANCES.bind(), 1) == ["c", "a", "b"]
-        put(
-            store,
-            *({"id": key, "name": name} for key, name in [("x", "b"), ("y", "a"), ("z", "b")]),
-            collection="models",
-        )
+        named = [{"id": key, "name": name} for key, name in [("x", "b"), ("y", "a"), ("z", "b")]]
+        put(store, *named, collection="models")
         assert all_pages(store, queries.MODELS.bind(), 2) == ["y", "x", "z"]
 
     def test_finds_by_each_operator(self, store: DocumentStore) -> None:

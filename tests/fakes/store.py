@@ -76,8 +76,7 @@ class MemoryStore:
             found = self._matching(query)
         if page.after is not None:
             after = _read_cursor(query.query, page.after)
-            behind = (lambda key: key < after) if query.query.descending else (lambda key: key > after)
-            found = [item for item in found if behind(item[0])]
+            found = [item for item in found if (item[0] < after if query.query.descending else item[0] > after)]
         shown = found[: page.first]
         return Result(
             tuple(copy.deepcopy(document) for _, document in shown),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import orjson
+
 from ainimal_zookeeper.domain.documents import Document, Ref
 from ainimal_zookeeper.domain.errors import DataCorrupt, InvalidInput
 from ainimal_zookeeper.domain.queries import BoundQuery, Page, Query, Result
