@@ -48,6 +48,7 @@ class SqliteQueue:
         self._changed = threading.Condition()
         self._subscriptions: list[_Subscription] = []
         self._running: dict[int, int] = {}  # number of a message in a handler: its delivery
+        self._stirred = False  # something happened that the dispatcher has not looked at
         self._dispatcher: threading.Thread | None = None
         self._closed = False
 
@@ -59,7 +60,8 @@ class SqliteQueue:
                 (message_id, topic, json.dumps(data), time.time()),
             )
         with self._changed:
-            self._changed.notify()
+            self._stirred = True
+            self._changed.notify_all()
         return message_id
 
     def subscribe(self, topic: str, handler: Handler) -> _Subscription:
@@ -71,7 +73,8 @@ class SqliteQueue:
             if self._dispatcher is None:
                 self._dispatcher = threading.Thread(target=self._dispatch, name="queue-dispatcher", daemon=True)
                 self._dispatcher.start()
-            self._changed.notify()
+            self._stirred = True
+            self._changed.notify_all()
         return subscription
 
     def dead_letters(self, topic: str) -> list[Message]:
@@ -91,6 +94,8 @@ class SqliteQueue:
                 _logger.warning("%d handlers of the queue still run; their messages come again", len(self._running))
         self._database.close()
 
+    # Only `publish` promises that its commit outlives the power: any other that is lost means one delivery more.
+
     # --- the dispatcher's thread -------------------------------------------------------------------------------------
 
     def _dispatch(self) -> None:
@@ -98,7 +103,8 @@ class SqliteQueue:
         wait_s = 0.0
         while True:
             with self._changed:
-                self._changed.wait(wait_s)
+                self._changed.wait_for(lambda: self._stirred or self._closed, wait_s)
+                self._stirred = False
                 if self._closed:
                     return
                 subscriptions = list(self._subscriptions)
@@ -131,7 +137,7 @@ class SqliteQueue:
         with self._database.reading() as connection:
             if connection.execute(_COLUMNS + due, parameters).fetchone() is None:
                 return
-        with self._database.writing() as connection:
+        with self._database.writing(durable=False) as connection:
             rows = connection.execute(_COLUMNS + due, parameters).fetchall()
             # A message whose every delivery ended with its process's death has had its chances, too.
             connection.executemany(
@@ -156,7 +162,7 @@ class SqliteQueue:
             running = list(self._running.items())
         if running:
             due = time.time() + self._lease_s
-            with self._database.writing() as connection:
+            with self._database.writing(durable=False) as connection:
                 connection.executemany(
                     "UPDATE message SET due = ? WHERE number = ? AND deliveries = ?",
                     [(due, number, attempt) for number, attempt in running],
@@ -177,10 +183,11 @@ class SqliteQueue:
             with self._changed:
                 self._running.pop(number, None)
                 subscription.running -= 1
+                self._stirred = True
                 self._changed.notify_all()
 
     def _settle(self, number: int, message: Message, answer: Delivery) -> None:
-        with self._database.writing() as connection:
+        with self._database.writing(durable=False) as connection:
             if answer is Delivery.ACK:
                 connection.execute("DELETE FROM message WHERE number = ?", (number,))
                 return
@@ -194,7 +201,7 @@ class SqliteQueue:
             _logger.error("message %s on %s is dead after %d deliveries", message.id, message.topic, message.attempt)
 
     def _give_back(self, number: int, message: Message) -> None:
-        with self._database.writing() as connection:
+        with self._database.writing(durable=False) as connection:
             connection.execute(
                 "UPDATE message SET due = ?, deliveries = deliveries - 1 WHERE number = ? AND deliveries = ?",
                 (time.time(), number, message.attempt),
