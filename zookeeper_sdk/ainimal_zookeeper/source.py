@@ -6,6 +6,7 @@ import ast
 import difflib
 import hashlib
 import importlib.util
+import os
 import sys
 import tokenize
 import traceback
@@ -121,9 +122,14 @@ def author_traceback(error: BaseException) -> str:
 
 
 def _author_frame(error: BaseException) -> traceback.FrameSummary | None:
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_author(frame.filename)]
-    near = [frame for frame in frames if "site-packages" not in frame.filename]
-    return (near or frames or [None])[-1]
+    """Returns the innermost frame in the author's own files, not in a library that they use."""
+    libraries = ("site-packages", "dist-packages", str(Path(os.__file__).parent))
+    own = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if _is_author(frame.filename) and not any(library in frame.filename for library in libraries)
+    ]
+    return own[-1] if own else None
 
 
 def _is_author(filename: str) -> bool:

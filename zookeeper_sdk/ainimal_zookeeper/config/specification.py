@@ -26,6 +26,7 @@ class ModelSpec(TypedDict, total=False):
     init_params: dict[str, Any]  # with ${params.x} still in place: substituted in the runner from the parameters
     create_params: list[dict[str, Any]]
     python: str  # interpreter to run it with
+    save_path: str  # set by the runner: the folder of a checkpoint, for a constructor that takes save_path
     rate: float | None  # steps per second to begin with
 
 

@@ -23,6 +23,9 @@ class World(Protocol):
 
     Observations and actions pass as the environment's own values: `observation_key` names the single input they
     become, None when they are dicts by input name already; `action_key` likewise for what `step` takes.
+    Modalities are those of one environment, also for vectors. A vector starts ended episodes anew within the same
+    step: the observation is the next episode's first, and `info["final_obs"][i]` is the last of the ended one where
+    `info["_final_obs"][i]`.
     """
 
     observation: Mapping[str, Modality]

@@ -48,7 +48,13 @@ def load(
     if missing := sorted(getattr(found, "__abstractmethods__", ())):
         raise AInimalFault(f"{found.__name__} does not write {', '.join(missing)}; every AInimal needs it")
     stage(f"making {found.__name__}")
-    made = construct(found, spec.get("init_params") or {}, parameters, {"save_path": _fresh_folder}, AInimalFault)
+    made = construct(
+        found,
+        spec.get("init_params") or {},
+        parameters,
+        {"save_path": spec.get("save_path") or _fresh_folder},
+        AInimalFault,
+    )
     findings = [
         Finding(
             "parameters", f"nothing takes the parameter {name}: no argument of that name, no init_params", "inferred"
