@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from ainimal_zookeeper.domain.documents import FINAL_PHASES, Mode
-from ainimal_zookeeper.domain.errors import InvalidInput, InvalidTransition, NotFound, Transient
+from ainimal_zookeeper.domain.errors import InvalidInput, InvalidTransition, NotFound, Transient, UserCodeFault
 
 from . import documents
 from .endpoint import Endpoint
@@ -134,15 +134,21 @@ class Instance:
         self.info = read_info(document)
         return self
 
-    def wait(self, phase: str | Sequence[str] = "RUNNING", *, timeout_s: float = 900.0) -> Instance:
-        """Waits until it is in `phase` (or one of several).
+    def wait(
+        self,
+        phase: str | Sequence[str] = "RUNNING",
+        *,
+        timeout_s: float = 900.0,
+        progress: Callable[[InstanceInfo], None] | None = None,
+    ) -> Instance:
+        """Waits until it is in `phase` (or one of several); `progress` is called with each look at it.
 
         Raises:
             the failure as a domain error when it FAILED instead; InvalidTransition when it ended otherwise.
             Transient when `timeout_s` has passed; the message says what it was doing.
         """
         wanted = {phase.upper()} if isinstance(phase, str) else {item.upper() for item in phase}
-        self._poll(lambda: self.phase in wanted, f"to be {' or '.join(sorted(wanted))}", timeout_s)
+        self._poll(lambda: self.phase in wanted, f"to be {' or '.join(sorted(wanted))}", timeout_s, progress)
         return self
 
     def settled(self, *, timeout_s: float = 60.0) -> Instance:
@@ -154,13 +160,22 @@ class Instance:
         self._poll(lambda: self.info.observed_generation >= asked, "to follow what was asked", timeout_s)
         return self
 
-    def _poll(self, reached: Callable[[], bool], what: str, timeout_s: float) -> None:
+    def _poll(
+        self,
+        reached: Callable[[], bool],
+        what: str,
+        timeout_s: float,
+        progress: Callable[[InstanceInfo], None] | None = None,
+    ) -> None:
         waited_s, pause_s = 0.0, 0.05
         while not reached():
             if self.ended:
                 info = self.info
                 if info.failure is not None:
-                    raise refusal(info.failure_code, f"{self.name} is {info.phase}: {info.failure}")
+                    failure = refusal(info.failure_code, f"{self.name} is {info.phase}: {info.failure}")
+                    if isinstance(failure, UserCodeFault):
+                        failure.traceback = info.traceback
+                    raise failure
                 raise InvalidTransition(f"{self.name} is {info.phase}; it has ended, launch a new one")
             if waited_s >= timeout_s:
                 doing = f" ({self.info.stage})" if self.info.stage else ""
@@ -169,6 +184,8 @@ class Instance:
             waited_s += pause_s
             pause_s = min(pause_s * 1.3, 0.5)
             self.refresh()
+            if progress is not None:
+                progress(self.info)
 
     # --- steering it -------------------------------------------------------------------------------------------------
 
@@ -273,14 +290,13 @@ class Instance:
             for value in event["values"]:
                 yield read_value(value)
 
-    def logs(self, *, follow: bool = False) -> Iterator[LogLine]:
-        """Yields its console lines from the first; with `follow` also those to come, until it has ended."""
-        shown = set()
-        for line in self._written_logs():
-            shown.add(line)
-            yield line
+    def logs(self, *, follow: bool = False, last: int | None = None) -> Iterator[LogLine]:
+        """Yields its console lines, all or the `last` ones; with `follow` also those to come, until it has ended."""
+        written = list(self._written_logs())
+        yield from written if last is None else written[max(len(written) - last, 0) :]
         if not follow:
             return
+        shown = set(written)
         for event in self._live({"instanceIds": [self.id], "logs": [self.id]}):
             for line in map(read_line, event["logs"]):
                 # A stream may open with the last lines, which were yielded already.

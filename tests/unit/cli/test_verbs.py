@@ -1,0 +1,345 @@
+"""`zoo` against an API that answers from the project's schema."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import httpx
+import pytest
+from ainimal_zookeeper.cli.connection import Connector
+from ainimal_zookeeper.cli.exit_status import EXIT_STATUS, UNEXPECTED, exit_status
+from ainimal_zookeeper.cli.main import VERBS, zoo
+from ainimal_zookeeper.cli.watching import sparkline
+from ainimal_zookeeper.client import Zookeeper
+from ainimal_zookeeper.domain import errors
+from click.testing import CliRunner, Result
+
+from tests.fakes.zoo_api import FakeZoo, environment_row, instance_row, live_event, model_row, schema, value_row
+
+Zoo = Callable[..., Result]
+
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "cli.md"
+
+
+@pytest.fixture
+def fake() -> FakeZoo:
+    fake = FakeZoo()
+    parameters = [
+        {"name": "lr", "type": "float", "required": False},
+        {"name": "greeting", "type": "str", "required": True},
+    ]
+    fake.models = [model_row("Painter", parameters=parameters)]
+    fake.environments = [environment_row("CartPole", parameters=[{"name": "g", "type": "float", "required": False}])]
+    fake.instances = [instance_row("Rex")]
+    return fake
+
+
+@pytest.fixture
+def run(fake: FakeZoo) -> Zoo:
+    """`run("models", "--json")` is `zoo models --json` in a pipe."""
+    connector = Connector(lambda url, _token: Zookeeper(url, transport=fake.transport, sleep=lambda _seconds: None))
+
+    def run(*arguments: str, input: str | None = None) -> Result:
+        return CliRunner().invoke(zoo, arguments, obj=connector, input=input, catch_exceptions=False)
+
+    return run
+
+
+class TestExitStatus:
+    """One table from errors to exit statuses."""
+
+    def test_every_code_has_its_own_status(self) -> None:
+        """The table is total over the API's codes, and no two share a status."""
+        assert set(EXIT_STATUS) == set(schema().type_map["ErrorCode"].values)  # type: ignore[attr-defined]
+        assert len(set(EXIT_STATUS.values())) == len(EXIT_STATUS)
+        assert UNEXPECTED not in EXIT_STATUS.values()
+
+    def test_an_unnamed_error_is_unexpected(self) -> None:
+        """What the API could not name ends with 1."""
+        assert exit_status(errors.ZookeeperError("bug")) == UNEXPECTED
+        assert exit_status(errors.Transient("later")) == 12
+
+    def test_the_message_goes_to_standard_error(self, run: Zoo) -> None:
+        """Pipes get answers only."""
+        result = run("pause", "Nobody")
+
+        assert result.exit_code == 3
+        assert result.stdout == ""
+        assert "there is no instance 'Nobody'; there are: Rex" in result.stderr
+
+    def test_no_zoo_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The address comes from ZOO_SERVER, and the message names it."""
+        monkeypatch.setenv("ZOO_SERVER", "http://elsewhere:1")
+
+        def refuse(request: httpx.Request) -> httpx.Response:
+            raise httpx.ConnectError("refused", request=request)
+
+        connector = Connector(lambda url, _token: Zookeeper(url, transport=httpx.MockTransport(refuse)))
+        result = CliRunner().invoke(zoo, ["models"], obj=connector)
+
+        assert result.exit_code == 12
+        assert "no zoo answers at http://elsewhere:1; start one with `zoo up`" in result.stderr
+
+
+class TestReading:
+    """Verbs that show things."""
+
+    @pytest.mark.parametrize(
+        ("verb", "key"), [("models", "name"), ("environments", "name"), ("instances", "name"), ("worlds", "name")]
+    )
+    def test_json_is_what_the_api_answered(self, run: Zoo, fake: FakeZoo, verb: str, key: str) -> None:
+        """--json prints a list of rows."""
+        fake.worlds = [instance_row("Arena", environment=environment_row("CartPole"), connected=[])]
+
+        rows = json.loads(run(verb, "--json").stdout)
+
+        assert [row[key] for row in rows] == [
+            {"models": "Painter", "environments": "CartPole", "instances": "Rex", "worlds": "Arena"}[verb]
+        ]
+
+    def test_pipes_are_plain(self, run: Zoo) -> None:
+        """No colour, no lines, nothing cut: columns."""
+        head, row = run("instances").stdout.splitlines()
+
+        assert head.split()[:4] == ["name", "model", "environment", "phase"]
+        assert row.startswith("Rex   CartPole learner")
+        assert "\x1b" not in head + row
+
+    def test_nothing_to_show(self, run: Zoo, fake: FakeZoo) -> None:
+        """An empty list says what to do next, and not on standard output."""
+        fake.instances = []
+        result = run("instances")
+
+        assert result.stdout == ""
+        assert "launch one: zoo launch MODEL" in result.stderr
+
+    def test_last_lines_of_a_log(self, run: Zoo, fake: FakeZoo) -> None:
+        """-n takes from the end."""
+        fake.instances[0]["logs"] = [{"at": f"t{n}", "stream": "stdout", "text": f"line {n}"} for n in range(5)]
+
+        assert run("logs", "Rex", "-n", "2").stdout == "line 3\nline 4\n"
+        assert run("logs", "Rex", "-n", "0").stdout == ""
+
+
+class TestLaunch:
+    """`zoo launch`."""
+
+    def test_options_become_the_launch(self, run: Zoo, fake: FakeZoo) -> None:
+        """Values are read by the parameter's type: text stays text."""
+        result = run(
+            "launch", "paint", "--env", "cart", "--param", "lr=1e-3", "--param", "greeting=12", "--env-param", "g=9.8",
+            "--mode", "inference", "--seed", "1", "--paused", "--name", "Vincent", "--tag", "blue",
+        )  # fmt: skip
+
+        assert result.exit_code == 0
+        assert fake.asked[0][1] == {
+            "modelId": "mod_painter",
+            "environmentId": "world_cartpole",
+            "parameters": {"lr": 0.001, "greeting": "12"},
+            "environmentParameters": {"g": 9.8},
+            "mode": {"training": False, "inference": True},
+            "seed": 1,
+            "paused": True,
+            "name": "Vincent",
+            "tags": ["blue"],
+        }
+        assert result.stdout == "Vincent (ins_vincent) is PENDING\n"
+
+    def test_waiting_tells_the_stages(self, run: Zoo, fake: FakeZoo) -> None:
+        """Each stage is one line on standard error."""
+        stages = iter(["importing torch", "importing torch", None])
+
+        def next_stage(row: dict[str, object]) -> None:
+            stage = next(stages)
+            row.update(stage=stage, phase="STARTING" if stage else "RUNNING")
+
+        fake.on_instance = next_stage
+        result = run("launch", "Painter", "--wait")
+
+        assert result.stdout == "Fresh (ins_fresh) is RUNNING\n"
+        assert result.stderr.splitlines() == [
+            "Fresh: waiting for a runner",
+            "Fresh: importing torch",
+            "Fresh: RUNNING",
+        ]
+
+    def test_a_failed_start_shows_its_traceback(self, run: Zoo, fake: FakeZoo) -> None:
+        """The traceback goes to standard error, and the status is that of user code."""
+        failure = {"code": "AINIMAL_FAULT", "message": "boom", "traceback": "Traceback: line 3"}
+        fake.on_instance = lambda row: row.update(phase="FAILED", failure=failure)
+        result = run("launch", "Painter", "--wait")
+
+        assert result.exit_code == 14
+        assert "Traceback: line 3" in result.stderr
+        assert "Fresh is FAILED: boom" in result.stderr
+
+    def test_an_assignment_without_a_value(self, run: Zoo) -> None:
+        """The message shows the form."""
+        result = run("launch", "Painter", "--param", "lr")
+
+        assert result.exit_code == 2
+        assert "write --param name=value" in result.stderr
+
+
+class TestSteering:
+    """Verbs that change an instance."""
+
+    @pytest.mark.parametrize(
+        ("arguments", "mutation", "given"),
+        [
+            (["pause", "Rex"], "instancePause", {}),
+            (["resume", "Rex"], "instanceResume", {}),
+            (["step", "Rex", "3"], "instanceStep", {"count": 3}),
+            (["rate", "Rex", "25"], "instanceRateSet", {"stepsPerSecond": 25.0}),
+            (["rate", "Rex", "max"], "instanceRateSet", {"stepsPerSecond": None}),
+            (["mode", "Rex", "training"], "instanceModeSet", {"mode": {"training": True, "inference": False}}),
+            (["reset", "Rex"], "instanceReset", {}),
+            (["terminate", "Rex"], "instanceTerminate", {}),
+            (["delete", "Rex"], "instanceDelete", {}),
+        ],
+    )
+    def test_a_verb_is_one_mutation(
+        self, run: Zoo, fake: FakeZoo, arguments: list[str], mutation: str, given: dict[str, object]
+    ) -> None:
+        """Verbs send what they say."""
+        result = run(*arguments)
+
+        assert result.exit_code == 0
+        assert fake.asked == [(mutation, {"instanceId": "ins_rex", **given})]
+
+    def test_it_says_what_is_not_followed_yet(self, run: Zoo) -> None:
+        """Asked is not done."""
+        assert run("pause", "Rex").stdout == (
+            "Rex (ins_rex) is RUNNING, mode both, at step 7 (asked; not yet followed)\n"
+        )
+
+    def test_a_rate_that_is_none(self, run: Zoo) -> None:
+        """A rate is a number or max."""
+        result = run("rate", "Rex", "fast")
+
+        assert (result.exit_code, "neither a number nor max" in result.stderr) == (2, True)
+
+    @pytest.mark.parametrize("inputs", ['{"x": [1, 2]}', "-", "@FILE"])
+    def test_inference_from_anywhere(self, run: Zoo, tmp_path: Path, inputs: str) -> None:
+        """Inputs come from the command line, standard input or a file."""
+        file = tmp_path / "inputs.json"
+        file.write_text('{"x": [1, 2]}')
+
+        result = run("infer", "Rex", inputs.replace("FILE", str(file)), input='{"x": [1, 2]}')
+
+        assert json.loads(result.stdout) == {"x": [1, 2]}
+
+    @pytest.mark.parametrize("inputs", ["{", "[1]", "@/no/such/file"])
+    def test_inputs_that_are_none(self, run: Zoo, inputs: str) -> None:
+        """What cannot be read is refused with the form."""
+        assert run("infer", "Rex", inputs).exit_code == 2
+
+
+class TestWatch:
+    """`zoo watch`."""
+
+    def test_values_by_lines(self, run: Zoo, fake: FakeZoo) -> None:
+        """Step, path and value, separated by tabs; long arrays by dtype and shape."""
+        tensor = {"dtype": "uint8", "shape": [64, 64, 3], "encoding": "JPEG", "data": "AAAA"}
+        values = [value_row("env.reward", 3, scalar=0.5), value_row("env.frame", 4, tensor=tensor)]
+        fake.streams = [[live_event(values=values)]]
+
+        result = run("watch", "Rex", "env.reward", "env.frame")
+
+        assert result.stdout == "3\tenv.reward\t0.5\n4\tenv.frame\tuint8[64, 64, 3] JPEG\n"
+
+    def test_values_as_json_lines(self, run: Zoo, fake: FakeZoo) -> None:
+        """One document a line; numbers that JSON lacks become text; --count ends it."""
+        values = [value_row("metrics.loss", step, scalar="NaN") for step in range(3)]
+        fake.streams = [[live_event(values=values)]]
+
+        lines = run("watch", "Rex", "metrics.loss", "--json", "--count", "2").stdout.splitlines()
+
+        assert [json.loads(line)["value"] for line in lines] == ["NaN", "NaN"]
+
+    def test_without_a_path_it_lists_signals(self, run: Zoo, fake: FakeZoo) -> None:
+        """So that paths need not be guessed."""
+        modality = {"name": "reward", "kind": "SCALAR", "shape": [], "dtype": "float64"}
+        fake.instances[0]["signals"] = [
+            {"path": "env.reward", "observable": True, "overridable": False, "modality": modality}
+        ]
+
+        assert "env.reward" in run("watch", "Rex").stdout
+
+    def test_a_sparkline_spans_its_numbers(self) -> None:
+        """The least is the lowest bar, the greatest the highest, and what is not finite is marked."""
+        assert sparkline([0, 1, 2, 3]) == "▁▃▆█"
+        assert sparkline([float("nan"), 5.0]) == "?▁"
+        assert sparkline([]) == ""
+
+
+class TestDoctor:
+    """`zoo doctor`."""
+
+    def findings(self, result: Result) -> dict[str, tuple[str, str]]:
+        return {item["check"]: (item["level"], item["next_step"]) for item in json.loads(result.stdout)}
+
+    def test_a_healthy_zoo(self, run: Zoo, tmp_path: Path) -> None:
+        """Everything that was looked at is ok or a warning, and the status is 0."""
+        sqlite3.connect(tmp_path / "zoo.sqlite3").executescript("CREATE TABLE t (x); INSERT INTO t VALUES (1)")
+        result = run("doctor", "--json", "--state-dir", str(tmp_path))
+        findings = self.findings(result)
+
+        assert result.exit_code == 0
+        assert findings["zoo"][0] == findings["database zoo.sqlite3"][0] == findings["state folder"][0] == "ok"
+
+    def test_a_corrupt_database(self, run: Zoo, tmp_path: Path) -> None:
+        """It fails, and says what to move away."""
+        (tmp_path / "zoo.sqlite3").write_bytes(b"not a database, by far" * 100)
+        result = run("doctor", "--json", "--state-dir", str(tmp_path))
+
+        level, next_step = self.findings(result)["database zoo.sqlite3"]
+        assert (result.exit_code, level) == (1, "fail")
+        assert "move" in next_step
+
+    def test_a_state_folder_that_is_a_file(self, run: Zoo, tmp_path: Path) -> None:
+        """It fails with what is in the way."""
+        (tmp_path / "file").touch()
+        result = run("doctor", "--state-dir", str(tmp_path / "file"))
+
+        assert result.exit_code == 1
+        assert "is a file" in result.stdout
+
+    def test_a_canary_is_removed_again(self, run: Zoo, fake: FakeZoo, tmp_path: Path) -> None:
+        """It is launched, waited for, terminated and deleted."""
+        looks = iter(["RUNNING", "TERMINATED"])
+        fake.on_instance = lambda row: row.update(phase=next(looks))
+        result = run("doctor", "--json", "--state-dir", str(tmp_path), "--canary", "Painter")
+
+        assert self.findings(result)["canary"][0] == "ok"
+        assert [name for name, _given in fake.asked] == ["instanceLaunch", "instanceTerminate", "instanceDelete"]
+
+
+class TestDocumentation:
+    """docs/cli.md."""
+
+    @pytest.mark.parametrize("verb", list(VERBS))
+    def test_every_verb_and_option_is_documented(self, verb: str) -> None:
+        """What `zoo --help` shows stands in the documentation too, under the verb's heading."""
+        sections = re.split(r"^## ", DOCUMENTATION.read_text(), flags=re.MULTILINE)
+        section = next((text for text in sections if text.startswith(f"`zoo {verb}`")), "")
+        shared = next(text for text in sections if text.startswith("Everywhere"))
+        command = zoo.get_command(click.Context(zoo), verb)  # type: ignore[attr-defined]
+
+        assert section, f"docs/cli.md has no heading for zoo {verb}"
+        assert isinstance(command, click.Command)
+        for parameter in command.params:
+            names = [*parameter.opts, *parameter.secondary_opts] if isinstance(parameter, click.Option) else []
+            for name in names:
+                assert f"`{name}" in section + shared, f"docs/cli.md does not document {name} of zoo {verb}"
+
+    def test_every_exit_status_is_documented(self) -> None:
+        """The table of statuses is complete."""
+        text = DOCUMENTATION.read_text()
+
+        assert all(f"| {status} | {code} |" in text for code, status in EXIT_STATUS.items())

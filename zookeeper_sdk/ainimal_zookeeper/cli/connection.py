@@ -1,0 +1,90 @@
+"""What all verbs that talk to a zoo have in common: where it is, and whether to answer in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from ainimal_zookeeper.client import Zookeeper
+
+DEFAULT_SERVER = "http://127.0.0.1:8000"
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_SERVER = click.option(
+    "--server",
+    metavar="URL",
+    envvar="ZOO_SERVER",
+    default=DEFAULT_SERVER,
+    show_default=True,
+    show_envvar=True,
+    help="Where the zoo is.",
+)
+_TOKEN = click.option(
+    "--token", metavar="KEY", envvar="ZOO_TOKEN", show_envvar=True, help="Key to sign in with, where one is needed."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """Opens the connection to a zoo; tests give another one as click's `obj`."""
+
+    connect: Callable[[str, str | None], Zookeeper]
+
+
+def connect(server: str, token: str | None) -> Zookeeper:
+    from ainimal_zookeeper.client import Zookeeper
+
+    return Zookeeper(server, token=token)
+
+
+def connected(verb: F) -> F:
+    """Gives a verb the options --server and --token, and an open `zoo` as its first argument."""
+
+    @click.pass_context
+    def with_zoo(context: click.Context, /, server: str, token: str | None, **arguments: Any) -> Any:
+        connector = context.obj if isinstance(context.obj, Connector) else Connector(connect)
+        with connector.connect(server, token) as zoo:
+            return context.invoke(verb, zoo, **arguments)
+
+    wrapped = update_wrapper(with_zoo, verb)
+    for option in (_TOKEN, _SERVER):
+        wrapped = option(wrapped)
+    return cast(F, wrapped)
+
+
+def reading(verb: F) -> F:
+    """`connected`, with the option --json."""
+    return connected(click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")(verb))
+
+
+def _complete(rows: Callable[[Zookeeper], list[Any]]) -> Callable[..., list[CompletionItem]]:
+    def complete(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        from ainimal_zookeeper.domain.errors import ZookeeperError
+
+        server = context.params.get("server") or DEFAULT_SERVER
+        try:
+            with connect(server, context.params.get("token")) as zoo:
+                return [
+                    CompletionItem(row.name, help=row.id)
+                    for row in rows(zoo)
+                    if row.name.lower().startswith(incomplete.lower())
+                ]
+        except ZookeeperError:
+            return []  # a shell that completes has no place for messages
+
+    return complete
+
+
+complete_model = _complete(lambda zoo: zoo.models())
+complete_environment = _complete(lambda zoo: zoo.environments())
+complete_instance = _complete(lambda zoo: [row for row in zoo.instances() if not row.ended])

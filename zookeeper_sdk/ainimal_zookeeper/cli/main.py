@@ -1,0 +1,74 @@
+"""`zoo`: the command line of a zoo."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import click
+
+from ainimal_zookeeper.domain.errors import UserCodeFault, ZookeeperError
+
+from .exit_status import exit_status
+
+VERBS = {
+    "up": "hosting",
+    "models": "listing",
+    "environments": "listing",
+    "worlds": "listing",
+    "instances": "listing",
+    "logs": "listing",
+    "launch": "launching",
+    "pause": "steering",
+    "resume": "steering",
+    "step": "steering",
+    "rate": "steering",
+    "mode": "steering",
+    "reset": "steering",
+    "terminate": "steering",
+    "delete": "steering",
+    "infer": "steering",
+    "watch": "watching",
+    "probe": "probing",
+    "doctor": "doctor",
+}
+"""Each verb and its module, which is imported when the verb is used: `zoo` answers at once."""
+
+
+class Verbs(click.Group):
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        module = import_module(f"{__package__}.{VERBS[name]}")
+        command: click.Command = getattr(module, name)
+        return command
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except ZookeeperError as error:
+            if isinstance(error, UserCodeFault) and error.traceback:
+                click.echo(error.traceback.rstrip(), err=True)
+            click.secho(f"Error: {error.message}", err=True, fg="red")
+            context.exit(exit_status(error))
+
+
+def _version() -> str:
+    try:
+        return version("ainimal-zookeeper")
+    except PackageNotFoundError:
+        return "of a clone that is not installed"
+
+
+@click.command(cls=Verbs)
+@click.version_option(_version(), prog_name="zoo")
+def zoo() -> None:
+    """Launches, watches and steers AInimals.
+
+    Models, environments and instances go by id, by name, or by the beginning of either when only one begins so.
+    Verbs exit with a status that says what went wrong; NO_COLOR=1 turns colours off.
+    """

@@ -1,0 +1,159 @@
+"""Verbs that change what an instance does."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ainimal_zookeeper.domain.errors import InvalidInput
+
+from .connection import complete_instance, connected, reading
+from .launching import MODES
+from .output import show_json
+
+if TYPE_CHECKING:
+    from ainimal_zookeeper.client import Instance, Zookeeper
+
+_INSTANCE = click.argument("instance", shell_complete=complete_instance)
+_WAIT = click.option("--wait/--no-wait", default=False, help="Whether to wait until it has followed.")
+
+
+def _say(instance: Instance, as_json: bool) -> None:
+    if as_json:
+        show_json(instance.info.document)
+        return
+    info = instance.info
+    behind = "" if info.observed_generation >= info.generation else " (asked; not yet followed)"
+    click.echo(f"{info.name} ({info.id}) is {info.phase}, mode {info.mode}, at step {info.stats.step}{behind}")
+
+
+def _apply(zoo: Zookeeper, as_json: bool, instance: str, wait: bool, change: Callable[[Instance], Instance]) -> None:
+    changed = change(zoo.instance(instance))
+    if wait:
+        changed.settled()
+    _say(changed, as_json)
+
+
+@click.command()
+@_INSTANCE
+@_WAIT
+@reading
+def pause(zoo: Zookeeper, as_json: bool, instance: str, wait: bool) -> None:
+    """Holds INSTANCE at the end of its current step."""
+    _apply(zoo, as_json, instance, wait, lambda found: found.pause())
+
+
+@click.command()
+@_INSTANCE
+@_WAIT
+@reading
+def resume(zoo: Zookeeper, as_json: bool, instance: str, wait: bool) -> None:
+    """Lets a paused INSTANCE go on."""
+    _apply(zoo, as_json, instance, wait, lambda found: found.resume())
+
+
+@click.command()
+@_INSTANCE
+@click.argument("count", type=click.IntRange(min=1), default=1)
+@_WAIT
+@reading
+def step(zoo: Zookeeper, as_json: bool, instance: str, count: int, wait: bool) -> None:
+    """Lets a paused INSTANCE make COUNT steps (1)."""
+    _apply(zoo, as_json, instance, wait, lambda found: found.step(count))
+
+
+@click.command()
+@_INSTANCE
+@click.argument("steps_per_second")
+@_WAIT
+@reading
+def rate(zoo: Zookeeper, as_json: bool, instance: str, steps_per_second: str, wait: bool) -> None:
+    """Sets the speed of INSTANCE in steps per second, or `max`."""
+    if steps_per_second.lower() == "max":
+        wanted = None
+    else:
+        try:
+            wanted = float(steps_per_second)
+        except ValueError as error:
+            raise InvalidInput(f"rate {steps_per_second!r} is neither a number nor max") from error
+    _apply(zoo, as_json, instance, wait, lambda found: found.rate(wanted))
+
+
+@click.command()
+@_INSTANCE
+@click.argument("mode", type=click.Choice(MODES))
+@_WAIT
+@reading
+def mode(zoo: Zookeeper, as_json: bool, instance: str, mode: str, wait: bool) -> None:
+    """Sets what INSTANCE does: learn and act, only one of them, or neither."""
+    _apply(zoo, as_json, instance, wait, lambda found: found.mode(mode))
+
+
+@click.command()
+@_INSTANCE
+@_WAIT
+@reading
+def reset(zoo: Zookeeper, as_json: bool, instance: str, wait: bool) -> None:
+    """Ends the episode of INSTANCE and starts the next."""
+    _apply(zoo, as_json, instance, wait, lambda found: found.reset())
+
+
+@click.command()
+@_INSTANCE
+@click.option("--wait/--no-wait", default=False, help="Whether to wait until it has ended.")
+@reading
+def terminate(zoo: Zookeeper, as_json: bool, instance: str, wait: bool) -> None:
+    """Ends INSTANCE for good; its history and log stay."""
+    found = zoo.instance(instance).terminate()
+    if wait:
+        found.wait("TERMINATED")
+    _say(found, as_json)
+
+
+@click.command()
+@_INSTANCE
+@connected
+def delete(zoo: Zookeeper, instance: str) -> None:
+    """Removes an INSTANCE that has ended, with its history and log."""
+    found = zoo.instance(instance)
+    found.delete()
+    click.echo(f"{found.name} ({found.id}) is deleted")
+
+
+@click.command()
+@_INSTANCE
+@click.argument("inputs")
+@click.option("--conversation", metavar="TEXT", help="Calls with the same one share a recurrent model's state.")
+@connected
+def infer(zoo: Zookeeper, instance: str, inputs: str, conversation: str | None) -> None:
+    """Makes one forward pass of INSTANCE with INPUTS: a JSON object, @FILE, or - for standard input."""
+    answer = zoo.instance(instance).infer(_read_inputs(inputs), conversation=conversation)
+    show_json(_plain(answer))
+
+
+def _read_inputs(text: str) -> dict[str, Any]:
+    if text == "-":
+        text = sys.stdin.read()
+    elif text.startswith("@"):
+        try:
+            text = Path(text[1:]).read_text(encoding="utf-8")
+        except OSError as error:
+            raise InvalidInput(f"cannot read {text[1:]}: {error.strerror}", ("inputs",)) from error
+    try:
+        inputs = json.loads(text)
+    except ValueError as error:
+        raise InvalidInput(f"the inputs are not JSON: {error}; write '{{\"name\": value}}'", ("inputs",)) from error
+    if not isinstance(inputs, dict):
+        raise InvalidInput("the inputs are no JSON object; write '{\"name\": value}'", ("inputs",))
+    return inputs
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value.tolist() if hasattr(value, "tolist") else value
