@@ -14,7 +14,7 @@ from graphql import (
     is_required_input_field,
 )
 
-from graphql_api.schema import SCHEMA
+from graphql_api.api import SCHEMA
 
 CONTRACT: GraphQLSchema = build_schema(Path(__file__).with_name("contract.graphql").read_text())
 NAMES = sorted(name for name in CONTRACT.type_map if not name.startswith("__"))

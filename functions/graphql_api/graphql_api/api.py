@@ -1,0 +1,121 @@
+"""The API: its parts put together, behind one coroutine per request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ainimal_zookeeper.domain.access import Principal
+from ainimal_zookeeper.domain.documents import InstanceDoc
+from ainimal_zookeeper.ports.clock import Clock, Ids
+from ainimal_zookeeper.ports.live import LiveDialer
+from ainimal_zookeeper.ports.queue import Queue
+from ainimal_zookeeper.ports.store import DocumentStore
+from starlette.requests import Request
+from starlette.responses import Response
+
+from . import http
+from .commands import Commands
+from .console import Consoles
+from .context import Zoo
+from .encoding import encode
+from .engine import Engine
+from .launch import Launches
+from .limits import Limits
+from .links import Links, LinkSettings
+from .live import LiveStreams, StreamSettings
+from .records import Records
+from .resolvers import RESOLVERS, SUBSCRIPTIONS
+from .schema import bind, source
+from .topics import Topics
+
+SCHEMA = bind(source(), RESOLVERS, SUBSCRIPTIONS)
+
+
+def _no_processes() -> Sequence[Mapping[str, Any]]:
+    return ()
+
+
+class Api:
+    """Answers requests on one event loop; `close` it there.
+
+    processes: returns the side processes as {name, running, restarts, url}. On the embedded profile a visitor of whom
+    nothing else is said is the operator; elsewhere nobody.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: DocumentStore,
+        queue: Queue,
+        dialer: LiveDialer,
+        clock: Clock,
+        ids: Ids,
+        secret: bytes,
+        profile: str = "embedded",
+        version: str = "0",
+        processes: Callable[[], Sequence[Mapping[str, Any]]] = _no_processes,
+        limits: Limits | None = None,
+        links: LinkSettings | None = None,
+        streams: StreamSettings | None = None,
+    ) -> None:
+        self._records = Records(store)
+        self._topics = Topics(self._records)
+        self._links = Links(
+            topics=self._topics, dialer=dialer, clock=clock, secret=secret, settings=links or LinkSettings()
+        )
+        self._streams = LiveStreams(
+            topics=self._topics,
+            links=self._links,
+            consoles=Consoles(self._records, self._links),
+            settings=streams or StreamSettings(),
+        )
+        self._launches = Launches(store=store, queue=queue, clock=clock, ids=ids)
+        zoo = Zoo(
+            records=self._records,
+            links=self._links,
+            launches=self._launches,
+            commands=Commands(store=store, clock=clock, ids=ids),
+            streams=self._streams,
+            profile=profile,
+            version=version,
+            processes=processes,
+        )
+        self._engine = Engine(SCHEMA, zoo, limits or Limits())
+        self._visitor = Principal.operator() if profile == "embedded" else Principal.nobody()
+
+    async def handle(self, request: Request, principal: Principal | None = None) -> Response:
+        """Answers `/graphql` (also as `/`) and `/healthz`; other paths are 404."""
+        path = request.url.path.rstrip("/")
+        if path.endswith("/healthz"):
+            return Response(encode({"status": "ok"}), media_type="application/json")
+        if path not in {"", "/graphql"}:
+            return Response(encode({"errors": [{"message": f"nothing is at {path}; ask /graphql"}]}), 404)
+        return await http.respond(self._engine, request, principal or self._visitor)
+
+    def launch_instance(self, principal: Principal, input: Mapping[str, Any]) -> InstanceDoc:
+        """What `instanceLaunch` does, for the host. Blocks; thread-safe. Raises: as `Launches.instance`."""
+        return self._launches.instance(principal, input)
+
+    def launch_environment(self, principal: Principal, input: Mapping[str, Any]) -> InstanceDoc:
+        """What `environmentLaunch` does, for the host. Blocks; thread-safe. Raises: as `Launches.environment`."""
+        return self._launches.environment(principal, input)
+
+    @property
+    def open_streams(self) -> int:
+        return self._streams.count
+
+    @property
+    def open_links(self) -> int:
+        return self._links.open
+
+    @property
+    def open_watches(self) -> int:
+        return self._topics.open
+
+    async def close(self) -> None:
+        """Ends all streams, links and watches, within a second."""
+        self._streams.close()
+        await self._links.close()
+        await self._topics.close()
+        self._records.close()

@@ -1,0 +1,92 @@
+"""What the resolvers of one request share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from ainimal_zookeeper.domain.access import Principal
+from ainimal_zookeeper.domain.documents import Document, InstanceDoc, Ref, instance_ref
+from ainimal_zookeeper.domain.errors import NotFound
+from graphql import GraphQLResolveInfo
+
+from . import projection
+from .loading import Loader
+from .records import Records
+from .selection import Selection, Selections
+
+Info = GraphQLResolveInfo[Any]
+Fields = dict[str, dict[str, Callable[..., Any]]]  # resolvers by type and field
+
+if TYPE_CHECKING:
+    from .commands import Commands
+    from .launch import Launches
+    from .links import Links
+    from .live import LiveStreams
+
+
+@dataclass(frozen=True, slots=True)
+class Zoo:
+    """What all requests share: the API's parts and facts about the deployment."""
+
+    records: Records
+    links: Links
+    launches: Launches
+    commands: Commands
+    streams: LiveStreams
+    profile: str
+    version: str
+    processes: Callable[[], Sequence[Mapping[str, Any]]]
+
+
+@dataclass(slots=True)
+class StreamBudget:
+    """How much a subscription's connection may carry yet; the transport counts, the stream rotates in time."""
+
+    sent_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One request: who asks, and for what."""
+
+    zoo: Zoo
+    principal: Principal
+    selections: Selections
+    budget: StreamBudget = field(default_factory=StreamBudget)
+
+    @property
+    def loader(self) -> Loader:
+        return Loader(self.zoo.records, self.principal)
+
+    async def row(self, id: str) -> InstanceDoc:
+        """Returns the instance or environment instance. Raises: NotFound, also when the viewer may not see it."""
+        found = await self.zoo.records.get(instance_ref(id))
+        if visible(found, self.principal) is None:
+            raise missing(id)
+        return cast(InstanceDoc, found)
+
+
+def of(info: Info) -> Context:
+    return cast(Context, info.context)
+
+
+def selected(info: Info) -> Selection:
+    return of(info).selections.below(info)
+
+
+def visible(found: Document | None, principal: Principal) -> projection.Shown | None:
+    """Projects a row of either kind."""
+    if found is None:
+        return None
+    project = projection.instance if found["kind"] == "instance" else projection.environment_instance
+    return project(found, principal)
+
+
+def missing(id: str) -> NotFound:
+    what = "environment instance" if instance_ref(id).collection == "environmentInstances" else "instance"
+    return NotFound(f"there is no {what} {id}; it may have been deleted, list those that exist")
+
+
+__all__ = ["Context", "Ref", "StreamBudget", "Zoo", "missing", "of", "selected", "visible"]

@@ -1,0 +1,25 @@
+"""The resolvers, by domain: each module has a plain dict of {type: {field: function}}."""
+
+from __future__ import annotations
+
+from ..context import Fields
+from . import commands, environment, instance, live, model, server, telemetry
+
+
+def _merged(*parts: Fields) -> Fields:
+    merged: Fields = {}
+    for part in parts:
+        for type_name, fields in part.items():
+            merged.setdefault(type_name, {}).update(fields)
+    return merged
+
+
+RESOLVERS: Fields = _merged(
+    server.RESOLVERS,
+    model.RESOLVERS,
+    environment.RESOLVERS,
+    instance.RESOLVERS,
+    telemetry.RESOLVERS,
+    commands.RESOLVERS,
+)
+SUBSCRIPTIONS: Fields = live.SUBSCRIPTIONS
