@@ -13,11 +13,11 @@ WEB_SOURCES := $(shell find client_web -type f -not -path '*/node_modules/*' -no
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench wheel fmt clean
+.PHONY: help run test check bench client wheel fmt clean
 
 # Lists the verbs.
 help:
-	@awk '/^# /{said=substr($$0,3)} /^(run|test|check|bench|wheel|fmt|clean):/{sub(":.*","",$$1); printf "make %-6s %s\n", $$1, said}' Makefile
+	@awk '/^# /{said=substr($$0,3)} /^(run|test|check|bench|client|wheel|fmt|clean):/{sub(":.*","",$$1); printf "make %-6s %s\n", $$1, said}' Makefile
 
 # Starts the example zoo and prints its address (options for it: ARGS="--port 8001").
 run: $(MADE)-zoo $(WEB)
@@ -45,6 +45,9 @@ check: $(MADE)-tools $(MODULES)/.made
 # Runs the comparisons in benchmarks/ and writes benchmarks/results.md (some: ARGS="step api").
 bench: $(MADE)-tools
 	$(BIN)/python -m benchmarks $(ARGS)
+
+# Builds the web client that the zoo serves.
+client: $(WEB)
 
 # Builds dist/*.whl, which carries the web client and the example zoo; the same commit gives the same bytes.
 wheel: $(MADE)-tools $(WEB)

@@ -85,6 +85,22 @@ class TestExitStatus:
         assert result.exit_code == 12
         assert "no zoo answers at http://elsewhere:1; start one with `zoo up`" in result.stderr
 
+    def test_the_zoo_of_this_folder_is_meant(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where a zoo runs, no address has to be given."""
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.delenv("ZOO_SERVER", raising=False)
+        (tmp_path / ".zoo").mkdir()
+        (tmp_path / ".zoo" / "lock").write_text('{"pid": 1, "url": "http://127.0.0.1:4321"}')
+        asked: list[str] = []
+
+        def note(url: str, _token: str | None) -> Zookeeper:
+            asked.append(url)
+            return Zookeeper(url, transport=FakeZoo().transport)
+
+        CliRunner().invoke(zoo, ["models"], obj=Connector(note))
+
+        assert asked == ["http://127.0.0.1:4321"]
+
 
 class TestReading:
     """Verbs that show things."""

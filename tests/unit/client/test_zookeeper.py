@@ -11,6 +11,7 @@ import httpx
 import pytest
 from ainimal_zookeeper.client import Zookeeper, documents
 from ainimal_zookeeper.client.refusals import ERRORS, refusal
+from ainimal_zookeeper.config.server import DEFAULT_HOST, DEFAULT_PORT
 from ainimal_zookeeper.domain import errors
 from graphql import parse, validate
 
@@ -95,9 +96,14 @@ class TestErrors:
 
         with (
             Zookeeper(transport=httpx.MockTransport(refuse)) as zoo,
-            pytest.raises(errors.Transient, match=r"no zoo answers at http://127.0.0.1:8000; start one with `zoo up`"),
+            pytest.raises(errors.Transient, match=r"no zoo answers at http://127.0.0.1:3000; start one with `zoo up`"),
         ):
             zoo.models()
+
+    def test_the_default_address_is_where_zoos_listen_by_default(self) -> None:
+        """Neither side has to be told."""
+        with Zookeeper() as zoo:
+            assert zoo.url == f"http://{DEFAULT_HOST}:{DEFAULT_PORT}"
 
     @pytest.mark.parametrize(
         ("status", "error"), [(401, errors.Unauthenticated), (503, errors.Transient), (404, errors.ZookeeperError)]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import update_wrapper
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
@@ -14,16 +16,29 @@ if TYPE_CHECKING:
 
     from ainimal_zookeeper.client import Zookeeper
 
-DEFAULT_SERVER = "http://127.0.0.1:8000"
+ANNOUNCEMENT = Path(".zoo/lock")
+"""Where a running zoo notes its address, seen from the folder that it was started in."""
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def nearest_zoo() -> str:
+    """Returns the address of the zoo that runs in this folder, else the one that zoos have by default."""
+    from ainimal_zookeeper.client.endpoint import DEFAULT_URL
+
+    try:
+        noted = json.loads(ANNOUNCEMENT.read_text(encoding="utf-8"))
+        return str(noted["url"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return DEFAULT_URL
+
 
 _SERVER = click.option(
     "--server",
     metavar="URL",
     envvar="ZOO_SERVER",
-    default=DEFAULT_SERVER,
-    show_default=True,
+    default=nearest_zoo,
+    show_default="the zoo of this folder, else http://127.0.0.1:3000",
     show_envvar=True,
     help="Where the zoo is.",
 )
@@ -71,7 +86,7 @@ def _complete(rows: Callable[[Zookeeper], list[Any]]) -> Callable[..., list[Comp
 
         from ainimal_zookeeper.domain.errors import ZookeeperError
 
-        server = context.params.get("server") or DEFAULT_SERVER
+        server = context.params.get("server") or nearest_zoo()
         try:
             with connect(server, context.params.get("token")) as zoo:
                 return [

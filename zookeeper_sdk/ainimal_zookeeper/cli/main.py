@@ -64,7 +64,7 @@ def _version() -> str:
         return "of a clone that is not installed"
 
 
-@click.command(cls=Verbs)
+@click.command(cls=Verbs, context_settings={"max_content_width": 110})
 @click.version_option(_version(), prog_name="zoo")
 def zoo() -> None:
     """Launches, watches and steers AInimals.

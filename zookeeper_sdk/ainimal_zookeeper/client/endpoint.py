@@ -13,6 +13,8 @@ from ainimal_zookeeper.domain.errors import InvalidInput, Transient, Unauthentic
 
 from .refusals import refusal
 
+DEFAULT_URL = "http://127.0.0.1:3000"
+
 _SILENCE_S = 45.0  # the API sends a heartbeat every few seconds: a stream silent for so long is dead
 _PATIENCE_S = 30.0  # a stream that cannot be opened again for so long is given up
 
@@ -33,9 +35,9 @@ class Endpoint:
         try:
             base = httpx.URL(self.url)
         except httpx.InvalidURL as error:
-            raise InvalidInput(f"{url!r} is not the address of a zoo: {error}; write http://127.0.0.1:8000") from error
+            raise InvalidInput(f"{url!r} is not the address of a zoo: {error}; write {DEFAULT_URL}") from error
         if base.scheme not in {"http", "https"} or not base.host:
-            raise InvalidInput(f"{url!r} is not the address of a zoo; write http://127.0.0.1:8000")
+            raise InvalidInput(f"{url!r} is not the address of a zoo; write {DEFAULT_URL}")
         self.url = str(base).rstrip("/").removesuffix("/graphql")
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._client = httpx.Client(headers=headers, transport=transport)

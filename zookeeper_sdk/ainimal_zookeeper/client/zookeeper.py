@@ -13,7 +13,7 @@ from ainimal_zookeeper.domain.documents import FINAL_PHASES
 from ainimal_zookeeper.domain.errors import InvalidInput, NotFound
 
 from . import documents
-from .endpoint import Endpoint
+from .endpoint import DEFAULT_URL, Endpoint
 from .instance import Instance, InstanceInfo, read_mode
 from .names import pick
 from .refusals import raise_user_errors
@@ -71,7 +71,7 @@ class Zookeeper:
 
     def __init__(
         self,
-        url: str = "http://127.0.0.1:8000",
+        url: str = DEFAULT_URL,
         *,
         token: str | None = None,
         timeout_s: float = 30.0,
