@@ -8,7 +8,7 @@ BIN    := .venv/bin
 MADE   := .venv/made
 MODULES := client_web/node_modules
 WEB    := zookeeper_sdk/ainimal_zookeeper/client/web/index.html
-WEB_SOURCES := $(shell find client_web -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -name '*.tsbuildinfo' 2>/dev/null) \
+WEB_SOURCES := $(shell find client_web -type f -not -path '*/node_modules/*' -not -path '*/generated/*' -not -name '*.tsbuildinfo' 2>/dev/null) \
                $(wildcard functions/graphql_api/graphql_api/schema/*.graphql)
 
 .DEFAULT_GOAL := help

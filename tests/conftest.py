@@ -36,6 +36,9 @@ def require_tool() -> ToolFinder:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs_tool(name, install): skipped without the program `name`, fails in CI")
+    config.addinivalue_line(
+        "markers", "network: installs from the package index; leave out: -m 'not slow and not network'"
+    )
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
