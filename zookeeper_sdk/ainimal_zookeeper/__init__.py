@@ -10,6 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ainimal_zookeeper.ainimal import AInimal as AInimal
+    from ainimal_zookeeper.config import ConfigurationError as ConfigurationError
+    from ainimal_zookeeper.config import DmEnvironment as DmEnvironment
+    from ainimal_zookeeper.config import GymnasiumEnvironment as GymnasiumEnvironment
+    from ainimal_zookeeper.config import Launch as Launch
+    from ainimal_zookeeper.config import LocalComputeProvider as LocalComputeProvider
+    from ainimal_zookeeper.config import LocalModelProvider as LocalModelProvider
+    from ainimal_zookeeper.config import PythonEnvironment as PythonEnvironment
+    from ainimal_zookeeper.config import PythonModel as PythonModel
+    from ainimal_zookeeper.config import Server as Server
+    from ainimal_zookeeper.config import SideProcess as SideProcess
     from ainimal_zookeeper.env import Env as Env
     from ainimal_zookeeper.modality import Modality as Modality
     from ainimal_zookeeper.modality import ModalityKind as ModalityKind
@@ -19,20 +29,40 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AInimal": "ainimal",
+    "ConfigurationError": "config",
+    "DmEnvironment": "config",
     "Env": "env",
+    "GymnasiumEnvironment": "config",
+    "Launch": "config",
+    "LocalComputeProvider": "config",
+    "LocalModelProvider": "config",
     "Modality": "modality",
     "ModalityKind": "modality",
     "Parameter": "parameters",
+    "PythonEnvironment": "config",
+    "PythonModel": "config",
+    "Server": "config",
+    "SideProcess": "config",
     "Timestep": "timestep",
     "Trajectory": "timestep",
 }
 
 __all__ = [
     "AInimal",
+    "ConfigurationError",
+    "DmEnvironment",
     "Env",
+    "GymnasiumEnvironment",
+    "Launch",
+    "LocalComputeProvider",
+    "LocalModelProvider",
     "Modality",
     "ModalityKind",
     "Parameter",
+    "PythonEnvironment",
+    "PythonModel",
+    "Server",
+    "SideProcess",
     "Timestep",
     "Trajectory",
 ]

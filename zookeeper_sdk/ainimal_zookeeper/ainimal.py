@@ -19,6 +19,8 @@ class AInimal(ABC):
 
     A constructor takes parameters by name (those of AINIMAL_PARAMETERS, or with defaults), and `save_path` when it
     asks for it: a directory that holds what `save` wrote, or is empty at the first launch.
+    What is carried from one `forward` to the next may be kept in an attribute `recurrent_state`; then each
+    conversation has its own.
     """
 
     AINIMAL_PARAMETERS: ClassVar[Sequence[Mapping[str, Any]]] = ()
@@ -34,7 +36,7 @@ class AInimal(ABC):
     """Whether `forward` takes batches, [num_envs, ...]."""
 
     Agent: ClassVar[type[AInimal]]
-    Env: ClassVar[type[_Env]] = _Env
+    Env = _Env
 
     @abstractmethod
     def forward(self, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -95,7 +97,7 @@ class AInimal(ABC):
         return logged
 
 
-AInimal.Agent = AInimal
+AInimal.Agent = AInimal  # type: ignore[type-abstract]  # the name, not an instance
 
 
 def losses(returned: Any) -> dict[str, float]:

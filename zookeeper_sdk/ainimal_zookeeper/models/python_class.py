@@ -7,6 +7,7 @@ import difflib
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from ainimal_zookeeper import source
@@ -210,13 +211,25 @@ def _match(
             if side == "input":
                 raise AInimalFault(f"{label} needs the input {name}, but the world shows {have}{hint}")
             raise AInimalFault(f"the world takes {name}, but {label} returns {have}{hint}")
+    filled = dict(own)
     for name, modality in own.items():
-        if name in world and not _agree(modality, world[name]):
+        if name not in world:
+            continue
+        filled[name] = _filled(modality, world[name])
+        if not _agree(modality, world[name]):
             raise AInimalFault(
                 f"{label}: {side} {rename.get(name, name)} is declared as {modality.describe()}, but the world's "
                 f"{name} is {world[name].describe()}"
             )
-    return own, rename
+    return filled, rename
+
+
+def _filled(own: Modality, world: Modality) -> Modality:
+    """Returns what the author declares, with what they leave open taken from the world."""
+    if own.kind is not world.kind or own.shape != world.shape:
+        return own
+    open_fields = ("low", "high", "neutral", "labels", "names", "unit", "layout", "max_delta")
+    return replace(own, **{each: getattr(world, each) for each in open_fields if getattr(own, each) is None})
 
 
 def _agree(own: Modality, world: Modality) -> bool:
