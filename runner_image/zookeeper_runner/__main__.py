@@ -1,0 +1,53 @@
+"""Runs one attempt: `python -m zookeeper_runner` with ZOO_LINK, ZOO_INSTANCE, ZOO_ATTEMPT and ZOO_TOKEN set.
+
+Exit status: 0 ended as asked, 1 failed, 2 never began, 3 fenced, 4 orphaned.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import Any
+
+from ainimal_zookeeper.domain.errors import ZookeeperError
+
+from .console import Console, Lines
+from .link import Link
+from .settings import Settings
+
+_NEVER_BEGAN = 2
+
+
+def main() -> int:
+    """Returns the exit status."""
+    try:
+        settings = Settings.from_environ(os.environ)
+        link = Link(settings)
+    except ZookeeperError as error:
+        sys.stderr.write(f"{error}\n")
+        return _NEVER_BEGAN
+    claimed: list[dict[str, Any] | BaseException] = []
+
+    def claim() -> None:
+        try:
+            claimed.append(link.claim())
+        except BaseException as error:  # noqa: BLE001 - raised below, in the main thread
+            claimed.append(error)
+
+    claiming = threading.Thread(target=claim, name="zoo-claim", daemon=True)
+    claiming.start()
+    from .runner import Runner  # while the claim is on its way: most of the start is importing numpy
+
+    claiming.join()
+    launch = claimed[0]
+    if isinstance(launch, BaseException):
+        sys.stderr.write(f"instance {settings.instance_id}, attempt {settings.attempt}: {launch}\n")
+        return _NEVER_BEGAN
+    console = Console(Lines())
+    console.start()
+    return Runner(settings, link, launch, console).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,209 @@
+"""Acting: the step contract (docs/protocols.md, ARCHITECTURE.md) for one environment.
+
+    observation -> inputs -> forward -> outputs -> action -> env.step -> timestep -> train
+
+`_act_only` is the same contract with nothing but counting around it, for when nobody learns, drives or records: it
+leaves as soon as the bell rings. Whatever changes a value on its way belongs into `_act`, at its arrow.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from ainimal_zookeeper.domain.documents import Mode
+from ainimal_zookeeper.domain.errors import AInimalFault, EnvFault
+from ainimal_zookeeper.environments.world import World
+from ainimal_zookeeper.models.agent import Agent
+from ainimal_zookeeper.models.outputs import compile_check
+from ainimal_zookeeper.models.settling import settle
+from ainimal_zookeeper.timestep import Timestep
+
+from .bell import Bell
+from .fault import fault_of
+from .forwarding import action_of, inputs_of, neutral_action, of_one
+from .journal import Journal
+from .session import Leave
+from .training import Trainer
+
+
+class Actor:
+    """One agent in one environment. Methods run in the step thread and leave at the first ring of the bell."""
+
+    def __init__(self, agent: Agent, world: World, journal: Journal, bell: Bell, seed: int | None) -> None:
+        self._agent = agent
+        self._world = world
+        self._journal = journal
+        self._bell = bell
+        self._seed = seed
+        self._forward = of_one(agent)
+        self._names = tuple(world.action)
+        self._neutral = neutral_action(world.action, world.action_key)
+        self._outputs = {**agent.outputs, **world.action}
+        self._check = compile_check(self._outputs)
+        self._trainer = None if agent.can.train is None else Trainer(agent.can.train, agent.train_every)
+        self._observation: Any = None
+        self._episode_return = 0.0
+        self._began_at = 0
+        self._reused: bool | None = None  # whether the environment writes each observation into the same array
+
+    @property
+    def can_learn(self) -> bool:
+        return self._trainer is not None
+
+    @property
+    def has_past(self) -> bool:
+        return self._trainer is not None and self._trainer.has_past
+
+    def ready(self, _mode: Mode) -> bool:
+        """Tells whether there is something to act on: an environment always is."""
+        return True
+
+    def begin(self) -> None:
+        """Starts the first episode, or the next one: what was going on is cut off."""
+        if self._trainer is not None:
+            self._trainer.cut()
+        self._begin()
+        moment = self._journal.moment
+        moment.inputs = inputs_of(self._observation, self._world.observation_key)
+        moment.step = self._journal.counters.step
+        moment.version += 1
+
+    def cut(self) -> None:
+        """Ends the trajectory here: learning was switched."""
+        if self._trainer is not None:
+            self._trainer.cut()
+
+    def act(self, mode: Mode) -> None:
+        """Makes at least one step in `mode`, and goes on until the bell rings."""
+        if mode["inference"] and not (mode["training"] and self.can_learn):
+            self._act_only()
+        else:
+            self._act(mode)
+
+    def relearn(self) -> None:
+        """Learns from what is kept until the bell rings."""
+        if self._trainer is None:
+            return
+        while True:
+            self._journal.learnt(self._trainer.relearn())
+            if self._bell.rung:
+                return
+
+    def _act_only(self) -> None:
+        # Locals and one attribute check: what this adds to the bare loop is measured by benchmarks/step_overhead.py.
+        bell, journal, world = self._bell, self._journal, self._world
+        counters = journal.counters
+        forward, check, step = self._forward, self._check, world.step
+        input_key, output_key, names = world.observation_key, world.action_key, self._names
+        observation, episode_return = self._observation, self._episode_return
+        number = begun_at = counters.step
+        total, low, high = -episode_return, math.inf, -math.inf
+        inputs: Any = None
+        outputs: Any = None
+        action: Any = None
+        reward: Any = None
+        try:
+            while True:
+                inputs = observation if input_key is None else {input_key: observation}
+                try:
+                    outputs = forward(inputs)
+                    check(outputs)
+                except BaseException as error:
+                    raise fault_of(error, AInimalFault) from error
+                action = outputs[output_key] if output_key is not None else {name: outputs[name] for name in names}
+                try:
+                    observation, reward, terminated, truncated, _ = step(action)
+                except Leave:
+                    raise
+                except BaseException as error:
+                    raise fault_of(error, EnvFault) from error
+                number += 1
+                counters.step = number
+                episode_return += reward
+                low = min(low, reward)
+                high = max(high, reward)
+                if terminated or truncated:
+                    total += episode_return
+                    journal.episode(float(episode_return), number - self._began_at)
+                    self._begin()
+                    observation, episode_return = self._observation, 0.0
+                if bell.rung:
+                    return
+        finally:
+            self._observation, self._episode_return = observation, episode_return
+            if number > begun_at:
+                journal.rewards.add_many(number - begun_at, float(total + episode_return), float(low), float(high))
+            self._leave_moment(inputs, outputs, action, reward)
+
+    def _act(self, mode: Mode) -> None:
+        bell, journal, world = self._bell, self._journal, self._world
+        counters = journal.counters
+        input_key, output_key = world.observation_key, world.action_key
+        trainer = self._trainer if mode["training"] else None
+        acting = mode["inference"]
+        while True:
+            original = self._observation
+            observation = original if self._reused is False else copy.deepcopy(original)
+            inputs = inputs_of(observation, input_key)
+            outputs: Mapping[str, Any] | None = None
+            if acting:
+                try:
+                    outputs = self._forward(inputs)
+                    self._check(outputs)
+                except BaseException as error:
+                    raise fault_of(error, AInimalFault) from error
+                action = action_of(outputs, output_key, self._names)
+            else:
+                action = self._neutral
+            try:
+                following, reward, terminated, truncated, info = world.step(action)
+            except Leave:
+                raise
+            except BaseException as error:
+                raise fault_of(error, EnvFault) from error
+            if self._reused is None:
+                self._reused = following is original
+            self._observation = following
+            counters.step += 1
+            self._episode_return += reward
+            journal.rewards.add(float(reward))
+            self._leave_moment(inputs, outputs, action, reward)
+            if trainer is not None:
+                timestep = Timestep(inputs, outputs, action, reward, terminated, truncated, None, False, None, info)
+                losses = trainer.add(timestep, inputs_of(following, input_key))
+                if losses is not None:
+                    journal.learnt(losses)
+            if terminated or truncated:
+                journal.episode(float(self._episode_return), counters.step - self._began_at)
+                self._begin()
+            if bell.rung:
+                return
+
+    def _begin(self) -> None:
+        if self._agent.can.reset is not None:
+            try:
+                self._agent.can.reset(None)
+            except BaseException as error:
+                raise fault_of(error, AInimalFault) from error
+        try:
+            self._observation = self._world.reset(self._seed)
+        except Leave:
+            raise
+        except BaseException as error:
+            raise fault_of(error, EnvFault) from error
+        self._seed = None
+        self._episode_return = 0.0
+        self._began_at = self._journal.counters.step
+
+    def _leave_moment(self, inputs: Any, outputs: Any, action: Any, reward: Any) -> None:
+        moment = self._journal.moment
+        if reward is None:
+            return
+        if not self._agent.outputs and outputs is not None:
+            settle(self._agent, inputs, outputs)
+        moment.inputs, moment.outputs, moment.action, moment.reward = inputs, outputs, action, reward
+        moment.step = self._journal.counters.step
+        moment.version += 1

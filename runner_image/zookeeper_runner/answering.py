@@ -1,0 +1,57 @@
+"""Answering: the body of a model without an environment. A step is one answered question."""
+
+from __future__ import annotations
+
+from ainimal_zookeeper.domain.documents import Mode
+from ainimal_zookeeper.models.agent import Agent
+from ainimal_zookeeper.models.outputs import compile_check
+from ainimal_zookeeper.models.settling import settle
+
+from .bell import Bell
+from .forwarding import of_one
+from .inference import Inference
+from .journal import Journal
+
+
+class Answerer:
+    """Answers what waits in `inference`."""
+
+    can_learn = False  # without an environment there is nothing that it lives through
+    has_past = False
+
+    def __init__(self, agent: Agent, inference: Inference, journal: Journal, bell: Bell) -> None:
+        self._agent = agent
+        self._inference = inference
+        self._journal = journal
+        self._bell = bell
+
+    def ready(self, mode: Mode) -> bool:
+        """Tells whether there is something to answer; what must not be answered is refused here."""
+        if not mode["inference"]:
+            self._inference.refuse_all("INVALID_TRANSITION", "inference is off; switch it on to ask the model")
+        return self._inference.waiting
+
+    def begin(self) -> None:
+        """Opens the desk."""
+        agent = self._agent
+        self._inference.serve(agent, of_one(agent), compile_check(agent.outputs))
+
+    def cut(self) -> None:
+        """There is no trajectory."""
+
+    def relearn(self) -> None:
+        """There is nothing to learn from."""
+
+    def act(self, _mode: Mode) -> None:
+        """Answers at least one question, and goes on while there are any until the bell rings."""
+        moment, counters = self._journal.moment, self._journal.counters
+        while self._inference.waiting:
+            answered = self._inference.answer(counters.step + 1)
+            if answered is not None:
+                counters.step += 1
+                settle(self._agent, answered.inputs, answered.outputs)
+                moment.inputs, moment.outputs = answered.inputs, answered.outputs
+                moment.step = counters.step
+                moment.version += 1
+            if self._bell.rung:
+                return

@@ -1,0 +1,177 @@
+"""Batching: the step contract for a vector of environments that step together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from ainimal_zookeeper.domain.documents import Mode
+from ainimal_zookeeper.domain.errors import AInimalFault, EnvFault
+from ainimal_zookeeper.environments.world import World
+from ainimal_zookeeper.models.agent import Agent
+from ainimal_zookeeper.models.outputs import compile_check
+from ainimal_zookeeper.timestep import Timestep
+
+from .bell import Bell
+from .fault import fault_of
+from .forwarding import action_of, inputs_of, neutral_action, of_many
+from .journal import Journal
+from .training import LONGEST, Trainer
+
+
+class BatchActor:
+    """One agent in `num_envs` environments, which begin new episodes by themselves.
+
+    A VECTORIZED agent learns from timesteps that hold batches; another one from a trajectory of each environment.
+    Where an episode has ended, what follows is the first observation of the next; the last one is in
+    `info["final_obs"]`.
+    """
+
+    def __init__(self, agent: Agent, world: World, journal: Journal, bell: Bell, seed: int | None) -> None:
+        self._agent = agent
+        self._world = world
+        self._journal = journal
+        self._bell = bell
+        self._seed = seed
+        count = self._count = world.num_envs
+        self._forward = of_many(agent, count)
+        self._check = compile_check({**agent.outputs, **world.action}, count)
+        self._neutral = neutral_action(world.action, world.action_key, count)
+        self._names = tuple(world.action)
+        train = agent.can.train
+        self._batches: Trainer | None = None
+        self._singles: list[Trainer] = []
+        if train is not None and agent.vectorized:
+            every = agent.train_every if agent.train_every != "episode" else max(1, LONGEST // count)
+            self._batches = Trainer(train, every)
+        elif train is not None:
+            self._singles = [Trainer(train, agent.train_every) for _ in range(count)]
+        self._observation: Any = None
+        self._returns = np.zeros(count)
+        self._lengths = np.zeros(count, np.int64)
+
+    @property
+    def can_learn(self) -> bool:
+        return self._batches is not None or bool(self._singles)
+
+    @property
+    def has_past(self) -> bool:
+        return any(trainer.has_past for trainer in self._trainers())
+
+    def ready(self, _mode: Mode) -> bool:
+        return True
+
+    def begin(self) -> None:
+        """Starts new episodes in all environments."""
+        self.cut()
+        self._reset_agent(None)
+        try:
+            self._observation = self._world.reset(self._seed)
+        except BaseException as error:
+            raise fault_of(error, EnvFault) from error
+        self._seed = None
+        self._returns[:] = 0
+        self._lengths[:] = 0
+        moment = self._journal.moment
+        moment.inputs = inputs_of(self._observation, self._world.observation_key)
+        moment.step = self._journal.counters.step
+        moment.version += 1
+
+    def cut(self) -> None:
+        """Ends all trajectories here."""
+        for trainer in self._trainers():
+            trainer.cut()
+
+    def relearn(self) -> None:
+        """Learns from what is kept until the bell rings."""
+        while True:
+            for trainer in self._trainers():
+                if trainer.has_past:
+                    self._journal.learnt(trainer.relearn())
+                if self._bell.rung:
+                    return
+
+    def act(self, mode: Mode) -> None:
+        """Makes at least one step in `mode`, and goes on until the bell rings."""
+        while True:
+            self._step(mode)
+            if self._bell.rung:
+                return
+
+    def _step(self, mode: Mode) -> None:
+        world, journal = self._world, self._journal
+        inputs = inputs_of(self._observation, world.observation_key)
+        outputs = None
+        action = self._neutral
+        if mode["inference"]:
+            try:
+                outputs = self._forward(inputs)
+                self._check(outputs)
+            except BaseException as error:
+                raise fault_of(error, AInimalFault) from error
+            action = action_of(outputs, world.action_key, self._names)
+        try:
+            following, reward, terminated, truncated, info = world.step(action)
+        except BaseException as error:
+            raise fault_of(error, EnvFault) from error
+        self._observation = following
+        journal.counters.step += 1
+        reward = np.asarray(reward, np.float64)
+        terminated, truncated = np.asarray(terminated, np.bool_), np.asarray(truncated, np.bool_)
+        journal.rewards.add_many(self._count, float(reward.sum()), float(reward.min()), float(reward.max()))
+        moment = journal.moment
+        moment.inputs, moment.outputs, moment.action, moment.reward = inputs, outputs, action, reward
+        moment.step = journal.counters.step
+        moment.version += 1
+        ended = terminated | truncated
+        if mode["training"] and self.can_learn:
+            self._learn(inputs, outputs, action, (reward, terminated, truncated), info, following)
+        self._returns += reward
+        self._lengths += 1
+        for index in np.flatnonzero(ended):
+            journal.episode(float(self._returns[index]), int(self._lengths[index]))
+        self._returns[ended] = 0
+        self._lengths[ended] = 0
+        if ended.any():
+            self._reset_agent(ended)
+
+    def _learn(
+        self, inputs: Any, outputs: Any, action: Any, outcome: tuple[Any, Any, Any], info: Any, following: Any
+    ) -> None:
+        reward, terminated, truncated = outcome
+        next_inputs = inputs_of(following, self._world.observation_key)
+        if self._batches is not None:
+            timestep = Timestep(inputs, outputs, action, reward, terminated, truncated, None, False, None, info)
+            losses = self._batches.add_batch(timestep, next_inputs)
+            if losses is not None:
+                self._journal.learnt(losses)
+            return
+        for index, trainer in enumerate(self._singles):
+            timestep = Timestep(
+                _part(inputs, index),
+                None if outputs is None else _part(outputs, index),
+                _part(action, index),
+                float(reward[index]),
+                bool(terminated[index]),
+                bool(truncated[index]),
+            )
+            final = info["final_obs"][index] if timestep.last and "final_obs" in info else None
+            seen = _part(next_inputs, index) if final is None else inputs_of(final, self._world.observation_key)
+            losses = trainer.add(timestep, seen)
+            if losses is not None:
+                self._journal.learnt(losses)
+
+    def _trainers(self) -> list[Trainer]:
+        return self._singles if self._batches is None else [self._batches]
+
+    def _reset_agent(self, mask: Any) -> None:
+        if self._agent.can.reset is None:
+            return
+        try:
+            self._agent.can.reset(mask)
+        except BaseException as error:
+            raise fault_of(error, AInimalFault) from error
+
+
+def _part(tree: Any, index: int) -> Any:
+    return {name: value[index] for name, value in tree.items()} if isinstance(tree, dict) else tree[index]

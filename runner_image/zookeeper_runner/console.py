@@ -1,0 +1,168 @@
+"""Console: everything that is printed, by Python, libraries or child processes, also kept as log lines.
+
+File descriptors 1 and 2 become pipes; a thread reads them, copies the bytes to where they went before and cuts them
+into lines. User code may close or replace its streams: the copies of the originals are not reachable for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections import deque
+from datetime import datetime, timezone
+from typing import TypedDict
+
+from ainimal_zookeeper.domain.lifecycle import timestamp
+
+LINE_BYTES = 4_000
+PENDING_LINES = 2_000
+_CHUNK = 65_536
+
+
+class Line(TypedDict):
+    at: str
+    stream: str
+    text: str
+
+
+class Lines:
+    """Log lines that wait to be sent. Thread-safe; when nobody takes them the oldest go, and their number is told."""
+
+    def __init__(self, capacity: int = PENDING_LINES) -> None:
+        self._capacity = capacity
+        self._pending: deque[Line] = deque()
+        self._lost = 0
+        self._lock = threading.Lock()
+        self._recent: deque[Line] = deque(maxlen=200)
+        self._count = 0
+
+    def add(self, stream: str, text: str) -> None:
+        line: Line = {"at": timestamp(datetime.now(timezone.utc)), "stream": stream, "text": text}
+        with self._lock:
+            self._count += 1
+            self._recent.append(line)
+            self._pending.append(line)
+            if len(self._pending) > self._capacity:
+                self._pending.popleft()
+                self._lost += 1
+
+    @property
+    def count(self) -> int:
+        """How many lines there were since the start."""
+        return self._count
+
+    @property
+    def waiting(self) -> bool:
+        return bool(self._pending)
+
+    def take(self, most: int = 500) -> list[Line]:
+        """Returns and forgets up to `most` lines, oldest first."""
+        with self._lock:
+            taken = [self._pending.popleft() for _ in range(min(most, len(self._pending)))]
+            lost, self._lost = self._lost, 0
+        if lost and taken:
+            note: Line = {"at": taken[0]["at"], "stream": "zoo", "text": f"{lost} lines were printed too fast to keep"}
+            taken.insert(0, note)
+        return taken
+
+    def since(self, count: int) -> tuple[list[Line], int]:
+        """Returns the kept lines (200 at most) that came after the first `count`, and the new count."""
+        with self._lock:
+            fresh = min(self._count - count, len(self._recent))
+            return (list(self._recent)[-fresh:] if fresh > 0 else []), self._count
+
+
+class LineCutter:
+    """Cuts bytes into lines: a carriage return starts the line anew, as on a terminal; garbage becomes `\\ufffd`."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[str]:
+        """Returns the lines that `data` completes; overlong ones in pieces."""
+        *whole, rest = (self._rest + data).split(b"\n")
+        lines = [text for line in whole for text in _pieces(line)]
+        while len(rest) > LINE_BYTES:
+            lines.append(_text(rest[:LINE_BYTES]))
+            rest = rest[LINE_BYTES:]
+        self._rest = rest
+        return lines
+
+    def flush(self) -> list[str]:
+        """Returns what stands without a line end."""
+        rest, self._rest = self._rest, b""
+        return _pieces(rest) if rest else []
+
+
+class Console:
+    """The captured streams of this process; `start` once, `close` puts the originals back."""
+
+    def __init__(self, lines: Lines) -> None:
+        self.lines = lines
+        self._originals: dict[str, int] = {}
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        for descriptor, name, stream in ((1, "stdout", sys.stdout), (2, "stderr", sys.stderr)):
+            original = os.dup(descriptor)
+            reading, writing = os.pipe()
+            os.dup2(writing, descriptor)
+            os.close(writing)
+            self._originals[name] = original
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(line_buffering=True, errors="replace")
+            thread = threading.Thread(
+                target=self._read, args=(reading, original, name), name=f"zoo-{name}", daemon=True
+            )
+            thread.start()
+            self._threads.append(thread)
+
+    @property
+    def original_stderr(self) -> int:
+        """Descriptor of where standard error went before: what crashes write survives there."""
+        return self._originals["stderr"]
+
+    def close(self, patience_s: float = 0.5) -> None:
+        """Puts the original streams back and waits until what was printed is read.
+
+        A child process that still holds the pipe keeps its reader alive; it is left alone after `patience_s`.
+        """
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError, AttributeError):  # user code closed or replaced it
+                stream.flush()
+        for descriptor, name in ((1, "stdout"), (2, "stderr")):
+            if name in self._originals:
+                os.dup2(self._originals[name], descriptor)
+        deadline = time.monotonic() + patience_s
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _read(self, reading: int, original: int, name: str) -> None:
+        cutter = LineCutter()
+        while data := os.read(reading, _CHUNK):
+            _write_all(original, data)
+            for text in cutter.feed(data):
+                self.lines.add(name, text)
+        for text in cutter.flush():
+            self.lines.add(name, text)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    with contextlib.suppress(OSError):  # whoever read the original stream has gone
+        while view:
+            view = view[os.write(descriptor, view) :]
+
+
+def _pieces(line: bytes) -> list[str]:
+    shown = line.rstrip(b"\r").rsplit(b"\r", 1)[-1]
+    return [_text(shown[start : start + LINE_BYTES]) for start in range(0, max(len(shown), 1), LINE_BYTES)]
+
+
+def _text(data: bytes) -> str:
+    # NUL breaks JSON columns of some stores, and other control characters break terminals that show the log.
+    decoded = data.decode("utf-8", "replace")
+    return "".join(char if char >= " " or char in "\t\x1b" else "\ufffd" for char in decoded)

@@ -1,0 +1,106 @@
+"""Journal: where the step thread writes down what it did, for reports, charts and viewers."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+
+from ainimal_zookeeper.domain import paths
+
+from .history import History
+from .session import Counters, Session
+from .signals import Moment, Signals
+
+
+class Tally:
+    """Count, sum and bounds of values since the last `flush`."""
+
+    __slots__ = ("count", "high", "last", "low", "total")
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self.count = 0
+        self.total = 0.0
+        self.low = math.inf
+        self.high = -math.inf
+        self.last = math.nan
+
+    def add(self, value: float) -> None:
+        self.count += 1
+        self.total += value
+        self.last = value
+        self.low = min(self.low, value)
+        self.high = max(self.high, value)
+
+    def add_many(self, count: int, total: float, low: float, high: float) -> None:
+        self.count += count
+        self.total += total
+        self.low = min(self.low, low)
+        self.high = max(self.high, high)
+
+
+class Journal:
+    """Gathers cheaply at each step and episode; `flush` passes it on a few times a second. Step thread only."""
+
+    def __init__(self, session: Session, signals: Signals, history: History) -> None:
+        self.counters: Counters = session.counters
+        self.moment: Moment = signals.moment
+        self.new_metrics: set[str] = set()
+        self.rewards = Tally()
+        self._session = session
+        self._signals = signals
+        self._history = history
+        self._returns = Tally()
+        self._lengths = Tally()
+        self._known = {paths.EPISODE_RETURN, paths.EPISODE_LENGTH, paths.LOSS}
+
+    def episode(self, episode_return: float, length: int) -> None:
+        """An episode has ended."""
+        counters = self.counters
+        counters.episode += 1
+        counters.episode_return = episode_return
+        self._returns.add(episode_return)
+        self._lengths.add(length)
+        if self._signals.wanted:
+            self._session.bell.ring()
+
+    def learnt(self, losses: Mapping[str, float]) -> None:
+        """train has returned."""
+        counters = self.counters
+        counters.trained += 1
+        if "loss" in losses:
+            counters.loss = losses["loss"]
+        self.metrics(losses)
+        if self._signals.wanted:
+            self._session.bell.ring()
+
+    def metrics(self, values: Mapping[str, float]) -> None:
+        """Takes metrics by name."""
+        now, step = time.time(), self.counters.step
+        for name, value in values.items():
+            path = paths.join("metrics", name)
+            if path not in self._known:
+                if not paths.is_path(path):
+                    continue
+                self._known.add(path)
+                self.new_metrics.add(path)
+            self._signals.metric(path, value, step)
+            self._history.add(path, step, now, value)
+
+    def flush(self) -> None:
+        now, step = time.time(), self.counters.step
+        for path, tally in (
+            (paths.REWARD, self.rewards),
+            (paths.EPISODE_RETURN, self._returns),
+            (paths.EPISODE_LENGTH, self._lengths),
+        ):
+            if not tally.count:
+                continue
+            low, high = (tally.low, tally.high) if tally.low <= tally.high else (math.nan, math.nan)
+            self._history.add_many(path, step, now, tally.count, tally.total, low, high)
+            if path != paths.REWARD:
+                self._signals.metric(path, tally.last, step)
+            tally.clear()

@@ -1,0 +1,179 @@
+"""The loop: what the step thread does next, decided anew whenever the bell has rung."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from ainimal_zookeeper.domain.documents import Desired, Mode
+
+from .journal import Journal
+from .pace import Pace
+from .session import End, Leave, Session
+from .signals import Signals
+
+NOTHING_TO_LEARN_FROM = "nothing to learn from yet: switch inference on, so that it gathers experience"
+CANNOT_LEARN = "it does not learn: the model has no train"
+NOBODY_THERE = "waiting for somebody to take a seat"
+
+
+class Body(Protocol):
+    """What acts and learns. All methods are called in the step thread."""
+
+    @property
+    def can_learn(self) -> bool: ...
+
+    @property
+    def has_past(self) -> bool:
+        """Whether there is something to learn from without acting."""
+        ...
+
+    def begin(self) -> None:
+        """Starts an episode."""
+        ...
+
+    def ready(self, mode: Mode, /) -> bool:
+        """Tells whether `act` has something to act on."""
+        ...
+
+    def act(self, mode: Mode, /) -> None:
+        """Makes at least one step, and goes on until the bell rings."""
+        ...
+
+    def relearn(self) -> None:
+        """Learns from what is kept until the bell rings."""
+        ...
+
+    def cut(self) -> None:
+        """Ends the trajectory: what comes next does not follow from what was."""
+        ...
+
+
+class Loop:
+    """Makes what is desired happen, at the end of the current step or train call, and says so at once.
+
+    `describe` is called once, after the first report that it runs; `on_mode` at each change of mode.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        signals: Signals,
+        journal: Journal,
+        body: Body,
+        *,
+        on_mode: Callable[[bool, bool], None] | None,
+        refuse: Callable[[str, str], None] | None,
+        gather: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._session = session
+        self._signals = signals
+        self._journal = journal
+        self._body = body
+        self._on_mode = on_mode
+        self._refuse = refuse
+        self._gather = gather
+        self._clock = clock
+        self._pace = Pace()
+        self._mode: Mode | None = None
+        self._paused = False
+        desired, _ = session.wanted()
+        first = session.attempt == 1
+        # Whoever paused, stepped or reset an earlier attempt did not mean this one.
+        self._steps_made = 0 if first else desired["steps"]
+        self._resets_made = 0 if first else desired["resets"]
+        self._began = False
+
+    def run(self) -> None:
+        """Returns never: raises Leave when the attempt ends, or the fault of user code."""
+        session, bell = self._session, self._session.bell
+        session.working = True
+        self._body.begin()
+        while True:
+            mode, acts, single = self._attend()
+            session.working = True
+            if single:
+                bell.ring()  # whoever rings makes the body return after one step
+            if acts:
+                self._body.act(mode)
+            else:
+                self._body.relearn()
+
+    def idle(self) -> None:
+        """Called by whatever waits for others in the middle of a step. Raises: Leave when the attempt ends."""
+        self._session.counters.waits += 1
+        if self._session.ending is not None or self._session.termination_asked:
+            raise Leave
+        self._signals.serve()
+
+    def _attend(self) -> tuple[Mode, bool, bool]:
+        """Applies what is desired; returns when there is something to do: mode, act or learn, only one step."""
+        session, bell = self._session, self._session.bell
+        while True:
+            bell.answer()
+            if session.ending is not None:
+                raise Leave
+            desired, generation = session.wanted()
+            if desired["phase"] == "TERMINATED":
+                session.end(End.ASKED)
+                raise Leave
+            self._apply(desired)
+            wait_s, acts, single, stage = self._next(desired)
+            if not self._began and wait_s == 0.0:
+                # The first step comes before all reports: then RUNNING means that it runs.
+                self._began = True
+                return desired["mode"], acts, True
+            session.apply("PAUSED" if self._paused else "RUNNING", generation)
+            session.enter(stage)
+            self._journal.flush()
+            self._gather()
+            self._signals.serve()
+            if wait_s == 0.0:
+                if acts:
+                    self._pace.stepped(self._clock())
+                    if self._paused:
+                        self._steps_made += 1
+                return desired["mode"], acts, single
+            session.working = False
+            bell.wait(wait_s)
+
+    def _apply(self, desired: Desired) -> None:
+        mode = desired["mode"]
+        if mode != self._mode:
+            if self._mode is not None and mode["training"] != self._mode["training"]:
+                self._body.cut()
+            self._mode = mode
+            if self._on_mode is not None:
+                self._on_mode(mode["training"], mode["inference"])
+        paused = desired["phase"] == "PAUSED"
+        if self._paused and not paused:
+            self._pace.restart(self._clock())
+            self._steps_made = desired["steps"]
+        self._paused = paused
+        if desired["resets"] > self._resets_made:
+            self._resets_made = desired["resets"]
+            self._session.working = True
+            self._body.begin()
+        self._pace.set(desired["rate"], self._clock())
+
+    def _next(self, desired: Desired) -> tuple[float | None, bool, bool, str | None]:
+        """Returns how long to wait (None: until the bell rings), act or learn, only one step, and what to say."""
+        mode = desired["mode"]
+        if self._paused and self._refuse is not None:
+            self._refuse("INVALID_TRANSITION", "the instance is paused; resume it to ask the model")
+        only_learns = mode["training"] and not mode["inference"] and self._body.can_learn
+        stage = CANNOT_LEARN if mode["training"] and not self._body.can_learn else None
+        if self._paused and (self._steps_made >= desired["steps"] or only_learns):
+            return None, False, False, stage
+        if only_learns:
+            return (0.0, False, False, None) if self._body.has_past else (None, False, False, NOTHING_TO_LEARN_FROM)
+        if mode["training"] and not mode["inference"]:
+            return None, False, False, stage
+        if not self._body.ready(mode):
+            return None, False, False, stage
+        if self._paused:
+            return 0.0, True, True, stage
+        wait_s = self._pace.wait_s(self._clock())
+        return wait_s, True, self._pace.rate is not None, stage

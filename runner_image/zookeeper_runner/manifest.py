@@ -1,0 +1,127 @@
+"""Manifest: what people and programs are told of a model and its world once both are loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ainimal_zookeeper.domain import paths
+from ainimal_zookeeper.domain.documents import Manifest, ModalityDoc, SignalDoc
+from ainimal_zookeeper.modality import Modality, ModalityKind
+from ainimal_zookeeper.models.agent import Finding
+
+Modalities = Mapping[str, Modality]
+_STATE_SIGNALS = 200
+_CERTAIN = {
+    "declared": "declared",
+    "configured": "configured",
+    "inferred": "inferred",
+    "measured": "measured in a dry run",
+    "guessed": "guessed",
+}
+
+
+def manifest_of(
+    inputs: Modalities,
+    outputs: Modalities,
+    *,
+    action: Modalities | None = None,
+    trainable: bool = False,
+    state: Mapping[str, Any] | None = None,
+    picture: Any = None,
+    has_world: bool = True,
+    agents: Mapping[str, tuple[Modalities, Modalities]] | None = None,
+    findings: Sequence[str] = (),
+    frame_rate: float | None = None,
+) -> Manifest:
+    """Returns the manifest.
+
+    state: an example of it. picture: an example of a rendered one, None without. agents: what those on the seats of a
+    shared world see and do.
+    """
+    signals = [_signal(paths.join("inputs", name), modality) for name, modality in inputs.items()]
+    signals += [_signal(paths.join("outputs", name), modality) for name, modality in outputs.items()]
+    if action is not None:
+        signals += _action_signals(action, paths.ACTION)
+    for seat, (seen, done) in (agents or {}).items():
+        signals += [_signal(paths.join("agents", seat, "inputs", name), modality) for name, modality in seen.items()]
+        signals += _action_signals(done, paths.join("agents", seat, paths.ACTION))
+    if has_world:
+        if picture is not None:
+            signals += [_signal(paths.FRAME, _picture_modality(picture))]
+        signals += [_signal(paths.REWARD, Modality.scalar("reward"))]
+        signals += [metric_signal(path) for path in (paths.EPISODE_RETURN, paths.EPISODE_LENGTH)]
+    if trainable:
+        signals.append(metric_signal(paths.LOSS))
+    if state:
+        signals += state_signals(state)
+    images = [s["path"] for s in signals if s["modality"]["kind"] == "IMAGE" and s["path"].startswith("inputs.")]
+    return {
+        "inputs": [modality.to_document() for modality in inputs.values()],
+        "outputs": [modality.to_document() for modality in outputs.values()],
+        "signals": _once(signals),
+        "architecture": None,
+        "trainable": trainable,
+        "findings": list(findings),
+        "previewPaths": [paths.FRAME] if picture is not None else images[:2],
+        "frameRate": frame_rate,
+    }
+
+
+def sentences(findings: Iterable[Finding]) -> list[str]:
+    """Returns findings as people read them: "forward: act takes the observation (inferred)"."""
+    return [f"{finding.subject}: {finding.text} ({_CERTAIN[finding.certainty]})" for finding in findings]
+
+
+def metric_signal(path: str) -> SignalDoc:
+    return _signal(path, Modality.scalar(path.rsplit(".", maxsplit=1)[-1]))
+
+
+def state_signals(state: Mapping[str, Any]) -> list[SignalDoc]:
+    """Returns a signal for each array, number and text in `state`, nested ones with dots in their paths."""
+    found: list[SignalDoc] = []
+    _gather(state, "state", found)
+    return found
+
+
+def _gather(tree: Any, path: str, found: list[SignalDoc]) -> None:
+    if len(found) >= _STATE_SIGNALS or not paths.is_path(path):
+        return
+    if isinstance(tree, Mapping):
+        for name, part in tree.items():
+            _gather(part, f"{path}.{name}", found)
+        return
+    if isinstance(tree, (list, tuple)) and tree and not all(isinstance(part, (int, float)) for part in tree):
+        for index, part in enumerate(tree):
+            _gather(part, f"{path}.{index}", found)
+        return
+    if tree is None:
+        return
+    try:
+        if hasattr(tree, "detach"):
+            tree = tree.detach().cpu().numpy()
+        modality = next(iter(Modality.from_example(tree, path.rsplit(".", 1)[-1]).values()))
+    except Exception:  # noqa: BLE001 - whatever an author keeps in a state; what has no modality is not shown
+        return
+    if modality.kind is not ModalityKind.TREE:
+        found.append(_signal(path, modality))
+
+
+def _action_signals(action: Modalities, path: str) -> list[SignalDoc]:
+    if len(action) == 1:
+        return [_signal(path, next(iter(action.values())))]
+    return [_signal(paths.join(path, name), modality) for name, modality in action.items()]
+
+
+def _picture_modality(picture: Any) -> Modality:
+    height, width = picture.shape[:2]
+    return Modality.image("frame", height, width, picture.shape[2] if picture.ndim == 3 else 1)
+
+
+def _signal(path: str, modality: Modality) -> SignalDoc:
+    document: ModalityDoc = modality.to_document()
+    return {"path": path, "modality": document, "observable": True, "overridable": False}
+
+
+def _once(signals: list[SignalDoc]) -> list[SignalDoc]:
+    return list({signal["path"]: signal for signal in signals if paths.is_path(signal["path"])}.values())

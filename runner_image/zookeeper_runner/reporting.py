@@ -1,0 +1,199 @@
+"""Reporting: the thread that keeps the runner link informed and learns from it what is desired."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from ainimal_zookeeper.domain.errors import Conflict, NotFound, Rejected, Transient, Unauthenticated
+
+from .console import Lines
+from .history import History
+from .link import Link
+from .session import End, Session
+from .signals import Captured, Signals, Unreadable
+
+THUMBNAIL_PIXELS = 160
+_LINES_S = 0.5
+_RETRY_S = 0.2
+_LONGEST_RETRY_S = 5.0
+_RENDER_SHARE = 200  # a thumbnail may cost the step thread at most this fraction of its time
+
+
+class Reporter:
+    """Reports changes at once, console lines within a second, the rest every `report_s`; polls in between.
+
+    What could not be delivered is sent again under the same sequence number before anything newer.
+    """
+
+    def __init__(self, session: Session, link: Link, signals: Signals, history: History, lines: Lines) -> None:
+        self._session = session
+        self._link = link
+        self._signals = signals
+        self._history = history
+        self._lines = lines
+        self._wake = threading.Event()
+        self._changed = True
+        self._stopped = threading.Event()
+        self._turn = threading.Lock()
+        self._unsent: dict[str, Any] | None = None
+        self._answered_at = time.monotonic()
+        self._manifest_version = 0
+        self._full_due = time.monotonic() + min(2.0, session.cadence.report_s)
+        self._thumbnail_due = 0.0
+        self._thumbnail: Captured | None = None
+        self._shown: Captured | None = None
+        session.listen(self.wake)
+        signals.consumers.append(self._deliver)
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name="zoo-link", daemon=True).start()
+
+    def wake(self) -> None:
+        """Something has changed that is to be reported at once."""
+        self._changed = True
+        self._wake.set()
+
+    def finish(self, patience_s: float) -> None:
+        """Sends the last report, with all that is left to say, and ends the thread. Idempotent.
+
+        Nothing is sent for a fenced attempt. Gives up after `patience_s`.
+        """
+        self._stopped.set()
+        self._wake.set()
+        deadline = time.monotonic() + patience_s
+        pause = 0.1
+        while self._session.ending is not End.FENCED and time.monotonic() < deadline:
+            with self._turn:
+                try:
+                    self._send(full=True)
+                    if not self._lines.waiting:
+                        return
+                    continue
+                except Transient:
+                    pass
+                except (Conflict, Rejected):
+                    return
+            time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
+            pause *= 2
+
+    def _run(self) -> None:
+        cadence = self._session.cadence
+        poll_due = time.monotonic() + cadence.poll_s
+        retry_s = 0.0
+        while not self._stopped.is_set():
+            now = time.monotonic()
+            wait_s = retry_s or max(0.0, min(_LINES_S, poll_due - now, self._full_due - now))
+            if retry_s or not self._changed:
+                self._wake.wait(wait_s)
+            if self._stopped.is_set():
+                return
+            self._wake.clear()
+            now = time.monotonic()
+            try:
+                with self._turn:
+                    sent = self._turn_of(now, poll_due)
+                retry_s = 0.0
+                if sent:
+                    poll_due = now + cadence.poll_s
+                    self._answered_at = time.monotonic()
+            except Transient as error:
+                retry_s = min(max(retry_s * 2, _RETRY_S, min(error.retry_after_s, 1.0)), _LONGEST_RETRY_S)
+                if time.monotonic() - self._answered_at > cadence.orphan_s:
+                    self._session.end(End.ORPHANED)
+            except (Conflict, Unauthenticated, NotFound):
+                self._session.end(End.FENCED)
+                return
+            except Rejected as error:
+                # Sending the same again would be refused again: it is dropped, and said where the operator looks.
+                self._unsent = None
+                self._lines.add("zoo", f"a report was refused: {error}")
+
+    def _turn_of(self, now: float, poll_due: float) -> bool:
+        full = now >= self._full_due
+        if full or self._changed or self._unsent is not None or self._lines.waiting:
+            if full:
+                self._full_due = now + self._session.cadence.report_s
+            self._send(full=full)
+            return True
+        if now >= poll_due:
+            self._heard(self._link.desired())
+            return True
+        return False
+
+    def _send(self, *, full: bool) -> None:
+        if self._unsent is not None:
+            self._heard(self._link.report(self._unsent))
+            self._unsent = None
+        self._changed = False
+        self._unsent = self._link.numbered(self._content(full=full))
+        self._heard(self._link.report(self._unsent))
+        self._unsent = None
+        self._session.introduce()
+
+    def _content(self, *, full: bool) -> dict[str, Any]:
+        session = self._session
+        content: dict[str, Any] = {"report": session.report()}
+        if session.manifest is not None and session.manifest_version != self._manifest_version:
+            self._manifest_version = session.manifest_version
+            content["manifest"] = session.manifest
+        if events := session.take_events():
+            content["events"] = events
+        if lines := self._lines.take():
+            content["logs"] = lines
+        if full and (series := self._history.to_document()):
+            content["series"] = series
+        if self._thumbnail is not None:
+            shown, self._thumbnail = self._thumbnail, None
+            content["thumbnail"] = thumbnail(shown)
+        if full or self._shown is None:
+            self._ask_thumbnail()
+        return content
+
+    def _ask_thumbnail(self) -> None:
+        manifest, now = self._session.manifest, time.monotonic()
+        if manifest is None or not manifest["previewPaths"] or now < self._thumbnail_due:
+            return
+        self._thumbnail_due = now + _RENDER_SHARE * self._signals.render_cost_s
+        path = manifest["previewPaths"][0]
+        self._signals.request(path, -1 if self._shown is None else self._shown.version)
+
+    def _deliver(self, results: list[Captured | Unreadable]) -> None:
+        manifest = self._session.manifest
+        if manifest is None or not manifest["previewPaths"]:
+            return
+        for result in results:
+            if isinstance(result, Captured) and result.path == manifest["previewPaths"][0]:
+                first = self._shown is None
+                self._shown = self._thumbnail = result
+                if first:
+                    self.wake()
+
+    def _heard(self, answer: Mapping[str, Any]) -> None:
+        if "desired" in answer and "generation" in answer:
+            self._session.offer(answer["desired"], int(answer["generation"]))
+
+
+def thumbnail(captured: Captured) -> dict[str, Any]:
+    """Returns a small picture as the link takes it: JPEG of at most 160 pixels a side, RAW without Pillow."""
+    from .live.reduction import PictureUnavailable, jpeg, thin
+
+    array = np.asarray(captured.value)
+    try:
+        data, shape = jpeg(array, None, THUMBNAIL_PIXELS)
+        encoding = "JPEG"
+    except PictureUnavailable:
+        small = np.ascontiguousarray(thin(array, None, THUMBNAIL_PIXELS))
+        data, shape, encoding = small.tobytes(), small.shape, "RAW"
+    return {
+        "path": captured.path,
+        "step": captured.step,
+        "dtype": array.dtype.name if encoding == "RAW" else "uint8",
+        "shape": list(shape),
+        "encoding": encoding,
+        "data": base64.b64encode(data).decode(),
+    }

@@ -1,0 +1,222 @@
+"""The runner: one attempt from its claim to its end. The composition root of this deployable."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import socket
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ainimal_zookeeper.domain.documents import Manifest, SignalDoc
+from ainimal_zookeeper.domain.errors import UserCodeFault, ZookeeperError
+
+from .bell import Bell
+from .console import Console, Lines
+from .departure import on_signals
+from .fault import first_line, user_traceback
+from .history import History
+from .inference import Inference
+from .journal import Journal
+from .link import Link
+from .live.port import address_of, listen
+from .loop import Loop
+from .manifest import metric_signal
+from .reporting import Reporter
+from .seats import SeatBoard
+from .seeding import Seeder
+from .session import End, Leave, Session
+from .settings import Settings
+from .signals import Signals
+from .stage import Stage, Surroundings, is_asked, load
+from .watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from .live.server import LiveServer
+
+_EXIT = {End.ASKED: 0, End.SIGNAL: 0, End.FAULT: 1, End.FENCED: 3, End.ORPHANED: 4}
+_LIVE_AFTER_S = 0.4
+_DESCRIBE_AFTER_S = 2.0
+_LAST_WORDS_S = 1.5
+_SWITCH_INTERVAL_S = 0.001  # the default of 5 ms would make each word with another thread wait behind user code
+
+
+class Runner:
+    """Runs one attempt in the calling thread, which must be the main one."""
+
+    def __init__(self, settings: Settings, link: Link, launch: Mapping[str, Any], console: Console) -> None:
+        self._settings = settings
+        self._console = console
+        self._lines: Lines = console.lines
+        self._launch = launch
+        self._link = link
+        self._bell = Bell()
+        self._session = Session(launch, self._bell)
+        self._signals = Signals(self._bell)
+        self._history = History(self._session.timeline)
+        self._journal = Journal(self._session, self._signals, self._history)
+        self._reporter = Reporter(self._session, link, self._signals, self._history, self._lines)
+        self._watchdog = Watchdog(self._session, threading.get_ident(), self._leave_anyway)
+        self._seeder = Seeder(launch.get("seed"))
+        self._inference = Inference(self._bell) if is_asked(launch) else None
+        self._board = SeatBoard(self._bell) if launch["kind"] == "environment" else None
+        self._listening: socket.socket | None = None
+        self._live: LiveServer | None = None
+        self._live_starts = threading.Lock()
+        self._stage: Stage | None = None
+        self._described = False
+        self._began_at = time.monotonic()
+        self._loop: Loop | None = None
+
+    def run(self) -> int:
+        """Returns the exit status."""
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
+        session = self._session
+        faulthandler.enable(file=self._console.original_stderr)
+        on_signals(self._asked_to_leave)
+        self._reporter.start()
+        self._watchdog.start()
+        try:
+            self._load_and_loop()
+        except Leave:
+            pass
+        except ZookeeperError as error:
+            trace = error.traceback if isinstance(error, UserCodeFault) else None
+            self._failed(error.code, str(error), trace)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the zoo is told before the process ends
+            self._failed("AINIMAL_FAULT", f"the runner failed: {first_line(error)}", user_traceback(error))
+        self._part()
+        return _EXIT[session.ending or End.FAULT]
+
+    # --- from the start to the end -----------------------------------------------------------------------------------
+
+    def _load_and_loop(self) -> None:
+        session = self._session
+        self._listening = listen(self._settings.live_host, self._settings.live_port)
+        session.opened(address_of(self._listening))
+        timer = threading.Timer(_LIVE_AFTER_S, self._start_live)
+        timer.daemon = True
+        timer.start()
+        self._seeder.apply()
+        stage = self._stage = load(
+            self._launch,
+            Surroundings(
+                journal=self._journal,
+                bell=self._bell,
+                inference=self._inference,
+                board=self._board,
+                enter=self._enter,
+                idle=self._idle,
+                ask=self._link.desired,
+            ),
+        )
+        self._signals.render = stage.render
+        can = None if stage.agent is None else stage.agent.can
+        self._signals.state = None if can is None else can.state
+        self._loop = Loop(
+            session,
+            self._signals,
+            self._journal,
+            stage.body,
+            on_mode=None if can is None else can.on_mode,
+            refuse=None if self._inference is None else self._inference.refuse_all,
+            gather=self._gather,
+        )
+        session.enter(None)
+        self._loop.run()
+
+    def _enter(self, text: str) -> None:
+        if self._session.ending is not None:
+            raise Leave
+        self._seeder.apply()
+        self._session.enter(text)
+
+    def _idle(self) -> None:
+        if self._loop is not None:
+            self._loop.idle()
+        elif self._session.ending is not None or self._session.termination_asked:
+            raise Leave
+
+    def _start_live(self) -> None:
+        """Answers those who connect: from the first step on, or a little later while the model loads.
+
+        What it takes is imported here, so that it does not stand before the first step.
+        """
+        if self._listening is None or not self._live_starts.acquire(blocking=False):
+            return
+        from .live.server import LiveServer
+
+        self._live = LiveServer(
+            self._listening, self._session, self._signals, self._lines, self._inference, self._board
+        )
+        self._live.start()
+
+    def _gather(self) -> None:
+        """After each round of the loop: metrics that were logged, and once the description of what runs."""
+        stage = self._stage
+        if stage is None:
+            return
+        take = None if stage.agent is None else stage.agent.can.metrics
+        if take is not None and (logged := take()):
+            self._journal.metrics(logged)
+        if not self._described and (self._session.introduced or time.monotonic() - self._began_at > _DESCRIBE_AFTER_S):
+            self._described = True
+            self._describe(stage.describe())
+            threading.Thread(target=self._start_live, name="zoo-live-start", daemon=True).start()
+        elif self._described and self._journal.new_metrics and self._session.manifest is not None:
+            fresh = sorted(self._journal.new_metrics)
+            self._journal.new_metrics.clear()
+            signals = [*self._session.manifest["signals"], *map(metric_signal, fresh)]
+            self._describe({**self._session.manifest, "signals": signals})
+
+    def _describe(self, manifest: Manifest) -> None:
+        catalogue: dict[str, SignalDoc] = {signal["path"]: signal for signal in manifest["signals"]}
+        self._session.describe(manifest)
+        self._signals.catalogue = catalogue
+
+    # --- the end -----------------------------------------------------------------------------------------------------
+
+    def _asked_to_leave(self) -> None:
+        self._session.end(End.SIGNAL)
+
+    def _failed(self, code: str, message: str, trace: str | None) -> None:
+        if self._session.ending is not None:  # it was on its way out: what breaks then is not worth a failure
+            self._lines.add("zoo", f"while it ended: {message}")
+            return
+        if trace:
+            for line in trace.rstrip().splitlines():
+                self._lines.add("zoo", line)
+        self._session.fail(code, message, trace)
+
+    def _part(self) -> None:
+        """Says goodbye to everybody. What user code does meanwhile is bounded by the watchdog."""
+        session = self._session
+        self._journal.flush()
+        if self._live is not None:
+            self._live.close("the attempt ends" if session.ending is None else session.ending.value)
+        if self._stage is not None:
+            with contextlib.suppress(Exception):
+                self._stage.close()
+        self._console.close()
+        self._last_words()
+
+    def _last_words(self) -> None:
+        """Reports how it ended. An attempt that was asked to leave by a signal alone has not ended for the zoo."""
+        session = self._session
+        if session.ending is End.SIGNAL and not session.termination_asked:
+            with contextlib.suppress(ZookeeperError):
+                answer = self._link.desired()
+                session.offer(answer["desired"], int(answer["generation"]))
+        if session.failure is None and session.termination_asked:
+            session.terminated()
+        left_s = session.cadence.grace_s - session.ending_for_s
+        self._reporter.finish(max(0.5, min(_LAST_WORDS_S, left_s)))
+
+    def _leave_anyway(self) -> int:
+        """The grace has passed: user code does not return. Called by the watchdog, which ends the process."""
+        self._lines.add("zoo", "the code did not return in time; the process ends without it")
+        self._last_words()
+        return _EXIT[self._session.ending or End.FAULT]

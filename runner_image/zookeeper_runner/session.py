@@ -1,0 +1,262 @@
+"""Session: the state of this attempt, as the step thread makes it and the other threads tell it.
+
+What is desired arrives here from every side (link, live link); the newest generation wins. What is applied, and when,
+is said by the step thread alone.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from enum import Enum
+from typing import Any, cast
+
+from ainimal_zookeeper.domain.documents import Desired, Failure, Manifest, Phase, Stats
+from ainimal_zookeeper.domain.events import EventKind
+from ainimal_zookeeper.domain.lifecycle import Report, timestamp
+
+from .bell import Bell
+from .history import plain_number
+from .settings import Cadence
+
+_RATE_WINDOW_S = 3.0
+
+
+class End(Enum):
+    """Why an attempt ends."""
+
+    ASKED = "asked to terminate"
+    SIGNAL = "asked to leave by a signal"
+    FENCED = "another attempt runs, or the instance has ended"
+    ORPHANED = "the zoo does not answer any more"
+    FAULT = "user code failed"
+
+
+class Leave(Exception):
+    """The attempt ends now."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """Written by the step thread only; readable by all."""
+
+    step: int = 0
+    episode: int = 0
+    trained: int = 0  # calls of train
+    waits: int = 0  # signs of life while waiting for others in the middle of a step
+    episode_return: float | None = None  # of the last finished episode
+    loss: float | None = None
+
+
+class Session:
+    """One attempt. Thread-safe."""
+
+    def __init__(self, launch: Mapping[str, Any], bell: Bell) -> None:
+        self.launch = launch
+        self.instance_id: str = launch["instanceId"]
+        self.attempt: int = launch["attempt"]
+        self.timeline: int = launch["timeline"]
+        self.kind: str = launch["kind"]
+        self.cadence = Cadence.from_launch(launch.get("settings") or {})
+        self.bell = bell
+        self.counters = Counters()
+        self.working = False  # whether a step or a train call should be going on
+        self.manifest: Manifest | None = None
+        self.manifest_version = 0
+        self.live_address: str | None = None
+        self.introduced = False  # whether it has been reported that it runs
+        self._lock = threading.Lock()
+        self._desired = cast("Desired", dict(launch["desired"]))
+        self._generation: int = launch["generation"]
+        self._phase: Phase = "STARTING"
+        self._stage: str | None = "starting"
+        self._observed = 0
+        self._acknowledged_at: int | None = None
+        self._failure: Failure | None = None
+        self._end: End | None = None
+        self._ending_since: float | None = None
+        self._events: deque[dict[str, Any]] = deque(maxlen=100)
+        self._samples: deque[tuple[float, int]] = deque(maxlen=64)
+        self._listeners: list[Callable[[], None]] = []
+
+    # --- what is desired ---------------------------------------------------------------------------------------------
+
+    def offer(self, desired: Mapping[str, Any], generation: int) -> None:
+        """Takes what is desired unless something as new is known already."""
+        with self._lock:
+            if generation <= self._generation:
+                return
+            self._desired = cast("Desired", dict(desired))
+            self._generation = generation
+        self.bell.ring()
+
+    def wanted(self) -> tuple[Desired, int]:
+        """Returns the newest desired state and its generation."""
+        with self._lock:
+            return self._desired, self._generation
+
+    @property
+    def termination_asked(self) -> bool:
+        return self.wanted()[0]["phase"] == "TERMINATED"
+
+    # --- what is -----------------------------------------------------------------------------------------------------
+
+    @property
+    def phase(self) -> Phase:
+        return self._phase
+
+    @property
+    def stage(self) -> str | None:
+        return self._stage
+
+    def enter(self, stage: str | None) -> None:
+        """Says in a few words what is going on; None: nothing worth a word."""
+        with self._lock:
+            if stage == self._stage:
+                return
+            self._stage = stage
+        self._changed()
+
+    def apply(self, phase: Phase, generation: int | None = None) -> None:
+        """Acknowledges `generation` at the current step, together with the phase that now holds."""
+        with self._lock:
+            if phase == self._phase and (generation is None or generation <= self._observed):
+                return
+            self._phase = phase
+            if generation is not None and generation > self._observed:
+                self._observed = generation
+                self._acknowledged_at = self.counters.step
+        self._changed()
+
+    def describe(self, manifest: Manifest) -> None:
+        """Says what was found in the model and the world."""
+        self.manifest = manifest
+        self.manifest_version += 1
+        self._changed()
+
+    def introduce(self) -> None:
+        """A report has been taken; the first one after the start lets the rest follow."""
+        if not self.introduced and self._phase in {"RUNNING", "PAUSED"}:
+            self.introduced = True
+            self.bell.ring()
+
+    def opened(self, live_address: str) -> None:
+        self.live_address = live_address
+        self._changed()
+
+    # --- how it ends -------------------------------------------------------------------------------------------------
+
+    @property
+    def ending(self) -> End | None:
+        return self._end
+
+    @property
+    def ending_for_s(self) -> float:
+        """Seconds since the end was decided; 0.0 while it is not."""
+        return 0.0 if self._ending_since is None else time.monotonic() - self._ending_since
+
+    @property
+    def failure(self) -> Failure | None:
+        return self._failure
+
+    def end(self, reason: End) -> None:
+        """Decides that the attempt ends. The first reason stays."""
+        with self._lock:
+            if self._end is not None:
+                return
+            self._end = reason
+            self._ending_since = time.monotonic()
+            if self._phase not in {"TERMINATED", "FAILED"}:
+                self._phase = "STOPPING"
+                self._stage = reason.value
+        self.bell.ring()
+        self._changed()
+
+    def fail(self, code: str, message: str, traceback: str | None) -> None:
+        """User code has failed: the attempt ends as FAILED."""
+        failure: Failure = {
+            "code": code,
+            "message": message,
+            "traceback": traceback,
+            "step": self.counters.step,
+        }
+        with self._lock:
+            self._failure = failure
+            self._phase = "FAILED"
+            self._stage = None
+        self.end(End.FAULT)
+
+    def terminated(self) -> None:
+        with self._lock:
+            self._phase = "TERMINATED"
+            self._stage = None
+
+    # --- what is told ------------------------------------------------------------------------------------------------
+
+    def event(self, kind: EventKind, message: str) -> None:
+        """Keeps something that people should know for the next report, which is sent at once."""
+        with self._lock:
+            self._events.append({"kind": kind, "message": message, "step": self.counters.step})
+        self._changed()
+
+    def take_events(self) -> list[dict[str, Any]]:
+        with self._lock:
+            events = list(self._events)
+            self._events.clear()
+        return events
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Calls `listener` from any thread after each change of phase, stage, acknowledgement or manifest."""
+        self._listeners.append(listener)
+
+    def sample(self) -> None:
+        """Looks at the step count, for the speed; called now and then."""
+        self._samples.append((time.monotonic(), self.counters.step))
+
+    def speed(self) -> float:
+        """Returns steps per second over the last seconds."""
+        now, step = time.monotonic(), self.counters.step
+        for at, counted in list(self._samples):
+            if now - at <= _RATE_WINDOW_S and now > at:
+                return max(0.0, (step - counted) / (now - at))
+        return 0.0
+
+    def stats(self) -> Stats:
+        counters = self.counters
+        return cast(
+            "Stats",
+            {
+                "step": counters.step,
+                "episode": counters.episode,
+                "stepsPerSecond": round(self.speed(), 3),
+                "episodeReturn": None if counters.episode_return is None else plain_number(counters.episode_return),
+                "loss": None if counters.loss is None else plain_number(counters.loss),
+                "updatedAt": timestamp(datetime.now(timezone.utc)),
+            },
+        )
+
+    def report(self) -> Report:
+        """Returns how it is."""
+        stats = self.stats()
+        with self._lock:
+            said: Report = {
+                "phase": self._phase,
+                "stage": self._stage,
+                "observedGeneration": self._observed,
+                "acknowledgedAtStep": self._acknowledged_at,
+                "liveAddress": self.live_address,
+                "stats": stats,
+            }
+            if self._failure is not None:
+                said["failure"] = self._failure
+            if self.manifest is not None:
+                said["previewPaths"] = self.manifest["previewPaths"]
+        return said
+
+    def _changed(self) -> None:
+        for listener in self._listeners:
+            listener()

@@ -1,0 +1,186 @@
+"""Signals: everything watchable of this attempt, read in the step thread when somebody is due to see it.
+
+The step thread leaves what it has in `moment`; nothing is copied until a value was asked for.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from ainimal_zookeeper.domain import paths
+from ainimal_zookeeper.domain.documents import SignalDoc
+
+from .bell import Bell
+from .fault import first_line
+
+
+class Captured(NamedTuple):
+    """A value of a signal, copied: nobody changes it any more. `version` tells newer from older."""
+
+    path: str
+    value: Any
+    step: int
+    time: float  # seconds since the epoch
+    version: int
+
+
+class Unreadable(NamedTuple):
+    """A signal that cannot be read, and why."""
+
+    path: str
+    code: str
+    message: str
+
+
+@dataclass(slots=True)
+class Moment:
+    """What the last step left behind. `version` grows whenever any of it changes; 0 before the first."""
+
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] | None = None
+    action: Any = None
+    reward: Any = None
+    step: int = 0
+    version: int = 0
+    agents: Mapping[str, Any] = field(default_factory=dict)  # of a shared world: {seat: {inputs, action}}
+
+
+class Signals:
+    """What is wanted, and how it is read. `request` and `metric` from any thread, the rest from the step thread."""
+
+    def __init__(self, bell: Bell) -> None:
+        self.moment = Moment()
+        self.catalogue: Mapping[str, SignalDoc] | None = None  # None until model and world are loaded
+        self.consumers: list[Callable[[list[Captured | Unreadable]], None]] = []  # called in the step thread
+        self.render: Callable[[], Any] | None = None
+        self.state: Callable[[], Mapping[str, Any]] | None = None
+        self.render_cost_s = 0.0  # of the last picture
+        self._bell = bell
+        self._wanted: dict[str, int] = {}
+        self._metrics: dict[str, Captured] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody waits for a value."""
+        return bool(self._wanted)
+
+    def request(self, path: str, after: int) -> None:
+        """Asks for a value of `path` that is newer than version `after` (-1: whatever there is)."""
+        with self._lock:
+            self._wanted[path] = min(after, self._wanted.get(path, after))
+        self._bell.ring()
+
+    def metric(self, path: str, value: float, step: int) -> None:
+        """Says the newest value of a metric."""
+        previous = self._metrics.get(path)
+        version = 1 if previous is None else previous.version + 1
+        self._metrics[path] = Captured(path, float(value), step, time.time(), version)
+
+    def serve(self) -> None:
+        """Delivers what is wanted and there; the rest stays wanted."""
+        if not self._wanted:
+            return
+        with self._lock:
+            wanted, self._wanted = self._wanted, {}
+        results: list[Captured | Unreadable] = []
+        state: Mapping[str, Any] | None = None
+        later = {}
+        for path, after in wanted.items():
+            result: Captured | Unreadable | None
+            try:
+                if path.startswith("state."):
+                    state = self._read_state() if state is None else state
+                    result = self._captured(path, _walk(state, path.split(".")[1:]), after)
+                else:
+                    result = self._read(path, after)
+            except Exception as error:  # noqa: BLE001 - user code is asked here, and watching must not end an instance
+                result = Unreadable(path, "AINIMAL_FAULT", f"{path} cannot be read: {first_line(error)}")
+            if result is None:
+                later[path] = after
+            else:
+                results.append(result)
+        if later:
+            with self._lock:
+                for path, after in later.items():
+                    self._wanted[path] = min(after, self._wanted.get(path, after))
+        if results:
+            for consumer in self.consumers:
+                consumer(results)
+
+    def _read(self, path: str, after: int) -> Captured | None:
+        moment = self.moment
+        if path.startswith("metrics."):
+            known = self._metrics.get(path)
+            return known if known is not None and known.version > after else None
+        if moment.version <= after or not moment.version:
+            return None
+        if path == paths.FRAME:
+            return self._captured(path, self._picture(), after)
+        if path == paths.REWARD:
+            return self._captured(path, moment.reward, after)
+        group, _, name = path.partition(".")
+        if group == "inputs":
+            return self._captured(path, _named(moment.inputs, name), after)
+        if group == "agents":
+            return self._captured(path, _walk(moment.agents, name.split(".")), after)
+        if group == "outputs":
+            return self._captured(path, None if moment.outputs is None else _named(moment.outputs, name), after)
+        return self._captured(path, _named(moment.action, name) if name else moment.action, after)
+
+    def _captured(self, path: str, value: Any, after: int) -> Captured | None:
+        moment = self.moment
+        if value is None or moment.version <= after:
+            return None
+        return Captured(path, copied(value), moment.step, time.time(), moment.version)
+
+    def _picture(self) -> Any:
+        if self.render is None:
+            return None
+        begun = time.perf_counter()
+        try:
+            return self.render()
+        finally:
+            self.render_cost_s = time.perf_counter() - begun
+
+    def _read_state(self) -> Mapping[str, Any]:
+        return {} if self.state is None else self.state()
+
+
+def copied(value: Any) -> Any:
+    """Returns a value that nobody else holds: text, a number or an array; tensors of libraries become arrays."""
+    if isinstance(value, (str, bool, int, float, np.generic)):
+        return value
+    if hasattr(value, "detach"):  # a torch tensor, without importing torch
+        value = value.detach().cpu()
+        if str(value.dtype) == "torch.bfloat16":
+            value = value.float()
+        return np.array(value.numpy())
+    return np.array(value)
+
+
+def _named(tree: Any, name: str) -> Any:
+    """Returns the part of `tree` called `name`, which may lead through nested mappings by dots."""
+    if isinstance(tree, Mapping):
+        if name in tree:
+            return tree[name]
+        return _walk(tree, name.split("."))
+    return None
+
+
+def _walk(tree: Any, names: list[str]) -> Any:
+    for name in names:
+        if isinstance(tree, Mapping):
+            if name not in tree:
+                return None
+            tree = tree[name]
+        elif isinstance(tree, (list, tuple)) and name.isdecimal() and int(name) < len(tree):
+            tree = tree[int(name)]
+        else:
+            return None
+    return tree

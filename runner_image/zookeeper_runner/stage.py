@@ -1,0 +1,179 @@
+"""Stage: what a launch asks for, loaded and put together: model, world, seats, and the body that plays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from ainimal_zookeeper import environments, models
+from ainimal_zookeeper.domain.documents import Manifest
+from ainimal_zookeeper.domain.errors import AInimalFault, EnvFault, InvalidInput, UserCodeFault
+from ainimal_zookeeper.environments.world import World
+from ainimal_zookeeper.models.agent import Agent
+
+from .acting import Actor
+from .answering import Answerer
+from .batching import BatchActor
+from .bell import Bell
+from .fault import fault_of, first_line
+from .inference import Inference
+from .joining import join
+from .journal import Journal
+from .loop import Body
+from .manifest import manifest_of, sentences
+from .seats import STEP_TIMEOUT_S, SeatBoard, WorldHost
+from .session import Leave
+
+Launch = Mapping[str, Any]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What those on the stage need of the attempt around them.
+
+    enter: says in a few words what is going on. idle: called while waiting for others; raises Leave at the end.
+    ask: `POST /desired`. inference, board: None where nobody is to be answered, or seated.
+    """
+
+    journal: Journal
+    bell: Bell
+    inference: Inference | None
+    board: SeatBoard | None
+    enter: Callable[[str], None]
+    idle: Callable[[], None]
+    ask: Callable[[], Mapping[str, Any]]
+
+
+@dataclass(slots=True)
+class Stage:
+    """What was loaded, as the loop and those who watch see it."""
+
+    body: Body
+    agent: Agent | None = None
+    render: Callable[[], Any] | None = None
+    describe: Callable[[], Manifest] = field(default=lambda: manifest_of({}, {}, has_world=False))
+    close: Callable[[], None] = field(default=lambda: None)
+
+
+def is_asked(launch: Launch) -> bool:
+    """Tells whether the launch is of a model without an environment, which answers questions."""
+    return launch["kind"] == "instance" and not launch.get("environment") and not launch.get("world")
+
+
+def load(launch: Launch, around: Surroundings) -> Stage:
+    """Loads what `launch` names. Raises: AInimalFault, EnvFault, InvalidInput; Leave when it is to end meanwhile."""
+    if launch["kind"] == "environment":
+        return _host(launch, around)
+    world = _world(launch, around)
+    agent = _agent(launch, world, around)
+    if world is None:
+        if around.inference is None:
+            raise RuntimeError("a model without an environment needs somewhere to be asked")
+        answerer = Answerer(agent, around.inference, around.journal, around.bell)
+        return Stage(answerer, agent, describe=lambda: _manifest(agent, None))
+    actor = (BatchActor if world.vectorized else Actor)(agent, world, around.journal, around.bell, launch.get("seed"))
+    return Stage(actor, agent, world.render, lambda: _manifest(agent, world), world.close)
+
+
+def _world(launch: Launch, around: Surroundings) -> World | None:
+    if launch.get("world"):
+        around.enter("waiting for a seat in the world")
+        return join(launch["instanceId"], around.ask, launch["world"], around.idle)
+    if not launch.get("environment"):
+        return None
+    spec, parameters = launch["environment"]["spec"], launch.get("environmentParameters") or {}
+    around.enter("loading the environment")
+    return _guarded(EnvFault, lambda: environments.load(spec, parameters, seed=launch.get("seed"), stage=around.enter))
+
+
+def _agent(launch: Launch, world: World | None, around: Surroundings) -> Agent:
+    around.enter("loading the model")
+    return _guarded(
+        AInimalFault,
+        lambda: models.load(
+            launch["model"]["spec"],
+            launch.get("parameters") or {},
+            observation=None if world is None else world.observation,
+            action=None if world is None else world.action,
+            stage=around.enter,
+        ),
+    )
+
+
+def _host(launch: Launch, around: Surroundings) -> Stage:
+    spec, parameters = launch["environment"]["spec"], launch.get("environmentParameters") or {}
+    board = around.board
+    if board is None:
+        raise RuntimeError("a world needs a board of seats")
+    around.enter("loading the environment")
+    world = _guarded(
+        EnvFault, lambda: environments.load_seated(spec, parameters, seed=launch.get("seed"), stage=around.enter)
+    )
+    host = WorldHost(
+        world,
+        board,
+        around.journal,
+        around.bell,
+        seed=launch.get("seed"),
+        step_timeout_s=float(spec.get("step_timeout") or STEP_TIMEOUT_S),
+        idle=around.idle,
+    )
+    board.open(world)
+
+    def describe() -> Manifest:
+        picture, findings = _picture(world.render)
+        if len(world.seats) == 1:
+            seen, done = world.observation_of(world.seats[0])[0], world.action_of(world.seats[0])[0]
+            return manifest_of(seen, {}, action=done, picture=picture, findings=findings, frame_rate=world.frame_rate)
+        agents = {seat: (world.observation_of(seat)[0], world.action_of(seat)[0]) for seat in world.seats}
+        return manifest_of({}, {}, agents=agents, picture=picture, findings=findings, frame_rate=world.frame_rate)
+
+    return Stage(host, None, world.render, describe, world.close)
+
+
+def _manifest(agent: Agent, world: World | None) -> Manifest:
+    findings = sentences(agent.findings)
+    picture, more = (None, []) if world is None else _picture(world.render)
+    findings += more
+    state = None
+    if agent.can.state is not None:
+        try:
+            state = agent.can.state()
+        except Exception as error:  # noqa: BLE001 - what cannot be shown must not end what runs
+            findings.append(f"state: it cannot be read: {first_line(error)} (measured)")
+    return manifest_of(
+        agent.inputs,
+        agent.outputs,
+        action=None if world is None else world.action,
+        trainable=agent.can.train is not None,
+        state=state,
+        picture=picture,
+        has_world=world is not None,
+        findings=findings,
+        frame_rate=None if world is None else world.frame_rate,
+    )
+
+
+def _picture(render: Callable[[], Any]) -> tuple[Any, list[str]]:
+    """Returns a first picture, None when there is none, and what is to be said of it."""
+    try:
+        picture = render()
+    except Exception as error:  # noqa: BLE001 - what cannot be shown must not end what runs
+        return None, [f"env.frame: render raised {first_line(error)} (measured)"]
+    if picture is None:
+        return None, []
+    if getattr(picture, "ndim", 0) not in {2, 3}:
+        return None, [f"env.frame: render returned a {type(picture).__name__}, not a picture (measured)"]
+    return picture, []
+
+
+def _guarded(kind: type[UserCodeFault], load: Callable[[], T]) -> T:
+    """Calls `load`; whatever user code raises in it becomes a fault of `kind`."""
+    try:
+        return load()
+    except (Leave, InvalidInput, AInimalFault, EnvFault):
+        raise
+    except BaseException as error:
+        raise fault_of(error, kind) from error

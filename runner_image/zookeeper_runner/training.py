@@ -1,0 +1,110 @@
+"""Training: what was lived through, kept until the agent learns from it, and again while it only learns."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from ainimal_zookeeper.ainimal import losses
+from ainimal_zookeeper.domain.errors import AInimalFault
+from ainimal_zookeeper.timestep import Timestep, Trajectory
+
+from .fault import fault_of
+
+LONGEST = 2048
+KEPT_TIMESTEPS = 16_384
+KEPT_BYTES = 256 * 2**20
+
+
+class Trainer:
+    """Gathers timesteps of one actor and decides when `train` is called.
+
+    every: timesteps between two calls; "episode": at the end of each episode, at the latest every 2048 timesteps.
+    Past trajectories are kept, 16,384 timesteps or about 256 MiB in all, for learning without acting.
+    """
+
+    def __init__(self, train: Callable[[Trajectory], Any], every: int | Literal["episode"]) -> None:
+        self._train = train
+        self._every = every
+        self._current: list[Timestep] = []
+        self._past: deque[tuple[Trajectory, int]] = deque()
+        self._past_timesteps = 0
+        self._past_bytes = 0
+        self._turn = 0
+
+    @property
+    def has_past(self) -> bool:
+        return bool(self._past)
+
+    def add(self, timestep: Timestep, inputs: Mapping[str, Any]) -> dict[str, float] | None:
+        """Takes a timestep and the inputs that followed it; returns what `learn` does when it was time to learn."""
+        current = self._current
+        current.append(timestep)
+        ended = timestep.terminated or timestep.truncated
+        if ended:
+            timestep.final_inputs = inputs
+        by_episode = self._every == "episode"
+        if not ((ended or len(current) >= LONGEST) if by_episode else len(current) >= int(self._every)):
+            return None
+        timestep.final_inputs = inputs
+        return self.learn()
+
+    def add_batch(self, timestep: Timestep, inputs: Mapping[str, Any]) -> dict[str, float] | None:
+        """As `add`, for a timestep that holds a batch: only the number of timesteps decides."""
+        self._current.append(timestep)
+        if self._every == "episode" or len(self._current) < self._every:
+            return None
+        timestep.final_inputs = inputs
+        return self.learn()
+
+    def cut(self) -> None:
+        """Ends the trajectory without learning from it: what comes next does not follow from what was."""
+        self._current = []
+
+    def learn(self) -> dict[str, float]:
+        """Calls train with what has been gathered and returns its metrics by name, "loss" among them if it says one.
+
+        Raises: AInimalFault when it raises.
+        """
+        trajectory = Trajectory(self._current)
+        self._current = []
+        self._keep(trajectory)
+        return self._call(trajectory)
+
+    def relearn(self) -> dict[str, float]:
+        """Calls train with the next of the kept trajectories, in turn."""
+        self._turn = (self._turn + 1) % len(self._past)
+        return self._call(self._past[self._turn][0])
+
+    def _call(self, trajectory: Trajectory) -> dict[str, float]:
+        try:
+            returned = self._train(trajectory)
+        except BaseException as error:
+            raise fault_of(error, AInimalFault) from error
+        try:
+            return losses(returned)
+        except (TypeError, ValueError):
+            raise AInimalFault(
+                f"train returned a {type(returned).__name__}, {returned!r:.80}; "
+                "it must return None, a number, an array of numbers, or a dict of those"
+            ) from None
+
+    def _keep(self, trajectory: Trajectory) -> None:
+        size = len(trajectory) * _bytes(trajectory[0].observation)
+        self._past.append((trajectory, size))
+        self._past_timesteps += len(trajectory)
+        self._past_bytes += size
+        while len(self._past) > 1 and (self._past_timesteps > KEPT_TIMESTEPS or self._past_bytes > KEPT_BYTES):
+            oldest, size = self._past.popleft()
+            self._past_timesteps -= len(oldest)
+            self._past_bytes -= size
+
+
+def _bytes(tree: Any) -> int:
+    """Returns about how much memory the arrays of a tree hold."""
+    if isinstance(tree, Mapping):
+        return sum(map(_bytes, tree.values()))
+    if isinstance(tree, (list, tuple)):
+        return sum(map(_bytes, tree))
+    return int(getattr(tree, "nbytes", 64))
