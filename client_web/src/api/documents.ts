@@ -1,0 +1,351 @@
+/** Everything the client asks and says, but for the live subscription's own document in `live.ts`. */
+import { graphql, type ResultOf, type VariablesOf } from './graphql';
+
+export const InstanceRowFields = graphql(`
+  fragment InstanceRow on Instance {
+    id
+    name
+    origin
+    phase
+    desiredPhase
+    stage
+    mode { training inference }
+    stepsPerSecond
+    generation
+    observedGeneration
+    acknowledgedAtStep
+    attempt
+    timeline
+    failure { code message traceback step }
+    modelName
+    environment { id name }
+    environmentInstance { id }
+    tags
+    createdAt
+    startedAt
+    endedAt
+    stats { step episode stepsPerSecond episodeReturn loss updatedAt }
+    previewPaths
+    viewerCan
+  }
+`);
+
+export const WorldRowFields = graphql(`
+  fragment WorldRow on EnvironmentInstance {
+    id
+    name
+    environment { id name maxConnected }
+    phase
+    stage
+    createdAt
+    startedAt
+    endedAt
+    stats { step episode stepsPerSecond episodeReturn loss updatedAt }
+    connected { id name modelName phase }
+    failure { code message traceback step }
+    viewerCan
+  }
+`);
+
+const ModalityFields = graphql(`
+  fragment ModalityParts on Modality {
+    name
+    kind
+    shape
+    dtype
+    low
+    high
+    neutral
+    labels
+    names
+    unit
+    layout
+  }
+`);
+
+const ParameterFields = graphql(`
+  fragment ParameterParts on Parameter {
+    name
+    type
+    default
+    description
+    display
+    minimum
+    maximum
+    choices
+    required
+  }
+`);
+
+const UserErrorFields = graphql(`
+  fragment UserErrorParts on UserError {
+    code
+    message
+    path
+    retryAfterSeconds
+  }
+`);
+
+export type InstanceRow = ResultOf<typeof InstanceRowFields>;
+export type WorldRow = ResultOf<typeof WorldRowFields>;
+export type ModalityParts = ResultOf<typeof ModalityFields>;
+
+export const HomeQuery = graphql(`
+  query Home {
+    viewer { anonymous can user { id name } }
+    server { name version profile limits { maxModels maxEnvironments } processes { name running restarts url } }
+  }
+`);
+
+export const InstancesQuery = graphql(
+  `
+  query Instances($first: Int!, $after: String, $phase: [InstancePhase!]) {
+    instances(first: $first, after: $after, phase: $phase) {
+      nodes { ...InstanceRow thumbnail { dtype shape encoding data } }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+`,
+  [InstanceRowFields],
+);
+
+export const WorldsQuery = graphql(
+  `
+  query Worlds {
+    environmentInstances(first: 50) { nodes { ...WorldRow } }
+    environments(first: 100) { nodes { id name type maxConnected viewerCan parameters { ...ParameterParts } } }
+  }
+`,
+  [WorldRowFields, ParameterFields],
+);
+
+export const ModelsQuery = graphql(
+  `
+  query Models($after: String) {
+    models(first: 100, after: $after) {
+      nodes {
+        id
+        name
+        type
+        source
+        description
+        trainable
+        findings
+        viewerCan
+        parameters { ...ParameterParts }
+        inputs { ...ModalityParts }
+        outputs { ...ModalityParts }
+      }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+`,
+  [ParameterFields, ModalityFields],
+);
+
+export const InstancePageQuery = graphql(
+  `
+  query InstancePage($id: ID!) {
+    instance(id: $id) {
+      ...InstanceRow
+      parameters
+      seed
+      notes
+      modelRevision
+      model { id name type source description findings trainable inputs { ...ModalityParts } outputs { ...ModalityParts } }
+      thumbnail { dtype shape encoding data }
+    }
+  }
+`,
+  [InstanceRowFields, ModalityFields],
+);
+
+export const SignalsQuery = graphql(
+  `
+  query Signals($id: ID!, $after: String) {
+    instance(id: $id) {
+      id
+      signals(first: 100, after: $after) {
+        nodes { path observable overridable modality { ...ModalityParts } }
+        pageInfo { hasNextPage endCursor }
+        totalCount
+      }
+    }
+  }
+`,
+  [ModalityFields],
+);
+
+export const MetricsQuery = graphql(`
+  query Metrics($id: ID!, $paths: [Path!], $points: Int) {
+    instance(id: $id) {
+      id
+      metrics(paths: $paths, points: $points) { path timeline steps mean min max }
+    }
+  }
+`);
+
+export const EventsQuery = graphql(`
+  query Events($id: ID!) {
+    instance(id: $id) {
+      id
+      events(first: 30) { nodes { id at kind message step user { id name } } }
+    }
+  }
+`);
+
+export const LogsQuery = graphql(`
+  query Logs($id: ID!, $first: Int!, $after: String) {
+    instance(id: $id) {
+      id
+      logs(first: $first, after: $after) {
+        nodes { instanceId at stream text }
+        pageInfo { hasNextPage endCursor }
+      }
+    }
+  }
+`);
+
+export const WorldPageQuery = graphql(
+  `
+  query WorldPage($id: ID!) {
+    node(id: $id) {
+      id
+      ... on EnvironmentInstance {
+        ...WorldRow
+        parameters
+        signals(first: 100) { nodes { path observable overridable modality { ...ModalityParts } } }
+        logs(first: 100) { nodes { instanceId at stream text } }
+      }
+    }
+  }
+`,
+  [WorldRowFields, ModalityFields],
+);
+
+const payload = [InstanceRowFields, UserErrorFields] as const;
+
+export const LaunchMutation = graphql(
+  `mutation Launch($input: InstanceLaunchInput!) {
+    outcome: instanceLaunch(input: $input) { instance { ...InstanceRow } userErrors { ...UserErrorParts } }
+  }`,
+  payload,
+);
+export const PauseMutation = graphql(
+  `mutation Pause($input: InstanceInput!) {
+    outcome: instancePause(input: $input) { instance { ...InstanceRow } userErrors { ...UserErrorParts } }
+  }`,
+  payload,
+);
+export const ResumeMutation = graphql(
+  `mutation Resume($input: InstanceInput!) {
+    outcome: instanceResume(input: $input) { instance { ...InstanceRow } userErrors { ...UserErrorParts } }
+  }`,
+  payload,
+);
+export const TerminateMutation = graphql(
+  `mutation Terminate($input: InstanceInput!) {
+    outcome: instanceTerminate(input: $input) { instance { ...InstanceRow } userErrors { ...UserErrorParts } }
+  }`,
+  payload,
+);
+export const ModeMutation = graphql(
+  `mutation Mode($input: InstanceModeSetInput!) {
+    outcome: instanceModeSet(input: $input) { instance { ...InstanceRow } userErrors { ...UserErrorParts } }
+  }`,
+  payload,
+);
+export const RateMutation = graphql(
+  `mutation Rate($input: InstanceRateSetInput!) {
+    outcome: instanceRateSet(input: $input) { instance { ...InstanceRow } userErrors { ...UserErrorParts } }
+  }`,
+  payload,
+);
+export const StepMutation = graphql(
+  `mutation Step($input: InstanceStepInput!) {
+    outcome: instanceStep(input: $input) { instance { ...InstanceRow } userErrors { ...UserErrorParts } }
+  }`,
+  payload,
+);
+export const ResetMutation = graphql(
+  `mutation Reset($input: InstanceInput!) {
+    outcome: instanceReset(input: $input) { instance { ...InstanceRow } userErrors { ...UserErrorParts } }
+  }`,
+  payload,
+);
+export const DeleteMutation = graphql(
+  `mutation Delete($input: InstanceInput!) {
+    outcome: instanceDelete(input: $input) { deletedId userErrors { ...UserErrorParts } }
+  }`,
+  [UserErrorFields],
+);
+export const InferMutation = graphql(
+  `mutation Infer($input: InstanceInferInput!) {
+    outcome: instanceInfer(input: $input) { outputs step userErrors { ...UserErrorParts } }
+  }`,
+  [UserErrorFields],
+);
+export const WorldLaunchMutation = graphql(
+  `mutation WorldLaunch($input: EnvironmentLaunchInput!) {
+    outcome: environmentLaunch(input: $input) { environmentInstance { ...WorldRow } userErrors { ...UserErrorParts } }
+  }`,
+  [WorldRowFields, UserErrorFields],
+);
+export const WorldResetMutation = graphql(
+  `mutation WorldReset($input: EnvironmentInstanceInput!) {
+    outcome: environmentReset(input: $input) { environmentInstance { ...WorldRow } userErrors { ...UserErrorParts } }
+  }`,
+  [WorldRowFields, UserErrorFields],
+);
+export const WorldTerminateMutation = graphql(
+  `mutation WorldTerminate($input: EnvironmentInstanceInput!) {
+    outcome: environmentTerminate(input: $input) { environmentInstance { ...WorldRow } userErrors { ...UserErrorParts } }
+  }`,
+  [WorldRowFields, UserErrorFields],
+);
+
+export const LiveSubscription = graphql(
+  `
+  subscription Live($input: LiveInput!) {
+    live(input: $input) {
+      kind
+      cursor
+      instances { ...InstanceRow }
+      environmentInstances { ...WorldRow }
+      removedInstanceIds
+      values {
+        key
+        instanceId
+        path
+        timeline
+        step
+        time
+        scalar
+        text
+        statistics
+        tensor { dtype shape encoding data }
+        overridden
+        dropped
+      }
+      events { id at kind message step resourceId }
+      logs { instanceId at stream text }
+      problems { key instanceId path code message }
+    }
+  }
+`,
+  [InstanceRowFields, WorldRowFields],
+);
+
+export type LiveInput = VariablesOf<typeof LiveSubscription>['input'];
+export type LiveEvent = ResultOf<typeof LiveSubscription>['live'];
+export type SignalValue = LiveEvent['values'][number];
+export type LogLine = LiveEvent['logs'][number];
+export type ZooEvent = LiveEvent['events'][number];
+export type LiveProblem = LiveEvent['problems'][number];
+export type LaunchInput = VariablesOf<typeof LaunchMutation>['input'];
+export type Home = ResultOf<typeof HomeQuery>;
+export type ModelOffer = ResultOf<typeof ModelsQuery>['models']['nodes'][number];
+export type EnvironmentOffer = NonNullable<ResultOf<typeof WorldsQuery>>['environments']['nodes'][number];
+export type InstancePage = NonNullable<ResultOf<typeof InstancePageQuery>['instance']>;
+export type SignalOffer = NonNullable<ResultOf<typeof SignalsQuery>['instance']>['signals']['nodes'][number];
+export type TensorParts = NonNullable<SignalValue['tensor']>;

@@ -1,0 +1,30 @@
+import { Button } from '../ui/Button';
+import { Dialog } from '../ui/Dialog';
+
+const KEYS: readonly (readonly [string, string])[] = [
+  ['Space', 'Pause or resume'],
+  ['→', 'One step, while paused'],
+  ['E', 'New episode'],
+  ['/', 'Search the zoo'],
+  ['?', 'This list'],
+];
+
+export function ShortcutSheet({ onClose }: { readonly onClose: () => void }) {
+  return (
+    <Dialog title="Keyboard shortcuts" onClose={onClose}>
+      <dl className="keys">
+        {KEYS.map(([key, meaning]) => (
+          <div key={key} className="key-row">
+            <dt>
+              <kbd>{key}</kbd>
+            </dt>
+            <dd>{meaning}</dd>
+          </div>
+        ))}
+      </dl>
+      <div className="actions">
+        <Button onClick={onClose}>Close</Button>
+      </div>
+    </Dialog>
+  );
+}

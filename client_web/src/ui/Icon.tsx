@@ -1,0 +1,33 @@
+/** Line icons on a 24-unit grid. Decoration only: whoever uses one says in words what it means. */
+
+const PATHS = {
+  alert: 'M12 8v5M12 16.500v.01M10.300 4.200 2.800 17.500a2 2 0 0 0 1.700 3h15a2 2 0 0 0 1.700-3L13.700 4.200a2 2 0 0 0-3.400 0z',
+  back: 'M15 5l-7 7 7 7',
+  check: 'M4.500 12.500l5 5 10-11',
+  chevron: 'M9 5l7 7-7 7',
+  close: 'M6 6l12 12M18 6L6 18',
+  ended: 'M6 6h12v12H6z',
+  globe: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM3 12h18M12 3c2.500 2.600 3.800 5.600 3.800 9s-1.300 6.400-3.800 9c-2.500-2.600-3.800-5.600-3.800-9S9.500 5.600 12 3z',
+  info: 'M12 11v6M12 7.500v.01M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18z',
+  moon: 'M20 14.500A8.500 8.500 0 0 1 9.500 4a8.500 8.500 0 1 0 10.500 10.500z',
+  pause: 'M8.500 5v14M15.500 5v14',
+  play: 'M7 4.500v15l12-7.500z',
+  plus: 'M12 5v14M5 12h14',
+  question: 'M9.200 9a2.900 2.900 0 1 1 4.300 2.500c-1 .6-1.500 1.200-1.500 2.500M12 17.500v.01M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18z',
+  reset: 'M4 5v5h5M4.600 10A8 8 0 1 1 4 14.500',
+  search: 'M10.500 4a6.500 6.500 0 1 0 0 13 6.500 6.500 0 0 0 0-13zM15.500 15.500L20.500 20.500',
+  step: 'M6 5v14l9-7zM18.500 5v14',
+  swap: 'M4 8h15l-4-4M20 16H5l4 4',
+  trash: 'M4 7h16M9 7V4h6v3M6.500 7l1 13h9l1-13',
+  wait: 'M12 3v4M12 17v4M3 12h4M17 12h4M5.600 5.600l2.900 2.900M15.500 15.500l2.900 2.900M5.600 18.400l2.900-2.900M15.500 8.500l2.900-2.900',
+} as const;
+
+export type IconName = keyof typeof PATHS;
+
+export function Icon({ name }: { readonly name: IconName }) {
+  return (
+    <svg className="icon" viewBox="0 0 24 24" aria-hidden="true">
+      <path d={PATHS[name]} />
+    </svg>
+  );
+}

@@ -1,0 +1,113 @@
+/** What canvases show. Every function draws the whole canvas anew. */
+import { boundAt, componentName, type Modality } from '../domain/modality';
+import type { Raster } from '../domain/raster';
+import type { Palette } from './palette';
+
+/** Fits the canvas to its box in device pixels; the answer draws in CSS pixels on a cleared canvas. */
+export function prepare(canvas: HTMLCanvasElement): { readonly context: CanvasRenderingContext2D; readonly width: number; readonly height: number } | undefined {
+  const context = canvas.getContext('2d');
+  const { clientWidth: width, clientHeight: height } = canvas;
+  if (context === null || width === 0 || height === 0) return undefined;
+  const ratio = devicePixelRatio;
+  const [across, down] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== across || canvas.height !== down) {
+    canvas.width = across;
+    canvas.height = down;
+  }
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return { context, width, height };
+}
+
+export function drawPicture(canvas: HTMLCanvasElement, bitmap: ImageBitmap): void {
+  if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) {
+    canvas.width = bitmap.width;
+    canvas.height = bitmap.height;
+  }
+  canvas.getContext('2d')?.drawImage(bitmap, 0, 0);
+}
+
+export function drawRaster(canvas: HTMLCanvasElement, { width, height, rgba }: Raster): void {
+  canvas.width = width;
+  canvas.height = height;
+  canvas.getContext('2d')?.putImageData(new ImageData(rgba, width, height), 0, 0);
+}
+
+export const BAR_HEIGHT = 22;
+
+/** One row per component: its name, a bar from zero within its bounds, its value. */
+export function drawBars(canvas: HTMLCanvasElement, values: ArrayLike<number>, modality: Modality, look: Palette): void {
+  const place = prepare(canvas);
+  if (place === undefined) return;
+  const { context, width } = place;
+  context.font = look.font;
+  context.textBaseline = 'middle';
+  const names = Array.from({ length: values.length }, (_, i) => componentName(modality, i));
+  const nameWidth = Math.min(width * 0.4, Math.max(...names.map((name) => context.measureText(name).width)) + 10);
+  const valueWidth = 58;
+  const track = Math.max(20, width - nameWidth - valueWidth);
+  let most = 1e-6;
+  for (let i = 0; i < values.length; i++) most = Math.max(most, Math.abs(values[i] ?? 0));
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] ?? NaN;
+    const low = boundAt(modality.low, i) ?? -most;
+    const high = boundAt(modality.high, i) ?? most;
+    const middle = i * BAR_HEIGHT + BAR_HEIGHT / 2;
+    const at = (x: number): number => nameWidth + ((Math.min(high, Math.max(low, x)) - low) / (high - low || 1)) * track;
+    context.fillStyle = look.soft;
+    context.textAlign = 'left';
+    context.fillText(names[i] ?? '', 0, middle, nameWidth - 8);
+    context.fillStyle = look.sunken;
+    context.fillRect(nameWidth, middle - 4, track, 8);
+    const zero = at(Math.min(high, Math.max(low, 0)));
+    if (Number.isFinite(value)) {
+      context.fillStyle = look.tiger;
+      const end = at(value);
+      context.fillRect(Math.min(zero, end), middle - 4, Math.max(1.5, Math.abs(end - zero)), 8);
+    }
+    context.fillStyle = look.line;
+    context.fillRect(zero - 0.5, middle - 7, 1, 14);
+    context.fillStyle = look.ink;
+    context.textAlign = 'right';
+    context.fillText(shortValue(value), width, middle);
+  }
+}
+
+function shortValue(value: number): string {
+  if (!Number.isFinite(value)) return String(value);
+  return (Math.abs(value) >= 1000 ? value.toExponential(1) : value.toFixed(Math.abs(value) >= 100 ? 0 : 2)).replace('-', '−');
+}
+
+/** A line through `values`, scaled to fill the canvas; values that are not finite leave a gap. */
+export function drawLine(canvas: HTMLCanvasElement, values: readonly number[], colour: string, fill?: string): void {
+  const place = prepare(canvas);
+  if (place === undefined) return;
+  const { context, width, height } = place;
+  const finite = values.filter(Number.isFinite);
+  if (finite.length < 2) return;
+  const low = Math.min(...finite);
+  const range = Math.max(...finite) - low || 1;
+  const x = (i: number): number => (i / (values.length - 1)) * width;
+  const y = (value: number): number => height - 2 - ((value - low) / range) * (height - 4);
+  context.lineWidth = 1.6;
+  context.lineJoin = 'round';
+  context.strokeStyle = colour;
+  context.beginPath();
+  let drawing = false;
+  values.forEach((value, i) => {
+    if (!Number.isFinite(value)) drawing = false;
+    else if (drawing) context.lineTo(x(i), y(value));
+    else {
+      context.moveTo(x(i), y(value));
+      drawing = true;
+    }
+  });
+  context.stroke();
+  if (fill !== undefined) {
+    context.lineTo(width, height);
+    context.lineTo(0, height);
+    context.closePath();
+    context.fillStyle = fill;
+    context.fill();
+  }
+}

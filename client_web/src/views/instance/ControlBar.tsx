@@ -1,0 +1,108 @@
+/** Pause, step, speed, mode, episode and end; with what the runner has acknowledged. */
+import { useState } from 'react';
+import { useLocation } from 'wouter';
+import type { InstanceRow } from '../../api/documents';
+import { acknowledgement, hasEnded, offers } from '../../domain/phase';
+import { Button } from '../../ui/Button';
+import { Confirm } from '../../ui/Dialog';
+import { Icon } from '../../ui/Icon';
+import { useShortcuts } from '../../ui/shortcuts';
+import { Switch } from '../../ui/Switch';
+import { useSteering } from '../steering';
+import { RateSlider } from './RateSlider';
+
+export function ControlBar({ row }: { readonly row: InstanceRow }) {
+  const steering = useSteering(row.id);
+  const may = offers(row);
+  const [, go] = useLocation();
+  const [count, setCount] = useState('1');
+  const [asking, setAsking] = useState<'end' | 'delete'>();
+  const steps = Math.min(1_000_000, Math.max(1, Math.round(Number(count)) || 1));
+
+  useShortcuts({
+    ' ': may.pause ? steering.pause : may.resume ? steering.resume : undefined,
+    ArrowRight: may.step ? () => steering.step(1) : undefined,
+    e: may.steer ? steering.reset : undefined,
+  });
+
+  if (hasEnded(row.phase) && !may.remove) return null;
+  if (!may.steer && !may.remove) return null;
+
+  return (
+    <section className="panel controls" aria-label="Controls">
+      <div className="control-row">
+        {may.pause && (
+          <Button tone="primary" icon="pause" busy={steering.busy} onClick={steering.pause}>
+            Pause
+          </Button>
+        )}
+        {may.resume && (
+          <Button tone="primary" icon="play" busy={steering.busy} onClick={steering.resume}>
+            Resume
+          </Button>
+        )}
+        {may.step && (
+          <div className="joined">
+            <Button icon="step" busy={steering.busy} onClick={() => steering.step(steps)}>
+              Step
+            </Button>
+            <input className="input" aria-label="How many steps" inputMode="numeric" value={count} onChange={(event) => setCount(event.target.value)} />
+          </div>
+        )}
+        {may.steer && (
+          <Button icon="reset" onClick={steering.reset}>
+            New episode
+          </Button>
+        )}
+        {may.terminate && (
+          <Button tone="danger" icon="ended" onClick={() => setAsking('end')}>
+            End
+          </Button>
+        )}
+        {may.remove && (
+          <Button tone="danger" icon="trash" onClick={() => setAsking('delete')}>
+            Delete
+          </Button>
+        )}
+        <Acknowledged row={row} />
+      </div>
+      {may.steer && (
+        <div className="control-row">
+          <Switch checked={row.mode.training} onChange={(training) => steering.setMode({ ...row.mode, training })}>
+            Learns
+          </Switch>
+          <Switch checked={row.mode.inference} onChange={(inference) => steering.setMode({ ...row.mode, inference })}>
+            Acts
+          </Switch>
+          <RateSlider rate={row.stepsPerSecond} onRate={steering.setRate} />
+        </div>
+      )}
+      {asking === 'end' && (
+        <Confirm title={`End ${row.name}?`} action="End it" onConfirm={steering.terminate} onClose={() => setAsking(undefined)}>
+          Its runner saves and stops. An ended instance cannot be resumed.
+        </Confirm>
+      )}
+      {asking === 'delete' && (
+        <Confirm
+          title={`Delete ${row.name}?`}
+          action="Delete"
+          onConfirm={() => void steering.remove().then((gone) => gone && go('/'))}
+          onClose={() => setAsking(undefined)}
+        >
+          Its history, log and picture go with it. This cannot be undone.
+        </Confirm>
+      )}
+    </section>
+  );
+}
+
+function Acknowledged({ row }: { readonly row: InstanceRow }) {
+  const state = acknowledgement(row);
+  if (state === undefined) return null;
+  return (
+    <span className="acknowledged soft small" data-pending={state.pending}>
+      <Icon name={state.pending ? 'wait' : 'check'} />
+      {state.text}
+    </span>
+  );
+}

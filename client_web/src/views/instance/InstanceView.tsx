@@ -1,0 +1,116 @@
+/** One instance: what it sees, does and learns, and the means to steer it. */
+import { useEffect, useMemo } from 'react';
+import { Link } from 'wouter';
+import { InstancePageQuery, SignalsQuery, type InstancePage, type InstanceRow, type SignalOffer } from '../../api/documents';
+import { hasEnded, offers, phaseLook } from '../../domain/phase';
+import { useAnswer } from '../../live/answer';
+import { useConnection, useInstanceRow, useInterest } from '../../live/hooks';
+import { Notice } from '../../ui/Notice';
+import { PhaseBadge } from '../../ui/PhaseBadge';
+import { useVoice } from '../../ui/Toasts';
+import { ControlBar } from './ControlBar';
+import { EventPanel } from './EventPanel';
+import { FactsPanel } from './FactsPanel';
+import { FailureNotice } from './FailureNotice';
+import { InferPanel } from './InferPanel';
+import { LogPanel } from './LogPanel';
+import { MetricPanel } from './MetricPanel';
+import { SignalPanel } from './SignalPanel';
+import { Stage } from './Stage';
+import { StatTiles } from './StatTiles';
+
+export function InstanceView({ id }: { readonly id: string }) {
+  useInterest({ instanceIds: [id] });
+  const { live } = useConnection();
+  const page = useAnswer(InstancePageQuery, { id });
+  const row = useInstanceRow(id);
+  const asked = page.data?.instance ?? undefined;
+  useEffect(() => {
+    if (asked !== undefined) live.learn([asked]);
+  }, [asked, live]);
+
+  const current = row ?? asked;
+  if (current === undefined) {
+    if (page.error !== undefined) return <Notice tone="bad">{page.error}</Notice>;
+    if (page.data === undefined) return <p className="soft">Looking for it…</p>;
+    return (
+      <div className="empty">
+        <h1>Not here</h1>
+        <p className="soft">There is no such instance, or you may not see it.</p>
+        <Link href="/" className="button">
+          Back to the zoo
+        </Link>
+      </div>
+    );
+  }
+  return <Instance row={current} page={asked} />;
+}
+
+function Instance({ row, page }: { readonly row: InstanceRow; readonly page: InstancePage | undefined }) {
+  const signals = useSignals(row);
+  const { announce } = useVoice();
+  const { label } = phaseLook(row.phase);
+  const speech = `${row.name}: ${label}${row.stage === null ? '' : `, ${row.stage}`}`;
+  useEffect(() => announce(speech), [announce, speech]);
+  const withoutWorld = row.environment === null && row.environmentInstance === null;
+  const inputs = page?.model?.inputs ?? inputsOf(signals);
+  const canInfer = withoutWorld && offers(row).steer && inputs !== undefined && inputs.length > 0;
+
+  return (
+    <>
+      <header className="page-head instance-head">
+        <div>
+          <div className="title-line">
+            <h1>{row.name}</h1>
+            <PhaseBadge phase={row.phase} />
+          </div>
+          <p className="soft">
+            {row.modelName}
+            {row.environment !== null && ` in ${row.environment.name}`}
+            {row.environmentInstance !== null && (
+              <>
+                {', '}
+                <Link href={`/worlds/${row.environmentInstance.id}`}>a shared world</Link>
+              </>
+            )}
+            {row.stage !== null && !hasEnded(row.phase) && ` · ${row.stage}`}
+          </p>
+        </div>
+      </header>
+      {row.failure !== null && <FailureNotice failure={row.failure} phase={row.phase} />}
+      <div className="instance-grid">
+        <div className="column">
+          {!withoutWorld && <Stage row={row} signals={signals} />}
+          <ControlBar row={row} />
+          <StatTiles row={row} />
+          {canInfer && <InferPanel row={row} inputs={inputs} />}
+          {!withoutWorld && <MetricPanel row={row} signals={signals} />}
+        </div>
+        <div className="column">
+          <SignalPanel row={row} signals={signals} />
+          <LogPanel id={row.id} open={row.failure !== null || signals.length === 0} />
+          <EventPanel row={row} />
+          {page !== undefined && <FactsPanel row={row} page={page} />}
+        </div>
+      </div>
+    </>
+  );
+}
+
+const NO_SIGNALS: readonly SignalOffer[] = [];
+
+/** The runner names its signals once it has loaded the model; until then they are asked for again as the instance moves on. */
+function useSignals(row: InstanceRow): readonly SignalOffer[] {
+  const { data, ask } = useAnswer(SignalsQuery, { id: row.id, after: null });
+  const signals = data?.instance?.signals.nodes ?? NO_SIGNALS;
+  const missing = signals.length === 0;
+  useEffect(() => {
+    if (missing) ask();
+  }, [missing, ask, row.phase, row.stage, row.attempt]);
+  return useMemo(() => signals.filter((signal) => signal.observable), [signals]);
+}
+
+function inputsOf(signals: readonly SignalOffer[]) {
+  const inputs = signals.filter(({ path }) => path.startsWith('inputs.')).map(({ modality }) => modality);
+  return inputs.length === 0 ? undefined : inputs;
+}

@@ -1,0 +1,168 @@
+/** The form of one model: its world, its parameters, and how it starts. */
+import { useRef, useState } from 'react';
+import { useLocation } from 'wouter';
+import { newCommandId } from '../../api/command';
+import { LaunchMutation, type EnvironmentOffer, type LaunchInput, type ModelOffer, type WorldRow } from '../../api/documents';
+import { outcomeOf } from '../../api/outcome';
+import { collect, errorsByField, firstDrafts, type Drafts } from '../../domain/parameters';
+import { useConnection } from '../../live/hooks';
+import { Button } from '../../ui/Button';
+import { Field } from '../../ui/Field';
+import { Notice } from '../../ui/Notice';
+import { FoldedPanel } from '../../ui/Panel';
+import { ParameterFields } from './ParameterFields';
+import { firstWorldChoice, WorldChoice, type WorldPick } from './WorldChoice';
+import { Segments } from '../../ui/Segments';
+import { Switch } from '../../ui/Switch';
+
+interface Props {
+  readonly model: ModelOffer;
+  readonly environments: readonly EnvironmentOffer[];
+  readonly worlds: readonly WorldRow[];
+}
+
+type ModeChoice = 'default' | 'both' | 'inference' | 'training';
+
+const MODES = {
+  default: undefined,
+  both: { training: true, inference: true },
+  inference: { training: false, inference: true },
+  training: { training: true, inference: false },
+} as const;
+
+type Errors = Readonly<Record<string, string>>;
+
+export function LaunchForm({ model, environments, worlds }: Props) {
+  const { zoo, live } = useConnection();
+  const [, go] = useLocation();
+  const form = useRef<HTMLFormElement>(null);
+  const [pick, setPick] = useState<WorldPick>(() => firstWorldChoice(environments, worlds));
+  const environment = pick.kind === 'new' ? environments.find((offer) => offer.id === pick.environmentId) : undefined;
+  const [drafts, setDrafts] = useState<Drafts>(() => firstDrafts(model.parameters));
+  const [worldDrafts, setWorldDrafts] = useState<Drafts>({});
+  const [name, setName] = useState('');
+  const [seed, setSeed] = useState('');
+  const [mode, setMode] = useState<ModeChoice>('default');
+  const [paused, setPaused] = useState(false);
+  const [errors, setErrors] = useState<Errors>({});
+  const [busy, setBusy] = useState(false);
+  const [commandId, setCommandId] = useState(newCommandId);
+
+  const submit = async (): Promise<void> => {
+    const own = collect(model.parameters, drafts);
+    const theirs = collect(environment?.parameters ?? [], worldDrafts);
+    const found: Record<string, string> = { ...under('parameters', own.errors), ...under('environmentParameters', theirs.errors) };
+    if (seed !== '' && !/^\d+$/.test(seed.trim())) found.seed = `“${seed}” is not a whole number`;
+    setErrors(found);
+    if (Object.keys(found).length > 0) { focusFirstError(form.current); return; }
+
+    const input: LaunchInput = {
+      modelId: model.id,
+      commandId,
+      parameters: own.values,
+      paused,
+      ...(pick.kind === 'new' ? { environmentId: pick.environmentId, environmentParameters: theirs.values } : {}),
+      ...(pick.kind === 'join' ? { environmentInstanceId: pick.worldId } : {}),
+      ...(name.trim() === '' ? {} : { name: name.trim() }),
+      ...(seed === '' ? {} : { seed: Number(seed) }),
+      ...(MODES[mode] === undefined ? {} : { mode: MODES[mode] }),
+    };
+    setBusy(true);
+    const outcome = await outcomeOf(zoo.mutate(LaunchMutation, { input }));
+    setBusy(false);
+    if (!outcome.ok) {
+      // A refused command is used up: the corrected form is a new one.
+      setCommandId(newCommandId());
+      setErrors(errorsByField(outcome.errors));
+      focusFirstError(form.current); return;
+    }
+    const { instance } = outcome.value;
+    if (instance === null) { setErrors({ '': 'The zoo has launched it, but you may not see it.' }); return; }
+    live.enlist(instance);
+    go(`/instances/${instance.id}`);
+  };
+
+  const shown = fieldKeys(model, environment);
+  const rest = Object.entries(errors).filter(([key]) => !shown.has(key));
+
+  return (
+    <form
+      ref={form}
+      className="launch-form"
+      noValidate
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (!busy) void submit();
+      }}
+    >
+      {model.findings.length > 0 && (
+        <Notice tone="wait">
+          <strong>About {model.name}</strong>
+          {model.findings.map((finding) => `\n${finding}`)}
+        </Notice>
+      )}
+      <WorldChoice environments={environments} worlds={worlds} pick={pick} onPick={setPick} error={errors.environmentId ?? errors.environmentInstanceId} />
+      <ParameterFields
+        title={environment === undefined ? 'Parameters' : `Parameters of ${environment.name}`}
+        specs={environment?.parameters ?? []}
+        drafts={worldDrafts}
+        errors={errors}
+        prefix="environmentParameters"
+        onChange={setWorldDrafts}
+      />
+      <ParameterFields title={`Parameters of ${model.name}`} specs={model.parameters} drafts={drafts} errors={errors} prefix="parameters" onChange={setDrafts} />
+      <FoldedPanel title="Name, seed and start" open={['name', 'seed', 'mode', 'paused'].some((key) => key in errors)}>
+        <div className="fields">
+          <Field label="Name" hint="Made up when left empty" error={errors.name}>
+            {(wiring) => <input {...wiring} className="input" autoComplete="off" value={name} onChange={(event) => setName(event.target.value)} />}
+          </Field>
+          <Field label="Seed" hint="The same seed makes chance repeat itself" error={errors.seed}>
+            {(wiring) => <input {...wiring} className="input" inputMode="numeric" autoComplete="off" value={seed} onChange={(event) => setSeed(event.target.value)} />}
+          </Field>
+          <Segments<ModeChoice>
+            legend="Starts"
+            value={mode}
+            onChange={setMode}
+            segments={[
+              { value: 'default', label: model.trainable === false ? 'acting' : 'as the model can' },
+              ...(model.trainable === false ? [] : ([{ value: 'both', label: 'learning and acting' }] as const)),
+              { value: 'inference', label: 'acting only' },
+            ]}
+          />
+          <Switch checked={paused} onChange={setPaused}>
+            Wait before the first step
+          </Switch>
+        </div>
+      </FoldedPanel>
+      {rest.length > 0 && (
+        <Notice tone="bad" role="alert">
+          {rest.map(([, message]) => message).join('\n')}
+        </Notice>
+      )}
+      <div className="form-end">
+        <Button type="submit" tone="primary" icon="play" busy={busy}>
+          {busy ? 'Launching…' : `Launch ${model.name}`}
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+function under(prefix: string, errors: Errors): Errors {
+  return Object.fromEntries(Object.entries(errors).map(([name, message]) => [`${prefix}.${name}`, message]));
+}
+
+function fieldKeys(model: ModelOffer, environment: EnvironmentOffer | undefined): ReadonlySet<string> {
+  return new Set([
+    ...model.parameters.map((spec) => `parameters.${spec.name}`),
+    ...(environment?.parameters ?? []).map((spec) => `environmentParameters.${spec.name}`),
+    'environmentId',
+    'environmentInstanceId',
+    'name',
+    'seed',
+  ]);
+}
+
+function focusFirstError(form: HTMLFormElement | null): void {
+  requestAnimationFrame(() => form?.querySelector<HTMLElement>('[aria-invalid=true]')?.focus());
+}

@@ -1,0 +1,65 @@
+/** Launching: choose a model and a world, fill in what they ask, go. What leaves no choice is not asked. */
+import { useState } from 'react';
+import { useSearchParams } from 'wouter';
+import { ModelsQuery, WorldsQuery, type EnvironmentOffer, type ModelOffer, type WorldRow } from '../../api/documents';
+import { hasEnded } from '../../domain/phase';
+import { useAnswer } from '../../live/answer';
+import { useMay } from '../../live/home';
+import { Notice } from '../../ui/Notice';
+import { LaunchForm } from './LaunchForm';
+import { ModelChoice } from './ModelChoice';
+
+export function LaunchView() {
+  const mayLaunch = useMay('LAUNCH');
+  const models = useAnswer(ModelsQuery, { after: null });
+  const worlds = useAnswer(WorldsQuery, {}, { everyMs: 6000 });
+  const error = models.error ?? worlds.error;
+  return (
+    <div className="narrow">
+      <header className="page-head">
+        <div>
+          <h1>Launch an AInimal</h1>
+        </div>
+      </header>
+      {!mayLaunch && <Notice>You may look at this zoo, but not launch in it.</Notice>}
+      {error !== undefined && <Notice tone="bad">{error}</Notice>}
+      {mayLaunch && models.data !== undefined && worlds.data !== undefined && (
+        <Choose
+          models={models.data.models.nodes}
+          environments={worlds.data.environments.nodes}
+          worlds={worlds.data.environmentInstances.nodes.filter((world) => !hasEnded(world.phase))}
+        />
+      )}
+    </div>
+  );
+}
+
+interface ChooseProps {
+  readonly models: readonly ModelOffer[];
+  readonly environments: readonly EnvironmentOffer[];
+  readonly worlds: readonly WorldRow[];
+}
+
+function Choose({ models, environments, worlds }: ChooseProps) {
+  const [query, setQuery] = useSearchParams();
+  const [search, setSearch] = useState('');
+  const only = models.length === 1 ? models[0] : undefined;
+  const chosen = only ?? models.find((model) => model.id === query.get('model'));
+  if (models.length === 0) {
+    return <Notice>This zoo offers no models. Its operator adds them to model_providers in the configuration.</Notice>;
+  }
+  return (
+    <>
+      {only === undefined && (
+        <ModelChoice
+          models={models}
+          chosen={chosen}
+          search={search}
+          onSearch={setSearch}
+          onChoose={(model) => setQuery({ model: model.id }, { replace: true })}
+        />
+      )}
+      {chosen !== undefined && <LaunchForm key={chosen.id} model={chosen} environments={environments} worlds={worlds} />}
+    </>
+  );
+}

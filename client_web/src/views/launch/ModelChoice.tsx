@@ -1,0 +1,47 @@
+import type { ModelOffer } from '../../api/documents';
+import { Icon } from '../../ui/Icon';
+
+interface Props {
+  readonly models: readonly ModelOffer[];
+  readonly chosen: ModelOffer | undefined;
+  readonly search: string;
+  readonly onSearch: (search: string) => void;
+  readonly onChoose: (model: ModelOffer) => void;
+}
+
+const SEARCH_FROM = 8;
+
+export function ModelChoice({ models, chosen, search, onSearch, onChoose }: Props) {
+  const words = search.toLowerCase();
+  const found = models.filter((model) => `${model.name} ${model.description ?? ''} ${model.source}`.toLowerCase().includes(words));
+  return (
+    <fieldset className="model-choice">
+      <legend>
+        <h2>Model</h2>
+      </legend>
+      {models.length >= SEARCH_FROM && (
+        <label className="search">
+          <span className="unseen">Search models</span>
+          <Icon name="search" />
+          <input className="input" type="search" placeholder="Search models" value={search} onChange={(event) => onSearch(event.target.value)} />
+        </label>
+      )}
+      <div className="model-cards">
+        {found.map((model) => (
+          <label key={model.id} className="model-card">
+            <input type="radio" name="model" checked={model === chosen} onChange={() => onChoose(model)} />
+            <span className="model-name">{model.name}</span>
+            <span className="soft small">{model.description ?? model.source}</span>
+            {model.findings.length > 0 && (
+              <span className="finding small">
+                <Icon name="alert" />
+                {model.findings[0]}
+              </span>
+            )}
+          </label>
+        ))}
+      </div>
+      {found.length === 0 && <p className="soft">No model matches “{search}”.</p>}
+    </fieldset>
+  );
+}

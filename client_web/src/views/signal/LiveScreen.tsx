@@ -1,0 +1,74 @@
+/** A signal's newest picture on a canvas, with its age when it stops moving. */
+import { useRef } from 'react';
+import { formatSeconds } from '../../domain/format';
+import { heatRaster, imageRaster, type Layout } from '../../domain/raster';
+import type { Content, Feed } from '../../live/feed';
+import { useFeed, useFeedProblem, useFrame } from '../../live/hooks';
+import type { SignalInterest } from '../../live/interest';
+import { drawPicture, drawRaster } from '../../ui/draw';
+
+interface Props {
+  readonly signal: SignalInterest | undefined;
+  readonly label: string;
+  readonly layout?: Layout;
+  /** Shown until the first picture comes, and while there is none. */
+  readonly quiet: string;
+  /** Whether new pictures are expected: only then an old one is remarked on. */
+  readonly moving: boolean;
+  readonly className?: string;
+}
+
+const REMARK_AFTER_MS = 2500;
+
+export function LiveScreen({ signal, label, layout = 'HWC', quiet, moving, className = '' }: Props) {
+  const feed = useFeed(signal);
+  const problem = useFeedProblem(feed);
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const age = useRef<HTMLSpanElement>(null);
+  const note = useRef<HTMLSpanElement>(null);
+  const shown = useRef<{ readonly feed: Feed; readonly version: number }>(undefined);
+
+  useFrame((now) => {
+    const source = feed();
+    if (source === undefined || canvas.current === null) return;
+    if (source.latest !== undefined && (shown.current?.feed !== source || shown.current.version !== source.version)) {
+      shown.current = { feed: source, version: source.version };
+      const fault = draw(canvas.current, source.latest.content, layout);
+      if (note.current !== null) write(note.current, fault ?? '');
+    }
+    if (age.current !== null) {
+      const stale = source.arrivedAtMs === undefined ? 0 : now - source.arrivedAtMs;
+      write(age.current, moving && stale > REMARK_AFTER_MS ? `last frame ${formatSeconds(stale / 1000)} ago` : '');
+    }
+  });
+
+  return (
+    <div className={`screen ${className}`}>
+      <canvas ref={canvas} role="img" aria-label={label} width={1} height={1} />
+      <span ref={note} className="quiet">
+        {problem ?? quiet}
+      </span>
+      <span ref={age} className="age" />
+    </div>
+  );
+}
+
+function draw(canvas: HTMLCanvasElement, content: Content, layout: Layout): string | undefined {
+  switch (content.kind) {
+    case 'picture':
+      drawPicture(canvas, content.bitmap);
+      return undefined;
+    case 'array':
+      drawRaster(canvas, imageRaster(content.array, layout) ?? heatRaster(content.array));
+      return undefined;
+    case 'fault':
+      return content.message;
+    case 'scalar':
+    case 'text':
+      return 'This signal is no picture.';
+  }
+}
+
+function write(element: HTMLElement, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
