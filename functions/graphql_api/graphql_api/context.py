@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from ainimal_zookeeper.domain.access import Principal
+from ainimal_zookeeper.domain.access import Principal, Resource, decide
 from ainimal_zookeeper.domain.documents import Document, InstanceDoc, Ref, instance_ref
 from ainimal_zookeeper.domain.errors import NotFound
+from ainimal_zookeeper.domain.queries import BoundQuery
 from graphql import GraphQLResolveInfo
 
 from . import projection
@@ -59,6 +60,11 @@ class Context:
     @property
     def loader(self) -> Loader:
         return Loader(self.zoo.records, self.principal)
+
+    async def total(self, query: BoundQuery) -> int | None:
+        """Returns how many there are; None for a viewer from whom some may be hidden."""
+        everything = decide(self.principal, "SEE", Resource("server", projection.SERVER_ID))
+        return await self.zoo.records.count(query) if everything else None
 
     async def row(self, id: str) -> InstanceDoc:
         """Returns the instance or environment instance. Raises: NotFound, also when the viewer may not see it."""

@@ -13,7 +13,6 @@ from graphql import (
     is_required_argument,
     is_required_input_field,
 )
-
 from graphql_api.api import SCHEMA
 
 CONTRACT: GraphQLSchema = build_schema(Path(__file__).with_name("contract.graphql").read_text())
@@ -34,7 +33,9 @@ def test_a_promised_type_is_there_with_its_names_and_shapes(name: str) -> None:
             assert not is_required_input_field(ours.fields[field])
     if isinstance(promised, (GraphQLObjectType, GraphQLInterfaceType)):
         assert isinstance(ours, (GraphQLObjectType, GraphQLInterfaceType))
-        assert {interface.name for interface in promised.interfaces} <= {interface.name for interface in ours.interfaces}
+        assert {interface.name for interface in promised.interfaces} <= {
+            interface.name for interface in ours.interfaces
+        }
         for field, definition in promised.fields.items():
             mine = ours.fields[field]
             assert str(mine.type) == str(definition.type)

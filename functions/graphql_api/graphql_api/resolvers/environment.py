@@ -18,7 +18,7 @@ async def environments(_: Any, info: Info, first: int | None = None, after: str 
     context, selection = of(info), selected(info)
     query = queries.ENVIRONMENTS.bind()
     found = await connections.page(context.zoo.records, query, page_size(first), after, None)
-    count = await context.zoo.records.count(query) if "totalCount" in selection else None
+    count = await context.total(query) if "totalCount" in selection else None
     shown = [projection.environment(document, context.principal) for document in found.documents]
     return {"nodes": [each for each in shown if each], "pageInfo": found.page_info, "totalCount": count}
 
@@ -36,7 +36,7 @@ async def environment_instances(
     else:
         query = queries.ENVIRONMENT_INSTANCES_BY_ENVIRONMENT.bind(environment_id=environmentId)
     found = await connections.page(context.zoo.records, query, page_size(first), after, None)
-    count = await context.zoo.records.count(query) if "totalCount" in selection else None
+    count = await context.total(query) if "totalCount" in selection else None
     nodes = await context.loader.environment_instances(found.documents, selection.get("nodes", {}))
     return {"nodes": nodes, "pageInfo": found.page_info, "totalCount": count}
 

@@ -42,7 +42,7 @@ async def instances(
     query = _most_selective(asked, tags, modelId, phase)
     filters = len(asked) + len(tags or ()) + (modelId is not None) + (phase is not None)
     found = await connections.page(context.zoo.records, query, page_size(first), after, keep if filters > 1 else None)
-    count = await context.zoo.records.count(query) if "totalCount" in selection and filters <= 1 else None
+    count = await context.total(query) if "totalCount" in selection and filters <= 1 else None
     nodes = await context.loader.instances(found.documents, selection.get("nodes", {}))
     return {"nodes": nodes, "pageInfo": found.page_info, "totalCount": count}
 

@@ -37,7 +37,7 @@ async def models(
     else:
         query = queries.MODELS.bind()
     found = await connections.page(context.zoo.records, query, page_size(first), after, keep if filtered else None)
-    count = await context.zoo.records.count(query) if "totalCount" in selection and not filtered else None
+    count = await context.total(query) if "totalCount" in selection and not filtered else None
     nodes = await context.loader.models(found.documents, selection.get("nodes", {}))
     return {"nodes": nodes, "pageInfo": found.page_info, "totalCount": count}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from ainimal_zookeeper.domain import queries
 from ainimal_zookeeper.domain.errors import InvalidInput

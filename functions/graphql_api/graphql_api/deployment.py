@@ -1,0 +1,59 @@
+"""The API as a function of its own: the one place that picks its adapters."""
+
+from __future__ import annotations
+
+import ipaddress
+from importlib.metadata import PackageNotFoundError, version
+
+from ainimal_zookeeper.adapters.embedded.clock import RandomIds, SystemClock
+from ainimal_zookeeper.adapters.embedded.live import LoopbackDialer
+from ainimal_zookeeper.adapters.embedded.queue import SqliteQueue
+from ainimal_zookeeper.adapters.embedded.store import SqliteStore
+from ainimal_zookeeper.domain.access import Principal
+from starlette.requests import Request
+from starlette.responses import Response
+
+from .api import Api
+from .settings import Settings
+
+
+class Deployment:
+    """Makes the API at the first request, on the loop that serves it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._api: Api | None = None
+
+    async def handle(self, request: Request) -> Response:
+        """On this profile whoever comes from this computer is the operator, and others are nobody."""
+        if self._api is None:
+            self._api = self._make()
+        principal = Principal.operator() if _from_loopback(request) else Principal.nobody()
+        return await self._api.handle(request, principal)
+
+    def _make(self) -> Api:
+        state = self._settings.state_dir
+        return Api(
+            store=SqliteStore(state / "zoo.sqlite3"),
+            queue=SqliteQueue(state / "queue.sqlite3"),
+            dialer=LoopbackDialer(),
+            clock=SystemClock(),
+            ids=RandomIds(),
+            secret=(state / "secret").read_bytes(),
+            profile=self._settings.profile,
+            version=_version(),
+        )
+
+
+def _from_loopback(request: Request) -> bool:
+    try:
+        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+def _version() -> str:
+    try:
+        return version("ainimal-zookeeper")
+    except PackageNotFoundError:
+        return "0"
