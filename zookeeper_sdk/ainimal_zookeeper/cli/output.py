@@ -30,6 +30,9 @@ STYLES: Mapping[str, str] = {
 }
 """Colour of a cell that is exactly this word; colour is never the only sign."""
 
+PROSE = frozenset({"parameters", "findings", "found", "next step", "connected"})
+"""Columns that may be broken into lines."""
+
 
 def console(*, stderr: bool = False) -> Console:
     """Returns a console for this moment's standard output (or error); it honours NO_COLOR."""
@@ -52,7 +55,7 @@ def show_table(table: Table[T], empty: str) -> None:
 
     drawn = Drawn(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in table.columns:
-        drawn.add_column(name, no_wrap=name in {"id", "name", "phase", "step"}, overflow="fold")
+        drawn.add_column(name, no_wrap=name not in PROSE, overflow="fold")
     for line in table.cells():
         drawn.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in line))
     console().print(drawn, soft_wrap=False)

@@ -123,8 +123,8 @@ class Zookeeper:
                 "type": lambda model: model.type,
                 "parameters": lambda model: ", ".join(item["name"] for item in model.parameters),
                 "trains": lambda model: {True: "yes", False: "no", None: ""}[model.trainable],
-                "findings": lambda model: "; ".join(model.findings),
                 "id": lambda model: model.id,
+                "findings": lambda model: "; ".join(model.findings),
             },
         )
 
