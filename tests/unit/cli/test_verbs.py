@@ -126,6 +126,12 @@ class TestReading:
         assert row.startswith("Rex   CartPole learner")
         assert "\x1b" not in head + row
 
+    def test_what_is_wrong_with_a_model_is_said(self, run: Zoo, fake: FakeZoo) -> None:
+        """Findings stand below the table, outside of what a pipe gets."""
+        fake.models = [model_row("Broken", findings=["line 3: syntax error"])]
+
+        assert run("models").stderr == "Broken: line 3: syntax error\n"
+
     def test_nothing_to_show(self, run: Zoo, fake: FakeZoo) -> None:
         """An empty list says what to do next, and not on standard output."""
         fake.instances = []

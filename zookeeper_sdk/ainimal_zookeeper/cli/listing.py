@@ -22,8 +22,11 @@ def models(zoo: Zookeeper, as_json: bool) -> None:
     rows = zoo.models()
     if as_json:
         show_json([row.document for row in rows])
-    else:
-        show_table(rows, "no models: name some in the configuration (models, model_providers)")
+        return
+    show_table(rows, "no models: name some in the configuration (models, model_providers)")
+    for row in rows:
+        for finding in row.findings:
+            click.echo(f"{row.name}: {finding}", err=True)
 
 
 @click.command()

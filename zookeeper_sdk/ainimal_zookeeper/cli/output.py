@@ -30,7 +30,7 @@ STYLES: Mapping[str, str] = {
 }
 """Colour of a cell that is exactly this word; colour is never the only sign."""
 
-PROSE = frozenset({"parameters", "findings", "found", "next step", "connected"})
+PROSE = frozenset({"parameters", "found", "next step", "connected"})
 """Columns that may be broken into lines."""
 
 

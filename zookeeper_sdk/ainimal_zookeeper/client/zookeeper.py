@@ -124,7 +124,7 @@ class Zookeeper:
                 "parameters": lambda model: ", ".join(item["name"] for item in model.parameters),
                 "trains": lambda model: {True: "yes", False: "no", None: ""}[model.trainable],
                 "id": lambda model: model.id,
-                "findings": lambda model: "; ".join(model.findings),
+                "findings": lambda model: len(model.findings) or None,
             },
         )
 
