@@ -107,13 +107,13 @@ class Console:
 
     def start(self) -> None:
         for descriptor, name, stream in ((1, "stdout", sys.stdout), (2, "stderr", sys.stderr)):
+            if hasattr(stream, "reconfigure"):  # before the pipe is there: it asks where in a file the stream stands
+                stream.reconfigure(line_buffering=True, errors="replace")
             original = os.dup(descriptor)
             reading, writing = os.pipe()
             os.dup2(writing, descriptor)
             os.close(writing)
             self._originals[name] = original
-            if hasattr(stream, "reconfigure"):
-                stream.reconfigure(line_buffering=True, errors="replace")
             thread = threading.Thread(
                 target=self._read, args=(reading, original, name), name=f"zoo-{name}", daemon=True
             )

@@ -32,8 +32,8 @@ class JoinedWorld:
     vectorized = False
 
     def __init__(self, connection: ClientConnection, seated: Mapping[str, Any], idle: Callable[[], None]) -> None:
-        self.observation = _modalities(seated["observation"])
-        self.action = _modalities(seated["action"])
+        self.observation: Mapping[str, Modality] = _modalities(seated["observation"])
+        self.action: Mapping[str, Modality] = _modalities(seated["action"])
         self.observation_key: str | None = seated["observationKey"]
         self.action_key: str | None = seated["actionKey"]
         self.frame_rate: float | None = seated["frameRate"]

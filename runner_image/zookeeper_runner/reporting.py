@@ -18,7 +18,7 @@ from .session import End, Session
 from .signals import Captured, Signals, Unreadable
 
 THUMBNAIL_PIXELS = 160
-_LINES_S = 0.5
+_LOOK_S = 0.25  # for console lines and stages
 _RETRY_S = 0.2
 _LONGEST_RETRY_S = 5.0
 _RENDER_SHARE = 200  # a thumbnail may cost the step thread at most this fraction of its time
@@ -38,6 +38,7 @@ class Reporter:
         self._lines = lines
         self._wake = threading.Event()
         self._changed = True
+        self._stale = False
         self._stopped = threading.Event()
         self._turn = threading.Lock()
         self._unsent: dict[str, Any] | None = None
@@ -53,10 +54,13 @@ class Reporter:
     def start(self) -> None:
         threading.Thread(target=self._run, name="zoo-link", daemon=True).start()
 
-    def wake(self) -> None:
-        """Something has changed that is to be reported at once."""
-        self._changed = True
-        self._wake.set()
+    def wake(self, urgent: bool = True) -> None:
+        """Something has changed that is to be reported at once, or when it lasts: a start has many short stages."""
+        if urgent:
+            self._changed = True
+            self._wake.set()
+        else:
+            self._stale = True
 
     def finish(self, patience_s: float) -> None:
         """Sends the last report, with all that is left to say, and ends the thread. Idempotent.
@@ -87,7 +91,7 @@ class Reporter:
         retry_s = 0.0
         while not self._stopped.is_set():
             now = time.monotonic()
-            wait_s = retry_s or max(0.0, min(_LINES_S, poll_due - now, self._full_due - now))
+            wait_s = retry_s or max(0.0, min(_LOOK_S, poll_due - now, self._full_due - now))
             if retry_s or not self._changed:
                 self._wake.wait(wait_s)
             if self._stopped.is_set():
@@ -115,7 +119,7 @@ class Reporter:
 
     def _turn_of(self, now: float, poll_due: float) -> bool:
         full = now >= self._full_due
-        if full or self._changed or self._unsent is not None or self._lines.waiting:
+        if full or self._changed or self._stale or self._unsent is not None or self._lines.waiting:
             if full:
                 self._full_due = now + self._session.cadence.report_s
             self._send(full=full)
@@ -129,7 +133,7 @@ class Reporter:
         if self._unsent is not None:
             self._heard(self._link.report(self._unsent))
             self._unsent = None
-        self._changed = False
+        self._changed = self._stale = False
         self._unsent = self._link.numbered(self._content(full=full))
         self._heard(self._link.report(self._unsent))
         self._unsent = None

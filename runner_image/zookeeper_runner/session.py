@@ -81,7 +81,7 @@ class Session:
         self._ending_since: float | None = None
         self._events: deque[dict[str, Any]] = deque(maxlen=100)
         self._samples: deque[tuple[float, int]] = deque(maxlen=64)
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[Callable[[bool], None]] = []
 
     # --- what is desired ---------------------------------------------------------------------------------------------
 
@@ -119,7 +119,7 @@ class Session:
             if stage == self._stage:
                 return
             self._stage = stage
-        self._changed()
+        self._changed(urgent=False)
 
     def apply(self, phase: Phase, generation: int | None = None) -> None:
         """Acknowledges `generation` at the current step, together with the phase that now holds."""
@@ -146,7 +146,7 @@ class Session:
 
     def opened(self, live_address: str) -> None:
         self.live_address = live_address
-        self._changed()
+        self._changed(urgent=False)
 
     # --- how it ends -------------------------------------------------------------------------------------------------
 
@@ -209,8 +209,8 @@ class Session:
             self._events.clear()
         return events
 
-    def listen(self, listener: Callable[[], None]) -> None:
-        """Calls `listener` from any thread after each change of phase, stage, acknowledgement or manifest."""
+    def listen(self, listener: Callable[[bool], None]) -> None:
+        """Calls `listener` from any thread after each change; with False when only the stage or the address changed."""
         self._listeners.append(listener)
 
     def sample(self) -> None:
@@ -257,6 +257,6 @@ class Session:
                 said["previewPaths"] = self.manifest["previewPaths"]
         return said
 
-    def _changed(self) -> None:
+    def _changed(self, *, urgent: bool = True) -> None:
         for listener in self._listeners:
-            listener()
+            listener(urgent)

@@ -80,7 +80,8 @@ def load(launch: Launch, around: Surroundings) -> Stage:
 def _world(launch: Launch, around: Surroundings) -> World | None:
     if launch.get("world"):
         around.enter("waiting for a seat in the world")
-        return join(launch["instanceId"], around.ask, launch["world"], around.idle)
+        joined: World = join(launch["instanceId"], around.ask, launch["world"], around.idle)
+        return joined
     if not launch.get("environment"):
         return None
     spec, parameters = launch["environment"]["spec"], launch.get("environmentParameters") or {}

@@ -117,7 +117,7 @@ class LiveServer:
         self._closing = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._signals.consumers.append(self.deliver)
-        self._session.listen(self.tell_status)
+        self._session.listen(lambda _urgent: self.tell_status())
         async with serve(
             self._connected,
             sock=self._socket,
