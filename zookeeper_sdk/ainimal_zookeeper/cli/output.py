@@ -55,7 +55,7 @@ def show_table(table: Table[T], empty: str) -> None:
 
     drawn = Drawn(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in table.columns:
-        drawn.add_column(name, no_wrap=name not in PROSE, overflow="fold")
+        drawn.add_column(name, no_wrap=name not in PROSE, min_width=len(name), overflow="fold")
     for line in table.cells():
         drawn.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in line))
     console().print(drawn, soft_wrap=False)
