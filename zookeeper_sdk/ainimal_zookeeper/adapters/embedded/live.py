@@ -8,8 +8,6 @@ import socket
 
 from ainimal_zookeeper.domain.errors import InvalidInput, Transient
 
-_TIMEOUT_S = 2.0
-
 
 class LoopbackDialer:
     """A `LiveDialer` that reaches loopback only: a runner must not be able to point the zoo at other computers."""
@@ -22,11 +20,11 @@ class LoopbackDialer:
             connection.setblocking(False)
             # Control goes out in small messages; Nagle's algorithm would hold each back for a round trip.
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            async with asyncio.timeout(_TIMEOUT_S):
+            async with asyncio.timeout(self._timeout_s):
                 await asyncio.get_running_loop().sock_connect(connection, (host, port))
         except (OSError, TimeoutError) as error:
             connection.close()
-            reason = error.strerror or f"no answer in {_TIMEOUT_S:g} s"
+            reason = error.strerror or f"no answer in {self._timeout_s:g} s"
             raise Transient(f"the runner at {address} cannot be reached: {reason}; it may have ended") from error
         except BaseException:
             connection.close()
