@@ -12,6 +12,9 @@ from ainimal_zookeeper.domain.errors import InvalidInput, Transient
 class LoopbackDialer:
     """A `LiveDialer` that reaches loopback only: a runner must not be able to point the zoo at other computers."""
 
+    def __init__(self, timeout_s: float = 2.0) -> None:
+        self._timeout_s = timeout_s
+
     async def dial(self, address: str) -> socket.socket:
         host, port = _loopback(address)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
