@@ -1,7 +1,7 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
 
-const zoo = process.env.ZOO_URL ?? 'http://127.0.0.1:8000';
+const zoo = process.env.ZOO_URL ?? 'http://127.0.0.1:3000';
 
 export default defineConfig({
   plugins: [react()],

@@ -1,7 +1,7 @@
 /** Where a zoo is. */
 
 export interface ZooAddress {
-  /** Scheme, host and port without a slash at the end: `http://127.0.0.1:8000`. */
+  /** Scheme, host and port without a slash at the end: `http://127.0.0.1:3000`. */
   readonly origin: string;
 }
 

@@ -103,6 +103,7 @@ export class Stream {
   }
 
   #replace(): void {
+    this.timers.clear(this.#timer);
     this.#end(this.#next);
     this.#next = undefined;
     if (this.#input === undefined) {
@@ -136,7 +137,7 @@ export class Stream {
     this.#cursor = event.cursor;
     this.#become({ kind: 'live' });
     this.onEvent(event);
-    if (event.kind === 'ROTATE') this.#schedule(0);
+    if (event.kind === 'ROTATE') this.#replace();
   }
 
   #lose(attempt: Attempt, reason: string | undefined): void {

@@ -18,7 +18,7 @@ interface Props {
 export function ConnectView({ memory, reason, onConnected }: Props) {
   const [known, setKnown] = useState(() => memory.recall());
   const [url, setUrl] = useState('localhost');
-  const [port, setPort] = useState('8000');
+  const [port, setPort] = useState('3000');
   const [fieldError, setFieldError] = useState<{ readonly field: 'url' | 'port'; readonly message: string }>();
   const [refusal, setRefusal] = useState(reason);
   const [trying, setTrying] = useState(false);
