@@ -7,6 +7,8 @@ import sys
 
 import click
 import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from ainimal_zookeeper.domain.errors import NotFound
 
@@ -19,7 +21,7 @@ from .site import WebClient
 def serve(host: str, port: int) -> None:
     """Serves the web client alone. Open the printed address and enter where the zoo is."""
     try:
-        application = WebClient(connect="'self' http: https:")
+        application = Starlette(routes=[Mount("/", WebClient(connect="'self' http: https:"))])
     except NotFound as error:
         raise click.ClickException(error.message) from error
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
