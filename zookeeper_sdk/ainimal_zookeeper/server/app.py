@@ -1,0 +1,72 @@
+"""The application of the embedded host: one address for API, runners, objects and the web client."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from ainimal_zookeeper.client.site import WebClient
+from ainimal_zookeeper.domain.errors import NotFound
+
+from .security import Guard
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+_ANY_METHOD = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>AInimal Zookeeper</title>
+<body><h1>AInimal Zookeeper</h1>{body}</body></html>
+"""
+_NOT_BUILT = (
+    "<p>The zoo runs, but its web client is not built. In a clone of the repository, run</p>"
+    "<pre>make client</pre><p>and start the zoo again; an installed wheel carries the client.</p>"
+    "<p>Meanwhile the API answers at <a href='/graphql'>/graphql</a>.</p>"
+)
+_NO_CLIENT = (
+    "<p>The zoo runs without its web client. The API answers at <a href='/graphql'>/graphql</a>; "
+    "<code>python3 -m ainimal_zookeeper.client</code> serves the client alone.</p>"
+)
+
+
+def application(
+    *, handlers: Mapping[str, Handler], client: bool, bound: str, allowed_origins: Iterable[str]
+) -> Starlette:
+    """Returns the application.
+
+    handlers: by path; one that ends in "/" answers everything below it. client: whether to serve the web client.
+    bound: the address that the host listens on.
+    """
+    routes: list[BaseRoute] = [_route(path, handler) for path, handler in handlers.items()]
+    routes.append(_site(client=client))
+    guard = Middleware(Guard, bound=bound, allowed_origins=tuple(allowed_origins))
+    return Starlette(routes=routes, middleware=[guard])
+
+
+def _route(path: str, handler: Handler) -> Route:
+    async def endpoint(request: Request) -> Response:
+        return await handler(request)
+
+    return Route(f"{path}{{rest:path}}" if path.endswith("/") else path, endpoint, methods=_ANY_METHOD)
+
+
+def _site(*, client: bool) -> BaseRoute:
+    if not client:
+        return _page(_NO_CLIENT)
+    try:
+        return Mount("/", WebClient())
+    except NotFound:
+        return _page(_NOT_BUILT)
+
+
+def _page(body: str) -> Route:
+    async def endpoint(_: Request) -> Response:
+        return HTMLResponse(_PAGE.format(body=body), headers={"Cache-Control": "no-cache"})
+
+    return Route("/", endpoint)

@@ -1,0 +1,118 @@
+"""The composition root of the embedded zoo: which adapters, and which function gets what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import metadata
+from threading import Thread
+
+from graphql_api.api import Api
+from job_launcher import Launcher, Reconciler
+from runner_link import RunnerLink
+
+from ainimal_zookeeper.adapters.embedded.bucket import DirectoryBucket
+from ainimal_zookeeper.adapters.embedded.clock import RandomIds, SystemClock
+from ainimal_zookeeper.adapters.embedded.compute import ProcessCompute
+from ainimal_zookeeper.adapters.embedded.live import LoopbackDialer
+from ainimal_zookeeper.adapters.embedded.queue import SqliteQueue
+from ainimal_zookeeper.adapters.embedded.store import SqliteStore
+from ainimal_zookeeper.config import Compilation
+from ainimal_zookeeper.ports.queue import LAUNCH_TOPIC
+
+from .app import Handler
+from .autostart import Autostart
+from .catalogue import Catalogue
+from .objects import Objects
+from .processes import SideProcesses
+from .state import StateDirectory
+from .ticker import Ticker
+
+RECONCILE_S = 1.0
+RESCAN_S = 2.0
+
+
+def version() -> str:
+    """Returns the version of the installed package; a clone that is not installed has none."""
+    try:
+        return metadata.version("ainimal-zookeeper")
+    except metadata.PackageNotFoundError:
+        return "0"
+
+
+class Zoo:
+    """A whole zoo in this process, but for the server that passes requests on to `handlers`."""
+
+    def __init__(self, compilation: Compilation, state: StateDirectory, url: str) -> None:
+        """`url` is where runners on this machine reach the zoo. Raises: DataCorrupt, Transient for a bad store."""
+        self._compilation = compilation
+        clock, ids, secret = SystemClock(), RandomIds(), state.secret
+        self._store = SqliteStore(state.store)
+        self._queue = SqliteQueue(state.queue)
+        self._compute = ProcessCompute(state.jobs, clock)
+        bucket = DirectoryBucket(state.bucket, f"{url}/bucket", secret, clock)
+        self._processes = SideProcesses(compilation.processes, state.logs, clock)
+        self._launcher = Launcher(
+            store=self._store, compute=self._compute, clock=clock, secret=secret, link_url=f"{url}/runner"
+        )
+        self._reconciler = Reconciler(store=self._store, queue=self._queue, compute=self._compute, clock=clock, ids=ids)
+        self._link = RunnerLink(store=self._store, bucket=bucket, clock=clock, ids=ids, secret=secret)
+        self._api = Api(
+            store=self._store,
+            queue=self._queue,
+            dialer=LoopbackDialer(),
+            clock=clock,
+            ids=ids,
+            secret=secret,
+            profile="embedded",
+            version=version(),
+            processes=self._processes.snapshot,
+        )
+        self._objects = Objects(bucket)
+        self._catalogue = Catalogue(self._store, compilation)
+        self._autostart = Autostart(store=self._store, api=self._api)
+        self._tickers: list[Ticker] = []
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """Who answers which path."""
+        return {
+            "/graphql": self._api.handle,
+            "/healthz": self._api.handle,
+            "/runner/": self._link.handle,
+            "/bucket/": self._objects.handle,
+        }
+
+    def furnish(self) -> None:
+        """Puts the catalogue in place, so that the first request finds it."""
+        self._catalogue.write()
+
+    def start(self) -> None:
+        """Settles what an earlier zoo left, then starts everything that runs on its own. Returns at once."""
+        self._reconciler.run_once()
+        self._queue.subscribe(LAUNCH_TOPIC, self._launcher.deliver)
+        self._tickers = [
+            Ticker("reconciler", self._reconciler.run_once, RECONCILE_S),
+            Ticker("catalogue", self._catalogue.rescan, RESCAN_S),
+        ]
+        self._autostart.run(self._compilation)
+        self._processes.start()
+
+    def stop(self, grace_s: float) -> None:
+        """Ends instances and side processes, at most `grace_s` seconds late; runners may still report meanwhile."""
+        for ticker in self._tickers:
+            ticker.close()
+        self._queue.close()
+        closing = Thread(target=self._processes.close, args=(grace_s,), name="side-processes")
+        closing.start()
+        self._compute.close(grace_s)
+        closing.join()
+
+    def kill(self) -> None:
+        """Ends every process at once."""
+        self._processes.close(0)
+        self._compute.close(0)
+
+    async def close(self) -> None:
+        """Ends open streams and closes the store."""
+        await self._api.close()
+        self._store.close()
