@@ -17,6 +17,7 @@ class SideProcessSpec:
     cmd: as it was written; `$NAME` and `${NAME}` are filled in from `environ` when it starts.
     environ: all of its environment, secrets included, and therefore never shown.
     shell: /bin/sh reads `cmd`; otherwise it is split into words and nothing interprets it.
+    restart: whether it is started again when it ends.
     """
 
     name: str
@@ -25,6 +26,7 @@ class SideProcessSpec:
     environ: Mapping[str, str] = field(repr=False)
     url: str | None = None
     shell: bool = False
+    restart: bool = True
 
 
 class LaunchDoc(TypedDict):

@@ -124,6 +124,7 @@ SIDE_PROCESS: Final[Keys] = {
     "cwd": Key("folder"),
     "env": Key("variables"),
     "shell": Key("flag"),
+    "restart": Key("flag"),
 }
 
 TABLES: Final[dict[str, Keys]] = {

@@ -187,6 +187,7 @@ class SideProcess(Described):
         cwd: FilePath | None = None,
         env: Mapping[str, str] | None = None,
         shell: bool | None = None,
+        restart: bool | None = None,
         **unknown: Any,
     ) -> None:
         self._describe(locals(), caller(1))

@@ -259,6 +259,7 @@ class Server(Described):
                     environ={**self._environ, **section.get("env", {})},
                     url=section.get("url"),
                     shell=section.get("shell", False),
+                    restart=section.get("restart", True),
                 )
             )
         return specs
