@@ -1,4 +1,4 @@
-"""What a step costs inside the runner beside the bare loop: `python benchmarks/step_overhead.py [--json]`.
+"""What a step costs inside the runner beside the bare loop.
 
 Both loops run the same policy in the same environment, by turns in one process; each number is the median over turns.
 Nothing is watched and nothing is learnt: this is the price that every step pays.
@@ -6,8 +6,6 @@ Nothing is watched and nothing is learnt: this is the price that every step pays
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable
@@ -22,7 +20,9 @@ from zookeeper_runner.journal import Journal
 from zookeeper_runner.session import Session
 from zookeeper_runner.signals import Signals
 
-TURNS = 41
+from benchmarks.row import Row
+
+TURNS = 151
 DESIRED = {"phase": "RUNNING", "mode": {"training": False, "inference": True}, "rate": None, "steps": 0, "resets": 0}
 LAUNCH = {
     "instanceId": "ins_bench",
@@ -137,23 +137,31 @@ def compare(policy: Callable[[Any], int], steps: int) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    arguments = parser.parse_args()
-    results = {
-        "CartPole, trivial policy": compare(lambda _observation: 0, 4_000),
-        "CartPole, policy busy for 200 us": compare(busy(200e-6), 200),
-    }
-    if arguments.json:
-        print(json.dumps(results))
-        return
-    for name, result in results.items():
-        print(
-            f"{name}: bare {result['bare_us']:.2f} us, runner {result['runner_us']:.2f} us a step; "
-            f"{result['overhead_us']:+.2f} us, {result['ratio']:.3f}x"
-        )
-
-
-if __name__ == "__main__":
-    main()
+def main() -> list[Row]:
+    trivial = compare(lambda _observation: 0, 1_000)
+    slow = compare(busy(200e-6), 50)
+    return [
+        {
+            "what": "added to a step of CartPole with a trivial policy, nothing watched",
+            "value": trivial["overhead_us"],
+            "unit": "us",
+            "bar": "<= 2 us",
+            "kept": trivial["overhead_us"] <= 2.0,
+        },
+        {
+            "what": "a step of CartPole with a trivial policy, nothing watched",
+            "value": trivial["runner_us"],
+            "unit": "us",
+            "beside": "the bare loop",
+            "beside_value": trivial["bare_us"],
+        },
+        {
+            "what": "a step whose policy is busy for 200 us, nothing watched",
+            "value": slow["runner_us"],
+            "unit": "us",
+            "beside": "the bare loop",
+            "beside_value": slow["bare_us"],
+            "bar": "<= 1.02x",
+            "kept": slow["ratio"] <= 1.02,
+        },
+    ]

@@ -92,6 +92,8 @@ class Session:
                 return
             self._desired = cast("Desired", dict(desired))
             self._generation = generation
+        if desired["phase"] == "TERMINATED":
+            self.end(End.ASKED)  # from here on its grace counts, whatever user code does
         self.bell.ring()
 
     def wanted(self) -> tuple[Desired, int]:

@@ -81,7 +81,7 @@ class FakeRunnerLink:
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
 
-            def do_POST(self) -> None:  # noqa: N802 - the base class's name
+            def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 status, answer = link._answer(self.path, body, self.headers.get("Authorization", ""))
                 data = json.dumps(answer).encode()
