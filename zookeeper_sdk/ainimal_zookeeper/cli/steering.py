@@ -28,8 +28,11 @@ def _say(instance: Instance, as_json: bool) -> None:
         show_json(instance.info.document)
         return
     info = instance.info
-    behind = "" if info.observed_generation >= info.generation else " (asked; not yet followed)"
-    click.echo(f"{info.name} ({info.id}) is {info.phase}, mode {info.mode}, at step {info.stats.step}{behind}")
+    followed = instance.ended or info.observed_generation >= info.generation
+    # Statistics come every few seconds, an acknowledgement at once.
+    at = max(info.stats.step, info.acknowledged_at_step or 0)
+    behind = "" if followed else " (asked; not yet followed)"
+    click.echo(f"{info.name} ({info.id}) is {info.phase}, mode {info.mode}, at step {at}{behind}")
 
 
 def _apply(zoo: Zookeeper, as_json: bool, instance: str, wait: bool, change: Callable[[Instance], Instance]) -> None:
