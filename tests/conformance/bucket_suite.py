@@ -38,11 +38,7 @@ class BucketPlace(Protocol):
 
 
 class BucketTests:
-    """Bind it by a subclass with a fixture `place`."""
-
-    @pytest.fixture
-    def place(self) -> BucketPlace:
-        raise NotImplementedError
+    """Bind it by a subclass, in a module with a fixture `place`."""
 
     @pytest.fixture
     def bucket(self, place: BucketPlace) -> Bucket:
@@ -129,6 +125,12 @@ class BucketTests:
         for use in uses:
             with pytest.raises(InvalidInput):
                 use()
+
+    def test_listing_stays_inside(self, bucket: Bucket) -> None:
+        """A prefix cannot lead out of the bucket."""
+        for prefix in ("../", "/etc/", "a/../../", "//"):
+            with pytest.raises(InvalidInput):
+                list(bucket.list(prefix))
 
     def test_one_of_many_creators_wins(self, place: BucketPlace) -> None:
         """Of writers that all want to create an object, or to replace the same generation, one succeeds."""

@@ -25,13 +25,9 @@ class QueuePlace(Protocol):
 
 
 class QueueTests:
-    """Bind it by a subclass with a fixture `place`."""
+    """Bind it by a subclass, in a module with a fixture `place`."""
 
     ATTEMPTS_ARE_EXACT: ClassVar[bool] = True  # whether `attempt` counts all deliveries, also those of dead processes
-
-    @pytest.fixture
-    def place(self) -> QueuePlace:
-        raise NotImplementedError
 
     @pytest.fixture
     def queue(self, place: QueuePlace) -> Queue:

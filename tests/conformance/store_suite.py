@@ -67,11 +67,7 @@ def all_pages(store: DocumentStore, query: BoundQuery, first: int) -> list[str]:
 
 
 class StoreTests:
-    """Bind it by a subclass with a fixture `place`."""
-
-    @pytest.fixture
-    def place(self) -> StorePlace:
-        raise NotImplementedError
+    """Bind it by a subclass, in a module with a fixture `place`."""
 
     @pytest.fixture
     def store(self, place: StorePlace) -> DocumentStore:
@@ -427,6 +423,8 @@ class StoreTests:
             store.get(A)
         with pytest.raises(RuntimeError, match="closed"):
             put(store, instance("a"))
+        with pytest.raises(RuntimeError, match="closed"):
+            store.watch(A, print)
 
 
 def store_machine(make: Callable[[], DocumentStore]) -> type[RuleBasedStateMachine]:

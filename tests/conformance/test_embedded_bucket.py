@@ -61,11 +61,12 @@ class FolderPlace:
         return link
 
 
-class TestDirectoryBucket(BucketTests):
-    @pytest.fixture
-    def place(self, tmp_path: Path) -> FolderPlace:
-        return FolderPlace(tmp_path / "bucket")
+@pytest.fixture
+def place(tmp_path: Path) -> FolderPlace:
+    return FolderPlace(tmp_path / "bucket")
 
+
+class TestDirectoryBucket(BucketTests):
     def test_links_name_the_object_below_the_base(self, place: FolderPlace) -> None:
         """A link starts with the base URL and the object's name, quoted."""
         assert place.open().sign_get("runs/a b").url.startswith(f"{_BASE}/runs/a%20b?")

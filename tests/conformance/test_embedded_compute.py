@@ -96,11 +96,7 @@ def place(tmp_path: Path) -> Iterator[ProcessPlace]:
 
 
 class TestProcessCompute(ComputeTests):
-    @pytest.fixture
-    def place(self, tmp_path: Path) -> Iterator[ProcessPlace]:
-        place = ProcessPlace(tmp_path)
-        yield place
-        place.close()
+    """Bound."""
 
 
 def test_failure_carries_the_last_words(place: ProcessPlace) -> None:

@@ -42,11 +42,7 @@ def place() -> Iterator[LoopbackPlace]:
 
 
 class TestLoopbackDialer(DialerTests):
-    @pytest.fixture
-    def place(self) -> Iterator[LoopbackPlace]:
-        place = LoopbackPlace()
-        yield place
-        place.reserved.close()
+    """Bound."""
 
 
 async def test_dials_by_name_and_by_ipv6(place: LoopbackPlace) -> None:

@@ -58,11 +58,7 @@ def place(tmp_path: Path) -> Iterator[FilePlace]:
 
 
 class TestSqliteQueue(QueueTests):
-    @pytest.fixture
-    def place(self, tmp_path: Path) -> Iterator[FilePlace]:
-        place = FilePlace(tmp_path / "state" / "queue.sqlite3")
-        yield place
-        place.close()
+    """Bound."""
 
 
 def test_message_stays_with_a_slow_handler(place: FilePlace) -> None:

@@ -49,13 +49,14 @@ class FilePlace:
             store.close()
 
 
-class TestSqliteStore(StoreTests):
-    @pytest.fixture
-    def place(self, tmp_path: Path) -> Iterator[FilePlace]:
-        place = FilePlace(tmp_path / "state" / "zoo.sqlite3")
-        yield place
-        place.close()
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[FilePlace]:
+    place = FilePlace(tmp_path / "state" / "zoo.sqlite3")
+    yield place
+    place.close()
 
+
+class TestSqliteStore(StoreTests):
     def test_keeps_documents_for_the_next_process(self, place: FilePlace) -> None:
         """What was written is there, also in queries, when the file is opened again."""
         store = place.open()
@@ -91,6 +92,26 @@ store.transact(lambda transaction: transaction.put(Ref("instances", "a"), docume
 """
         subprocess.run([sys.executable, "-c", program, str(place.path)], check=True)
         heard.wait_until_last([instance("a")])
+
+    def test_processes_lose_no_update(self, place: FilePlace) -> None:
+        """Transactions of several processes on one document all count."""
+        store = place.open()
+        put(store, instance("a", n=0))
+        program = """
+import pathlib, sys
+from ainimal_zookeeper.adapters.embedded.store import SqliteStore
+from ainimal_zookeeper.domain.documents import Ref
+ref = Ref("instances", "a")
+def add(transaction):
+    document = transaction.get(ref)
+    transaction.put(ref, {**document, "n": document["n"] + 1})
+store = SqliteStore(pathlib.Path(sys.argv[1]))
+for _ in range(100):
+    store.transact(add)
+"""
+        children = [subprocess.Popen([sys.executable, "-c", program, str(place.path)]) for _ in range(3)]
+        assert [child.wait(timeout=60) for child in children] == [0, 0, 0]
+        assert store.get(A) == instance("a", n=300)
 
     def test_builds_the_index_anew_for_other_declarations(self, place: FilePlace) -> None:
         """A file made by a zoo with other queries answers the queries of this one."""

@@ -27,12 +27,15 @@ class MemoryPlace:
         put(self.store, document, collection=ref.collection)
 
 
+@pytest.fixture
+def place() -> Iterator[MemoryPlace]:
+    place = MemoryPlace()
+    yield place
+    place.store.close()
+
+
 class TestMemoryStore(StoreTests):
-    @pytest.fixture
-    def place(self) -> Iterator[MemoryPlace]:
-        place = MemoryPlace()
-        yield place
-        place.store.close()
+    """Bound."""
 
 
 TestMemoryStoreAsADict = store_machine(MemoryStore).TestCase

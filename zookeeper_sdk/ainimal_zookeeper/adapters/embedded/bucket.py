@@ -98,7 +98,10 @@ class DirectoryBucket:
         return located
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        folder = self._objects / prefix.rpartition("/")[0]
+        parent = prefix.rpartition("/")[0]
+        if "/" in prefix:
+            self._folder(parent)
+        folder = self._objects / parent
         names = []
         for path, _, files in os.walk(folder):
             name = Path(path).relative_to(self._objects).as_posix()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import re
@@ -72,6 +73,7 @@ def _link_packages(folder: Path) -> None:
             fresh.replace(link)
 
 
+@functools.cache
 def _location(package: str) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:

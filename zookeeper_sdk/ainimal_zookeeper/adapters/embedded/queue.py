@@ -109,8 +109,9 @@ class SqliteQueue:
                     return
                 subscriptions = list(self._subscriptions)
             try:
-                if time.monotonic() >= prolong_at:
-                    prolong_at = time.monotonic() + self._lease_s / 3
+                # By the clock of the leases, which also goes on while the computer sleeps.
+                if time.time() >= prolong_at:
+                    prolong_at = time.time() + self._lease_s / 3
                     self._prolong()
                 for subscription in subscriptions:
                     self._deliver_due(subscription)

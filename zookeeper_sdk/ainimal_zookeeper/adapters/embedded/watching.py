@@ -73,6 +73,8 @@ class Notifier:
         """Starts a watch that is due whenever one of `triggers` is noted."""
         watch = RunningWatch(target, frozenset(triggers), listener, self._forget)
         with self._wake:
+            if self._closed:
+                raise RuntimeError("the store is closed")
             self._watches.append(watch)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="store-watches", daemon=True)
