@@ -88,8 +88,8 @@ class DeepBalancer(AInimal):
                 nn.utils.clip_grad_norm_(self.policy.parameters(), 1.0)
                 nn.utils.clip_grad_norm_(self.value.parameters(), 1.0)
                 self.optimizer.step()
-                losses.append(float(loss))
-        self.log({"entropy": float(entropy), "return_estimate": float(returns.mean())})
+                losses.append(loss.item())
+        self.log({"entropy": entropy.item(), "return_estimate": float(returns.mean())})
         return sum(losses) / len(losses)
 
     def save(self, path: str) -> None:

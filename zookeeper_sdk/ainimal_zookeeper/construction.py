@@ -36,14 +36,14 @@ def construct(
     Values of `offered` that are callable are called when they are asked for.
     Raises: `fault` when an argument is missing or unknown, naming the nearest, or the class raises.
     """
-    name = made_by.__name__
+    name = f"{made_by.__name__}.__init__" if isinstance(made_by, type) else str(made_by.__name__)
     names, required, takes_any = _arguments(made_by)
     arguments = {key: substitute(value, parameters) for key, value in init_params.items()}
     for key in arguments:
         if key not in names and not takes_any:
             close = difflib.get_close_matches(key, names, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"it takes: {', '.join(names) or 'nothing'}"
-            raise fault(f"init_params names {key!r}, which {name}.__init__ does not take; {hint}")
+            raise fault(f"init_params names {key!r}, which {name} does not take; {hint}")
     used = set(_REFERENCE.findall(repr(dict(init_params)))) | set(arguments)
     for key, value in parameters.items():
         if key not in used and (key in names or takes_any):
@@ -55,13 +55,13 @@ def construct(
     missing = [key for key in required if key not in arguments]
     if missing:
         raise fault(
-            f"{name}.__init__ needs {', '.join(missing)}, and nothing gives it; give it a default, declare it in "
+            f"{name} needs {', '.join(missing)}, and nothing gives it; give it a default, declare it in "
             f"AINIMAL_PARAMETERS or create_params, or set it in init_params"
         )
     try:
         subject = made_by(**arguments)
     except (Exception, SystemExit) as error:
-        raise failed(f"{name}.__init__", error, fault) from error
+        raise failed(name, error, fault) from error
     return Constructed(subject, arguments, tuple(key for key in parameters if key not in used))
 
 

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any
 
 import numpy as np
+
 from ainimal_zookeeper.domain.documents import ModalityDoc
 from ainimal_zookeeper.domain.errors import InvalidInput
 
@@ -73,6 +74,9 @@ class Modality:
         put("low", _plain(self.low))
         put("high", _plain(self.high))
         put("neutral", _plain(self.neutral))
+        wordy = [self.low, self.high] + ([] if self.kind is ModalityKind.TEXT else [self.neutral])
+        if any(isinstance(value, str) for value in wordy):
+            raise InvalidInput(f"modality {self.name}: low, high and neutral are numbers, not {wordy}")
         for field in ("labels", "names"):
             words = getattr(self, field)
             put(field, None if words is None else tuple(map(str, words)))
@@ -286,7 +290,7 @@ class Modality:
             dtype = np.dtype(self.dtype)
         except TypeError:
             dtype = np.dtype(object)
-        if dtype.kind not in "biufc" or (self.kind in _INTEGRAL and dtype.kind not in "iub"):
+        if dtype.kind not in "biuf" or (self.kind in _INTEGRAL and dtype.kind not in "iub"):
             raise InvalidInput(
                 f"modality {self.name}: dtype {self.dtype} does not suit a {self.kind.value}; "
                 f"use a numpy {'integer' if self.kind in _INTEGRAL else 'number'} type"

@@ -6,6 +6,7 @@ import ast
 import difflib
 import hashlib
 import importlib.util
+import inspect
 import os
 import sys
 import tokenize
@@ -15,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ainimal_zookeeper.domain.errors import UserCodeFault, ZookeeperError
+from ainimal_zookeeper.domain.errors import UserCodeFault
 
 Fault = type[UserCodeFault]
 Stage = Callable[[str], None]
@@ -69,7 +70,9 @@ def load_module(path: str | Path, fault: Fault, stage: Stage) -> ModuleType:
 
 
 def find_class(module: ModuleType, name: str | None, fault: Fault, *, base: type, methods: tuple[str, ...]) -> Any:
-    """Returns the class called `name`; without a name, the only subclass of `base`, or the only class with a method.
+    """Returns the class, or the function that makes the object, called `name`.
+
+    Without a name: the only subclass of `base`, else the only class with one of the methods.
 
     Raises: `fault` that lists the classes of the file, the nearest first named.
     """
@@ -77,14 +80,20 @@ def find_class(module: ModuleType, name: str | None, fault: Fault, *, base: type
     defined = {key: value for key, value in own.items() if value.__module__ == module.__name__}
     if name is not None:
         found = getattr(module, name, None)
-        if isinstance(found, type):
+        if isinstance(found, type) or inspect.isfunction(found):
             return found
         close = difflib.get_close_matches(name, defined, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
         raise fault(f"{module.__file__} has no class {name}; it has: {', '.join(defined) or 'none'}{hint}")
     fitting = [value for value in defined.values() if issubclass(value, base) and not _is_abstract(value)]
     if not fitting:
-        fitting = [value for value in defined.values() if any(callable(getattr(value, m, None)) for m in methods)]
+        fitting = [
+            value
+            for value in defined.values()
+            if any(callable(vars(kind).get(method)) for kind in value.__mro__ for method in methods)
+        ]
+    if not fitting and len(defined) == 1:
+        fitting = list(defined.values())  # whoever uses it says what it lacks
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
@@ -96,9 +105,9 @@ def find_class(module: ModuleType, name: str | None, fault: Fault, *, base: type
     )
 
 
-def failed(doing: str, error: BaseException, fault: Fault) -> ZookeeperError:
+def failed(doing: str, error: BaseException, fault: Fault) -> UserCodeFault:
     """Returns the fault that tells of `error`: what, where in the author's file, and the traceback from there on."""
-    if isinstance(error, ZookeeperError):
+    if isinstance(error, UserCodeFault):
         return error
     frame = _author_frame(error)
     where = f" ({frame.filename}:{frame.lineno})" if frame is not None else ""
@@ -123,12 +132,9 @@ def author_traceback(error: BaseException) -> str:
 
 def _author_frame(error: BaseException) -> traceback.FrameSummary | None:
     """Returns the innermost frame in the author's own files, not in a library that they use."""
-    libraries = ("site-packages", "dist-packages", str(Path(os.__file__).parent))
-    own = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if _is_author(frame.filename) and not any(library in frame.filename for library in libraries)
-    ]
+    libraries = ("site-packages", "dist-packages", str(Path(os.__file__).parent), "<")
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_author(frame.filename)]
+    own = [frame for frame in frames if not any(library in frame.filename for library in libraries)]
     return own[-1] if own else None
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, Union, cast
 
 import numpy as np
+
 from ainimal_zookeeper.modality import Modality, ModalityKind
 
 Tree = Union[Modality, "dict[str, Tree]", "tuple[Tree, ...]"]

@@ -42,7 +42,8 @@ def load_registered(
     keywords |= {key: value for key, value in parameters.items() if f"params.{key}" not in text and key not in keywords}
     stage(f"making {name}")
     try:
-        creator = gymnasium.envs.registration.load_env_creator(cast("Any", gymnasium.spec(name).entry_point))
+        entry: Any = gymnasium.spec(name).entry_point
+        creator = gymnasium.envs.registration.load_env_creator(entry) if isinstance(entry, str) else entry
         if "render_mode" not in keywords and PICTURE in _metadata(creator).get("render_modes", ()):
             keywords["render_mode"] = PICTURE
         count = int(spec.get("num_envs") or 1)
@@ -113,8 +114,8 @@ class GymnasiumWorld:
 
     def close(self) -> None:
         env, self._env = self._env, None
-        if env is not None:
-            self._render = _nothing
+        self._render = _nothing
+        if env is not None and hasattr(env, "close"):
             env.close()
 
 

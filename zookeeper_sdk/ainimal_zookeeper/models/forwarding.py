@@ -160,7 +160,7 @@ def _form(
     if not arguments:
         return "nothing", Finding("inputs", f"{label} takes no inputs", "inferred")
     names = [argument.name for argument in arguments]
-    if inputs and set(names) == set(inputs):
+    if inputs and len(names) > 1 and set(names) == set(inputs):
         return "keywords", Finding("inputs", f"{label} takes {', '.join(names)}, each its own argument", "inferred")
     if len(names) > 1:
         if inputs is None:

@@ -299,7 +299,7 @@ def _lone(modalities: Modalities | None, name: str) -> str:
 
 
 def _acting(configured: str | None) -> tuple[str, ...]:
-    return (configured,) if configured else forwarding.ACT_NAMES[:-1]
+    return (configured,) if configured else forwarding.ACT_NAMES
 
 
 def _fresh_folder() -> str:

@@ -1,0 +1,36 @@
+"""What `import ainimal_zookeeper` offers, and what it costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import ainimal_zookeeper
+import pytest
+
+
+def test_every_public_name_can_be_imported() -> None:
+    """`__all__` names exactly what the package gives, in order."""
+    assert list(ainimal_zookeeper.__all__) == sorted(ainimal_zookeeper.__all__)
+    assert dir(ainimal_zookeeper) == list(ainimal_zookeeper.__all__)
+    for name in ainimal_zookeeper.__all__:
+        assert getattr(ainimal_zookeeper, name).__name__ == name
+
+
+def test_importing_the_package_imports_no_heavy_library() -> None:
+    """Neither the package nor the configuration pulls in numpy, torch or Google's libraries."""
+    script = (
+        "import sys, ainimal_zookeeper\n"
+        "ainimal_zookeeper.Server, ainimal_zookeeper.AInimal, ainimal_zookeeper.Env, ainimal_zookeeper.Parameter\n"
+        "import ainimal_zookeeper.models, ainimal_zookeeper.environments\n"
+        "heavy = ('numpy', 'torch', 'google.api_core', 'gymnasium')\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    """A misspelt name is answered with what there is."""
+    with pytest.raises(AttributeError, match="AInimal, ConfigurationError"):
+        ainimal_zookeeper.Aminal
