@@ -7,6 +7,7 @@ ARGS   ?=
 BIN    := .venv/bin
 MADE   := .venv/made
 MODULES := client_web/node_modules
+SUITES := tests/conformance/graphql/node_modules
 WEB    := zookeeper_sdk/ainimal_zookeeper/client/web/index.html
 WEB_SOURCES := $(shell find client_web -type f -not -path '*/node_modules/*' -not -path '*/generated/*' -not -name '*.tsbuildinfo' 2>/dev/null) \
                $(wildcard functions/graphql_api/graphql_api/schema/*.graphql)
@@ -60,7 +61,7 @@ fmt: $(MADE)-tools
 
 # Removes what was built and installed; recordings and checkpoints in .zoo stay.
 clean:
-	rm -rf .venv $(MODULES) $(dir $(WEB)) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv $(MODULES) $(SUITES) $(dir $(WEB)) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # --- how the verbs get what they need --------------------------------------------------------------------------------
 
@@ -77,17 +78,17 @@ $(MADE)-tools: pyproject.toml constraints.txt | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@ $(MADE)-zoo
 
-$(MODULES)/.made: client_web/package.json client_web/package-lock.json
+%/node_modules/.made: %/package.json %/package-lock.json
 	@command -v npm >/dev/null || { \
 	  echo "npm is not installed; install Node 20 or newer: apt-get install nodejs npm" >&2; exit 1; }
-	cd client_web && npm ci --no-audit --no-fund
+	cd $* && npm ci --no-audit --no-fund
 	@touch $@
 
 $(WEB): $(WEB_SOURCES) | $(MODULES)/.made
 	cd client_web && npm run build
 	@touch $@
 
-# The tests of the served client need it built, the other ones do not: no Node must not stop them.
+# Some tests need the built client and the suites of npm, most do not: no Node must not stop them.
 .PHONY: web-when-node
 web-when-node:
-	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(WEB) $(MODULES)/.made; fi
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(WEB) $(SUITES)/.made; fi
