@@ -184,6 +184,9 @@ class Checker:
             else:
                 self._problems.add(entry.place, where, _not_supported(name, known))
             return None
+        if item.is_mapping and table in {"model_providers", "compute_providers"}:
+            self._problems.add(item.place, path, f"the key 'type' is missing; supported: {', '.join(TYPES[table])}")
+            return None
         return ""
 
     def _unsupported(self, node: Node, path: str) -> Any:

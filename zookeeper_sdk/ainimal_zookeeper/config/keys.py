@@ -93,7 +93,7 @@ ENVIRONMENT: Final[Keys] = {
 }
 
 MODEL_PROVIDER: Final[Keys] = {
-    "type": Key("type", required=True),
+    "type": Key("type"),
     "name": Key("text"),
     "root": Key("folder", required=True),
     "environments": Key("flag"),
@@ -102,7 +102,7 @@ MODEL_PROVIDER: Final[Keys] = {
 }
 
 COMPUTE_PROVIDER: Final[Keys] = {
-    "type": Key("type", required=True),
+    "type": Key("type"),
     "name": Key("text"),
     "python": Key("interpreter"),
 }

@@ -101,8 +101,8 @@ class Server(Described):
         launch_etc: Sequence[Union[SideProcess, Mapping[str, Any], str]] | None = None,
         **unknown: Any,
     ) -> None:
-        place = caller(1)
-        self._describe(locals(), place)
+        self._describe(locals(), caller(1))
+        place = self._place
         folder = Path.cwd() if place.file is None else place.file.parent
         current = _reading.get()
         variables = Variables.beside(folder, os.environ if current is None else current.environ)
