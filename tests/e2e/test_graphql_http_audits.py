@@ -85,12 +85,17 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def _await_health(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and server.poll() is None:
-        try:
-            if httpx.get(address, trust_env=False).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
+        if _is_healthy(address):
+            return
+        time.sleep(0.1)
     pytest.fail(f"the server did not come up:\n{log.read_text()}")
+
+
+def _is_healthy(address: str) -> bool:
+    try:
+        return httpx.get(address, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def run(node: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -114,7 +114,9 @@ class Measure:
         return (_Cost(1, _first(node), self._walk(node.selection_set, depth + 1)),)
 
 
-_CONNECTIONS = frozenset({"models", "environments", "environmentInstances", "instances", "signals", "events", "logs"})
+_CONNECTIONS = frozenset(
+    {"models", "environments", "environmentInstances", "instances", "signals", "events", "logs", "connected"}
+)
 
 
 def _first(node: FieldNode) -> int | str | None:

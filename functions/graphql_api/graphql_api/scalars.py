@@ -75,6 +75,6 @@ def attach(schema: GraphQLSchema) -> None:
         ("Path", write_path, read_path),
     ):
         scalar = schema.get_type(name)
-        assert isinstance(scalar, GraphQLScalarType)  # noqa: S101  the schema is ours and read at import
-        scalar.coerce_output_value = write
-        scalar.coerce_input_value = read
+        if isinstance(scalar, GraphQLScalarType):
+            scalar.coerce_output_value = write
+            scalar.coerce_input_value = read

@@ -163,7 +163,10 @@ async def test_signals_are_those_below_a_prefix(visitor: Visitor, store: MemoryS
     """A prefix is a whole path: inputs.x does not find inputs.xy."""
     zoo.put(store, Collections.INSTANCES, dict(zoo.instance(clock.now())))
     zoo.put(store, Collections.MANIFESTS, {"id": "ins_1", "attempt": 1, "manifestJson": MANIFEST})
-    query = 'query($p:Path,$n:Int,$a:String){instance(id:"ins_1"){signals(prefix:$p,first:$n,after:$a){nodes{path} pageInfo{hasNextPage endCursor} totalCount}}}'
+    query = (
+        'query($p:Path,$n:Int,$a:String){instance(id:"ins_1"){signals(prefix:$p,first:$n,after:$a)'
+        "{nodes{path} pageInfo{hasNextPage endCursor} totalCount}}}"
+    )
     found = (await visitor.data(query, p="inputs.x"))["instance"]["signals"]
     assert [each["path"] for each in found["nodes"]] == ["inputs.x", "inputs.x.left"]
     first = (await visitor.data(query, n=3))["instance"]["signals"]
@@ -219,7 +222,10 @@ async def test_a_log_is_read_page_by_page_across_its_chunks(
 
     for order, texts in enumerate((["a", "b", "c"], ["d"], ["e", "f"])):
         chunk(order, *texts)
-    query = 'query($a:String){instance(id:"ins_1"){logs(first:2,after:$a){nodes{text instanceId} pageInfo{hasNextPage endCursor}}}}'
+    query = (
+        'query($a:String){instance(id:"ins_1"){logs(first:2,after:$a)'
+        "{nodes{text instanceId} pageInfo{hasNextPage endCursor}}}}"
+    )
     seen: list[list[str]] = []
     cursor = None
     while True:

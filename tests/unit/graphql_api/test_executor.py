@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -51,13 +52,15 @@ async def slow_child(source: dict[str, Any], _: Any) -> Any:
     return source.get("slowChild")
 
 
+def root_field(name: str, source: dict[str, Any], _: Any) -> Any:
+    return source.get(name)
+
+
 def schema() -> GraphQLSchema:
     return bind(
         SDL,
         {
-            "Query": {
-                name: (lambda name: lambda source, _: source.get(name))(name) for name in ("thing", "things", "node")
-            },
+            "Query": {name: partial(root_field, name) for name in ("thing", "things", "node")},
             "Thing": {
                 "counted": lambda source, _, by: source["int"] * by,
                 "slow": slow,
@@ -69,11 +72,11 @@ def schema() -> GraphQLSchema:
 
 SCHEMA = schema()
 LEAVES = "id text textN int intN float real flag colour colourN at path any texts reals matrix"
+FRAGMENTS = " fragment F on Thing{int child{...G} child{text}} fragment G on Thing{id int}"
 QUERIES = [
     f"{{thing{{{LEAVES}}}}}",
     f"{{things{{__typename {LEAVES} child{{id text}} childN{{id intN}} children{{id flag}}}}}}",
-    "{a:thing{x:text y:text __typename t:__typename} b:thing{text ...F} } fragment F on Thing{int child{...G} child{text}} "
-    "fragment G on Thing{id int}",
+    "{a:thing{x:text y:text __typename t:__typename} b:thing{text ...F}}" + FRAGMENTS,
     "{node{__typename id ...on Thing{text child{textN}}} things{node{id}}}",
     "query($s:Boolean=true){thing{text @skip(if:$s) int @include(if:$s) counted twice:counted(by:4)}}",
     "{things{slow text slowChild{textN slow child{slow intN}} children{slow childN{slow textN}}}}",
