@@ -72,9 +72,9 @@ def load(launch: Launch, around: Surroundings) -> Stage:
         if around.inference is None:
             raise RuntimeError("a model without an environment needs somewhere to be asked")
         answerer = Answerer(agent, around.inference, around.journal, around.bell)
-        return Stage(answerer, agent, describe=lambda: _manifest(agent, None))
+        return Stage(answerer, agent, describe=lambda: manifest_of_agent(agent, None))
     actor = (BatchActor if world.vectorized else Actor)(agent, world, around.journal, around.bell, launch.get("seed"))
-    return Stage(actor, agent, world.render, lambda: _manifest(agent, world), world.close)
+    return Stage(actor, agent, world.render, lambda: manifest_of_agent(agent, world), world.close)
 
 
 def _world(launch: Launch, around: Surroundings) -> World | None:
@@ -134,7 +134,8 @@ def _host(launch: Launch, around: Surroundings) -> Stage:
     return Stage(host, None, world.render, describe, world.close)
 
 
-def _manifest(agent: Agent, world: World | None) -> Manifest:
+def manifest_of_agent(agent: Agent, world: World | None) -> Manifest:
+    """Returns what is told of `agent` in `world`, or without any."""
     findings = sentences(agent.findings)
     picture, more = (None, []) if world is None else _picture(world.render)
     findings += more
