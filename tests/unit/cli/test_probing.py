@@ -30,12 +30,13 @@ def probe(model: Path, script: str, *options: str) -> Result:
 
 def test_it_tells_what_was_found(model: Path) -> None:
     """Channels as a table, then whether it learns, then each finding."""
-    report = {"inputs": [MODALITY], "outputs": [], "trainable": True, "findings": ["acts by `act`: certain"]}
+    report = {"inputs": [MODALITY], "outputs": [], "trainable": True, "findings": ["act: Model.act acts (inferred)"]}
     result = probe(model, f"print('hello from the model'); print({json.dumps(report)!r})")
 
     assert result.exit_code == 0
     assert "observation  VECTOR  [4]    float32" in result.stdout
-    assert "It learns.\n- acts by `act`: certain" in result.stdout
+    assert "It learns." in result.stdout
+    assert "act   Model.act acts  inferred" in result.stdout
     assert "hello from the model" in result.stderr
 
 
@@ -54,6 +55,14 @@ def test_a_model_that_cannot_be_loaded(model: Path) -> None:
     assert result.exit_code == 14
     assert "Traceback: model.py:3" in result.stderr
     assert "ValueError: no" in result.stderr
+
+
+def test_a_class_that_is_not_in_the_file(model: Path) -> None:
+    """A mistake of the caller's is not called user code's."""
+    report = {"code": "INVALID_INPUT", "message": "no class Modle; did you mean Model", "traceback": None}
+    result = probe(model, f"print({json.dumps(report)!r}); sys.exit(1)")
+
+    assert result.exit_code == 2
 
 
 def test_a_probe_that_dies(model: Path) -> None:
