@@ -86,6 +86,19 @@ def test_batches_have_one_row_per_environment() -> None:
         check({"a": np.array([0, 1, 2, 0]), "v": np.zeros((4, 3))})
 
 
+def test_integers_and_pictures_are_checked_whole() -> None:
+    """Every element of a choice counts; a picture needs its shape and type."""
+    check = compile_check({"m": Modality("m", ModalityKind.MULTI_DISCRETE, (2,), "int64", 0, (1, 4))})
+    check({"m": np.array([1, 4])})
+    check({"m": [0, 0]})
+    with pytest.raises(AInimalFault, match="from 0 to 5"):
+        check({"m": np.array([0, 5])})
+    picture = compile_check({"p": Modality.image("p", 8, 9)})
+    picture({"p": np.zeros((8, 9, 3), np.uint8)})
+    with pytest.raises(AInimalFault, match=r"got float64\[8, 9, 3\]"):
+        picture({"p": np.zeros((8, 9, 3))})
+
+
 def test_trees_and_no_outputs_pass() -> None:
     """What nobody described cannot be wrong."""
     compile_check({})({"anything": object()})

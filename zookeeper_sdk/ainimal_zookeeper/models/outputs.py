@@ -116,8 +116,10 @@ def _quick_look(modality: Modality, batch: int | None) -> Callable[[Any], bool] 
         allowed = frozenset(range(int(modality.low), int(modality.high) + 1))
         whole = (int, np.int64, np.int32)
         return lambda value: type(value) in whole and value in allowed
-    if None in modality.shape or wanted.kind != "f":
+    if None in modality.shape:
         return None
+    if wanted.kind != "f":
+        return _quick_look_at_integers(modality, batch)
     if modality.shape == () and batch is None:
         numbers = (float, np.float64, np.float32)
         return lambda value: type(value) in numbers and value == value  # noqa: PLR0124 - NaN differs from itself
@@ -140,6 +142,21 @@ def _quick_look(modality: Modality, batch: int | None) -> Callable[[Any], bool] 
             return False
         square = product(value, value)
         return bool(square == square)  # noqa: PLR0124
+
+    return look
+
+
+def _quick_look_at_integers(modality: Modality, batch: int | None) -> Callable[[Any], bool]:
+    shape = modality.shape if batch is None else (batch, *modality.shape)
+    wanted = np.dtype(modality.dtype)
+    if modality.kind not in (ModalityKind.DISCRETE, ModalityKind.MULTI_DISCRETE):
+        return lambda value: type(value) is np.ndarray and value.shape == shape and value.dtype == wanted
+    low, high = modality.bounds()
+
+    def look(value: Any) -> bool:
+        if type(value) is not np.ndarray or value.shape != shape or value.dtype.kind not in "iu":
+            return False
+        return bool(((value >= low) & (value <= high)).all())
 
     return look
 
