@@ -10,10 +10,11 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime, timezone
-from importlib import import_module, metadata
+from importlib import metadata
 from multiprocessing import get_context
 from pathlib import Path
 
+from .measuring import measure
 from .row import Row
 
 FOLDER = Path(__file__).parent
@@ -29,12 +30,6 @@ def names() -> list[str]:
     return sorted(
         path.stem for path in FOLDER.glob("*.py") if "\ndef main() -> list[" in path.read_text(encoding="utf-8")
     )
-
-
-def measure(name: str) -> tuple[str, list[Row]]:
-    """Returns what the comparison `name` says of itself, and its rows."""
-    module = import_module(f"{__package__}.{name}")
-    return (module.__doc__ or "").strip(), module.main()
 
 
 def section(name: str, said: str, rows: Sequence[Row], where: str) -> str:
