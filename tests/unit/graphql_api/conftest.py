@@ -59,7 +59,7 @@ async def api(store: MemoryStore, queue: FakeQueue, clock: FakeClock) -> AsyncIt
         secret=zoo.SECRET,
         version="1.2.3",
         processes=lambda: [{"name": "viewer", "running": True, "restarts": 2, "url": None}],
-        links=LinkSettings(linger_s=0.05, first_retry_s=0.01, last_retry_s=0.05),
+        links=LinkSettings(linger_s=0.5, first_retry_s=0.01, last_retry_s=0.05),
     )
     yield made
     await made.close()

@@ -16,7 +16,7 @@ from tests.fakes.visitor import Visitor
 @pytest.fixture(autouse=True)
 def _an_instance(store: MemoryStore, clock: FakeClock) -> None:
     row = zoo.instance(clock.now(), "ins_a")
-    row["status"].update(phase="RUNNING", claimed=True)
+    row["status"] |= {"phase": "RUNNING", "claimed": True}
     zoo.put(store, Collections.INSTANCES, dict(row))
 
 

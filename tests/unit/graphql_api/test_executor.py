@@ -154,7 +154,7 @@ def test_the_short_cut_is_in_use_with_this_release_of_the_executor() -> None:
     assert EXECUTOR is LeafExecutor
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(query=st.sampled_from(QUERIES), root=ROOTS)
 def test_answers_equal_those_of_the_stock_executor(query: str, root: dict[str, Any]) -> None:
     """Data, order of keys and errors are the same for fitting, coerced, refused, missing and awaited values."""

@@ -82,7 +82,8 @@ async def test_errors_of_the_zoo_in_queries_have_their_code(visitor: Visitor) ->
         ),
         (
             (
-                "{...A ...A} fragment A on Query{...B ...B} fragment B on Query{...C ...C} fragment C on Query{...D ...D} "
+                "{...A ...A} fragment A on Query{...B ...B} fragment B on Query{...C ...C} "
+                "fragment C on Query{...D ...D} "
                 "fragment D on Query{...E ...E} fragment E on Query{...F ...F} fragment F on Query{...G ...G} "
                 "fragment G on Query{...H ...H} fragment H on Query{...I ...I} fragment I on Query{...J ...J} "
                 "fragment J on Query{...K ...K} fragment K on Query{__typename}"
