@@ -77,7 +77,7 @@ def _read(path: Path, _modified_ns: int, _size: int) -> SourceFacts:
     try:
         module = ast.parse(content, filename=str(path))
     except SyntaxError as error:
-        return SourceFacts(path, revision, (), None, f"line {error.lineno}: {error.msg}")
+        return SourceFacts(path, revision, (), None, f"line {error.lineno}: syntax error: {error.msg}")
     except (ValueError, RecursionError, MemoryError) as error:
         return SourceFacts(path, revision, (), None, f"is not Python: {error}")
     classes = {node.name: node for node in module.body if isinstance(node, ast.ClassDef)}
