@@ -118,8 +118,7 @@ class Checker:
             where = _join(path, entry.key)
             name = names.get(entry.key)
             if name is None:
-                known = [alias for alias in names if alias not in section.places]
-                self._problems.add(entry.place, where, f"unknown key {entry.key!r}; {nearest(entry.key, known)}")
+                self._problems.add(entry.place, where, f"unknown key {entry.key!r}; {nearest(entry.key, list(names))}")
             elif name in section.places:
                 first = section.places[name]
                 line = "" if first.line is None else f" in line {first.line}"
@@ -243,7 +242,7 @@ class Checker:
         advice = ""
         if isinstance(written, str) and written.rstrip().endswith(","):
             advice = "; remove the comma"
-        elif isinstance(written, str) and written.lower() in {"yes", "no", "on", "off"}:
+        elif what == "true or false" and written in {"yes", "no", "on", "off"}:
             advice = "; write true or false"
         elif isinstance(written, str) and re.fullmatch(r"[-+\d.eE]+|true|false", written.strip()):
             advice = "; remove the quotes"
