@@ -76,9 +76,8 @@ def test_the_documents_keys_override_the_inference(author: Author) -> None:
     assert agent.can.reset is not None
     agent.can.reset(None)
     assert agent.subject.restarted
-    assert {finding.certainty for finding in agent.findings if finding.subject in ("forward", "train", "save")} == {
-        "configured"
-    }
+    for subject in ("forward", "train", "save"):
+        assert next(finding for finding in agent.findings if finding.subject == subject).certainty == "configured"
     for key in ("act_func", "train_func", "input_modalities_func", "load_func", "reset_func"):
         with pytest.raises(AInimalFault, match=f"{key} names nothing"):
             author.load(text, **{key: cast("Any", "nothing")})
@@ -217,3 +216,14 @@ def test_a_bare_answer_where_several_are_needed_is_a_fault(author: Author) -> No
     agent = author.load("class Plain:\n    def act(self, obs): return 0.5\n", action=world)
     with pytest.raises(AInimalFault, match="bare float where a dict with steer, gas is needed"):
         agent.forward({"observation": SEEN})
+
+
+def test_a_plain_class_may_name_its_lone_output_otherwise(author: Author) -> None:
+    """What it declares and returns under its own name has the world's name outside."""
+    agent = author.load("""
+        from gymnasium import spaces
+        class Plain:
+            output_modalities = {"hand": spaces.Discrete(3)}
+            def act(self, obs): return {"hand": 2}
+    """)
+    assert agent.forward({"observation": SEEN}) == {"action": 2}

@@ -60,7 +60,33 @@ def find_forward(subject: Any, configured: str | None, inputs: Mapping[str, Moda
     arguments = positional(method)
     form, finding = _form(arguments, inputs, f"{label}.{name}")
     findings.append(finding)
-    return Forward(method, name, kind_of(method), form, arguments, tuple(findings))
+    kind = kind_of(method)
+    if name in ("forward", "__call__") and is_torch_module(subject) and kind == "plain":
+        method = _on_tensors(subject)
+        findings.append(
+            Finding("forward", "numbers reach the module as float32 tensors, without gradients", "inferred")
+        )
+    return Forward(method, name, kind, form, arguments, tuple(findings))
+
+
+def is_torch_module(subject: Any) -> bool:
+    return any(base.__module__.startswith("torch.nn") for base in type(subject).__mro__)
+
+
+def _on_tensors(module: Any) -> Callable[..., Any]:
+    """Returns a module as a function of arrays. It is called itself, not its `forward`, so that its hooks fire."""
+    import torch
+
+    def tensor(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: tensor(part) for name, part in value.items()}
+        return value if isinstance(value, str) else torch.as_tensor(value, dtype=torch.float32)
+
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        with torch.no_grad():
+            return module(*map(tensor, arguments), **{name: tensor(value) for name, value in keywords.items()})
+
+    return call
 
 
 def kind_of(method: Callable[..., Any]) -> ForwardKind:
@@ -116,13 +142,14 @@ def adapt(
     inputs: Mapping[str, Modality],
     outputs: Mapping[str, Modality],
     rename: Mapping[str, str],
+    rename_out: Mapping[str, str],
 ) -> Callable[[dict[str, Any]], Any]:
     """Returns a callable from inputs by the world's names to outputs by the world's names.
 
-    `rename`: the world's name of an input -> the author's, for those that differ.
+    `rename`, `rename_out`: the world's name of an input or output -> the author's, for those that differ.
     """
     take = _taker(forward, inputs, rename)
-    give = _giver(forward, outputs)
+    give = _giver(forward, outputs, {own: world for world, own in rename_out.items()})
     method = forward.method
     if forward.kind == "async":
 
@@ -197,7 +224,9 @@ def _taker(
     return lambda values: ((values,), {})
 
 
-def _giver(forward: Forward, outputs: Mapping[str, Modality]) -> Callable[[Any], dict[str, Any]]:
+def _giver(
+    forward: Forward, outputs: Mapping[str, Modality], back: Mapping[str, str]
+) -> Callable[[Any], dict[str, Any]]:
     key = next(iter(outputs)) if len(outputs) == 1 else "output" if not outputs else None
     pairs = forward.name == "predict" and (key is None or outputs.get(key) is None or _is_numeric(outputs[key]))
     usual = (int, float, str)
@@ -205,7 +234,7 @@ def _giver(forward: Forward, outputs: Mapping[str, Modality]) -> Callable[[Any],
     def give(returned: Any) -> dict[str, Any]:
         kind = type(returned)
         if kind is dict:
-            return returned  # type: ignore[no-any-return]
+            return {back.get(name, name): value for name, value in returned.items()} if back else returned
         if kind not in usual:
             if pairs and kind is tuple and len(returned) == 2:  # (action, recurrent state), as many libraries do
                 returned = returned[0]

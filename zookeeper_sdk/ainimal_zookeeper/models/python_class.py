@@ -97,8 +97,13 @@ def adapt(
     if isinstance(subject, AInimal):
         _bind_ainimal(agent, subject, spec, rename_in, rename_out, findings)
     else:
-        _bind_plain(agent, subject, spec, own_inputs, rename_in, findings)
+        _bind_plain(agent, subject, spec, own_inputs, rename_in, rename_out, findings)
     _train_every(agent, subject)
+    if agent.can.train is not None:
+        often = (
+            "at the end of each episode" if agent.train_every == "episode" else f"every {agent.train_every} timesteps"
+        )
+        findings.append(Finding("train", f"it is asked to learn {often}, from {agent.train_on} actions", "inferred"))
     agent.findings = tuple(findings)
     if not agent.outputs:
         dry_run(agent)
@@ -116,6 +121,7 @@ def _bind_ainimal(
     forward = getattr(subject, spec.get("act_func") or "forward", None)
     if not callable(forward):
         raise AInimalFault(f"act_func names {spec.get('act_func')}, which {type(subject).__name__} does not have")
+    findings.append(Finding("forward", f"{type(subject).__name__} is an AInimal: {forward.__name__} acts", "declared"))
     agent.forward_kind = forwarding.kind_of(forward)
     agent.forward = _in_own_words(forward, agent.forward_kind, rename_in, rename_out)
     for world, own in {**rename_in, **rename_out}.items():
@@ -123,7 +129,7 @@ def _bind_ainimal(
             Finding("names", f"the world's {world} is the AInimal's {own}, as each has only one", "inferred")
         )
     configured = spec.get("train_func")
-    if configured or abilities.is_written(subject, "train"):
+    if configured or (abilities.is_written(subject, "train") and training.is_own(subject, "train")):
         train = getattr(subject, configured or "train", None)
         if not callable(train):
             raise AInimalFault(f"train_func names {configured}, which {type(subject).__name__} does not have")
@@ -140,6 +146,7 @@ def _bind_plain(
     spec: Mapping[str, Any],
     own_inputs: Modalities,
     rename: dict[str, str],
+    rename_out: dict[str, str],
     findings: list[Finding],
 ) -> None:
     known = agent.inputs or None
@@ -148,7 +155,7 @@ def _bind_plain(
     if known is None:
         agent.inputs = forwarding.inputs_of_signature(forward)
     agent.forward_kind = forward.kind
-    agent.forward = forwarding.adapt(forward, agent.inputs, agent.outputs, rename)
+    agent.forward = forwarding.adapt(forward, agent.inputs, agent.outputs, rename, rename_out)
     bare = forward.form != "dict" and len(agent.inputs) == 1
 
     def seen(values: Mapping[str, Any]) -> Any:

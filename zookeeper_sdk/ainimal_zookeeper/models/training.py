@@ -46,7 +46,7 @@ def find_training(subject: Any, configured: str | None, seen: Seen) -> Training:
     Raises: AInimalFault when the configured method is missing or needs what there is not.
     """
     label = type(subject).__name__
-    name = configured or next((each for each in TRAIN_NAMES if _is_own(subject, each)), None)
+    name = configured or next((each for each in TRAIN_NAMES if is_own(subject, each)), None)
     if name is None:
         names = ", ".join(TRAIN_NAMES)
         return Training(None, False, (Finding("train", f"{label} has none of {names}: it does not learn", "inferred"),))
@@ -171,7 +171,7 @@ def _together(losses: list[Any]) -> Any:
     return told[-1] if len(told) == 1 or isinstance(told[-1], Mapping) else told
 
 
-def _is_own(subject: Any, name: str) -> bool:
+def is_own(subject: Any, name: str) -> bool:
     """Tells whether the author wrote the method: torch's `Module.train` switches a mode and teaches nothing."""
     method = getattr(subject, name, None)
     return callable(method) and not str(getattr(method, "__module__", "")).startswith(
