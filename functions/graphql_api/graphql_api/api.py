@@ -115,7 +115,7 @@ class Api:
 
     async def close(self) -> None:
         """Ends all streams, links and watches, within a second."""
-        self._streams.close()
+        await self._streams.close()
         await self._links.close()
         await self._topics.close()
         self._records.close()

@@ -25,7 +25,10 @@ class Deployment:
         self._api: Api | None = None
 
     async def handle(self, request: Request) -> Response:
-        """On this profile whoever comes from this computer is the operator, and others are nobody."""
+        """On this profile whoever comes from this computer is the operator, and others are nobody.
+
+        A page of another site that runs in a browser here comes from this computer too; its requests name that site.
+        """
         if self._api is None:
             self._api = self._make()
         principal = Principal.operator() if _from_loopback(request) else Principal.nobody()
@@ -46,8 +49,14 @@ class Deployment:
 
 
 def _from_loopback(request: Request) -> bool:
+    if request.client is None or request.headers.get("origin") is not None:
+        return False
+    return _is_loopback(request.client.host) and _is_loopback(request.url.hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
     try:
-        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,6 +52,7 @@ from .projection import SERVER_ID, resource_of
 _log = logging.getLogger(__name__)
 
 _MAX_PARAMETERS_BYTES = 200_000
+_UNLOADABLE = re.compile("syntax error|is not Python")  # findings with which no runner could do anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ class Launches:
         self, id: str, principal: Principal, input: Mapping[str, Any], catalogue: _Catalogue, now: datetime
     ) -> InstanceDoc:
         model, environment, world = cast(ModelDoc, catalogue.model), catalogue.environment, catalogue.world
-        broken = [finding for finding in model["findings"] if "syntax error" in finding.lower()]
+        broken = [finding for finding in model["findings"] if _UNLOADABLE.search(finding)]
         if broken:
             raise InvalidInput(f"model {model['name']} cannot be launched: {broken[0]}", ("input", "modelId"))
         document = _row("instance", id, principal, now)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from .selection import Selection
 from .signals import Value, WatchRequest
 from .topics import Target, Topics
 
+_log = logging.getLogger(__name__)
+
 MAX_IDS = 100
 MAX_SIGNALS = 256
 MAX_CONSOLES = 20
@@ -50,6 +53,7 @@ class StreamSettings:
     last_bytes: int = 8_000_000
     overlap_s: float = 15.0  # goes on after ROTATE, for the next stream to open
     first_s: float = 10.0  # for the full state
+    end_s: float = 0.5  # for all streams, when the zoo closes
 
 
 class LiveStreams:
@@ -61,6 +65,8 @@ class LiveStreams:
         self.consoles = consoles
         self.settings = settings
         self._open: set[LiveStream] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._closed = False
 
     def new(self, context: Context, input: Mapping[str, Any], selection: Selection) -> LiveStream:
@@ -69,21 +75,29 @@ class LiveStreams:
 
     def remember(self, stream: LiveStream) -> None:
         self._open.add(stream)
+        self._idle.clear()
         if self._closed:
             stream.end()
 
     def forget(self, stream: LiveStream) -> None:
         self._open.discard(stream)
+        if not self._open:
+            self._idle.set()
 
     @property
     def count(self) -> int:
         return len(self._open)
 
-    def close(self) -> None:
-        """Ends all streams, each as soon as it can speak."""
+    async def close(self) -> None:
+        """Ends all streams; returns when they are gone, or after a while: a client that does not read holds its own."""
         self._closed = True
         for stream in list(self._open):
             stream.end()
+        try:
+            async with asyncio.timeout(self.settings.end_s):
+                await self._idle.wait()
+        except TimeoutError:
+            _log.info("streams are left to their clients", extra={"streams": len(self._open)})
 
 
 class _Signal:

@@ -37,6 +37,7 @@ class Topics:
     def __init__(self, records: Records) -> None:
         self._records = records
         self._topics: dict[Target, _Topic] = {}
+        self._endings: set[asyncio.Task[None]] = set()
 
     def join(self, target: Target, listener: Listener) -> None:
         """Calls `listener` on the loop with the full state, soon and after each change."""
@@ -65,6 +66,7 @@ class Topics:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._endings, return_exceptions=True)
 
     @property
     def open(self) -> int:
@@ -98,7 +100,9 @@ class Topics:
             await loop.create_future()
         finally:
             if opening is not None:
-                loop.create_task(self._end(opening))  # noqa: RUF006  ends by itself; nobody waits for it
+                ending = loop.create_task(self._end(opening))
+                self._endings.add(ending)
+                ending.add_done_callback(self._endings.discard)
 
     async def _end(self, opening: asyncio.Task[Watch]) -> None:
         """Closes the watch where it may block: outside of the loop."""
