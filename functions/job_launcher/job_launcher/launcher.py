@@ -39,7 +39,7 @@ class Launcher:
         """
         asked = _asked(message.data)
         if asked is None:
-            _log.error("a launch message is malformed and dropped", extra={"message_id": message.id})
+            _log.error("the launch message %s is malformed and dropped", message.id)
             return Delivery.ACK
         instance_id, attempt = asked
         try:
@@ -48,7 +48,7 @@ class Launcher:
                 return Delivery.ACK
             self._compute.launch(self._job(document))
         except Transient as error:
-            _log.warning("a launch waits", extra={"instance_id": instance_id, "reason": error.message})
+            _log.warning("the launch of %s waits: %s", instance_id, error.message)
             return Delivery.RETRY
         except Rejected as error:
             self._verdicts.fail(instance_id, attempt, error.code, error.message)

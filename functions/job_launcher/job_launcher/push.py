@@ -48,7 +48,7 @@ class Push:
         try:
             await asyncio.to_thread(self._reconciler.run_once)
         except ZookeeperError as error:
-            _log.warning("the reconciler stopped early", extra={"reason": error.message})
+            _log.warning("the reconciler stopped early: %s", error.message)
             return Response(status_code=503)
         return Response(status_code=204)
 

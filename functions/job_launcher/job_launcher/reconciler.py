@@ -111,7 +111,8 @@ class Reconciler:
             self._listen(document, now)
         elif document["status"]["claimed"]:
             if gone:
-                self._recover(document, _last_words(job))
+                was_leaving = document["status"]["phase"] == "STOPPING"
+                self._recover(document, "it was asked to leave" if was_leaving else _last_words(job))
         elif job is None:
             self._ask_again(document, now, deadline_s)
         elif gone:
@@ -126,7 +127,7 @@ class Reconciler:
         if gone:
             self._verdicts.apply(document["id"], document["attempt"], lifecycle.finish)
         elif asked_at is None or now - moment(asked_at) > timedelta(seconds=patience):
-            _log.warning("a runner does not stop and is ended", extra={"instance_id": document["id"]})
+            _log.warning("the runner of %s does not stop and is ended", document["id"])
             self._compute.delete(document["id"], document["attempt"], self._patience.grace_s)
 
     def _listen(self, document: InstanceDoc, now: datetime) -> None:
@@ -142,7 +143,7 @@ class Reconciler:
             return lifecycle.lose(current, now, f"the runner is gone: {reason}")
 
         if self._verdicts.apply(document["id"], document["attempt"], change):
-            _log.warning("an instance is lost", extra={"instance_id": document["id"], "reason": reason})
+            _log.warning("instance %s is lost: %s", document["id"], reason)
 
     def _ask_again(self, document: InstanceDoc, now: datetime, deadline_s: float) -> None:
         """The launch was never published, or its message was lost, or is on its way."""
@@ -193,7 +194,7 @@ class Reconciler:
             try:
                 self._compute.delete(state.instance_id, state.attempt, self._patience.grace_s)
             except Transient as error:
-                _log.warning("a job stays for now", extra={"job": state.instance_id, "reason": error.message})
+                _log.warning("the job of %s stays for now: %s", state.instance_id, error.message)
 
     def _is_needed(self, state: JobState, document: InstanceDoc | None, now: datetime) -> bool:
         if document is None or document["attempt"] != state.attempt:

@@ -58,7 +58,7 @@ class RunnerLink:
             return answers.refusal(error)
         except Exception:  # noqa: BLE001  the edge: whatever it is, the runner gets an answer that it understands
             reference = self._ids.new("err")
-            _log.exception("runner link failed", extra={"path": request.url.path, "reference": reference})
+            _log.exception("the runner link failed at %s (%s)", request.url.path, reference)
             return answers.breakdown(reference)
 
     async def _answer(self, request: Request) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -66,7 +66,7 @@ def _run(compilation: Compilation, *, host: str, port: int, client: bool, insecu
     listener.check_exposure(host, insecure=insecure)
     state = StateDirectory(state_dir)
     try:
-        with listener.listen(host, port) as bound:
+        with _listen(host, port, state) as bound:
             url = listener.url_of(bound, host)
             zoo = Zoo(compilation, state, url)
             zoo.furnish()
@@ -90,6 +90,14 @@ def _run(compilation: Compilation, *, host: str, port: int, client: bool, insecu
                 raise host_server.trouble
     finally:
         state.close()
+
+
+def _listen(host: str, port: int, state: StateDirectory) -> socket.socket:
+    """Any free port is the last one where that zoo was killed, so that runners which survived it find this one."""
+    if port == 0 and state.left_port is not None:
+        with suppress(ZookeeperError):
+            return listener.listen(host, state.left_port)
+    return listener.listen(host, port)
 
 
 class _Server(uvicorn.Server):

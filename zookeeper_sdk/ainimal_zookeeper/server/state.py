@@ -8,7 +8,8 @@ import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+from urllib.parse import urlsplit
 
 from ainimal_zookeeper.domain.errors import AlreadyExists, InvalidInput
 
@@ -66,6 +67,14 @@ class StateDirectory:
     def logs(self) -> Path:
         return self.path / "logs"
 
+    @property
+    def left_port(self) -> int | None:
+        """Where the last zoo here served, if it was killed: runners that survived it still ask there."""
+        try:
+            return urlsplit(str(self._noted()["url"])).port
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
     def announce(self, url: str) -> None:
         """Notes who holds the directory and where it serves, for whoever finds it held."""
         self._lock.seek(0)
@@ -81,11 +90,15 @@ class StateDirectory:
 
     def _holder(self) -> str:
         try:
-            self._lock.seek(0)
-            noted = json.load(self._lock)
+            noted = self._noted()
             return f" ({noted['url']}, process {noted['pid']})"
         except (OSError, ValueError, KeyError, TypeError):
             return ""
+
+    def _noted(self) -> dict[str, Any]:
+        self._lock.seek(0)
+        noted: dict[str, Any] = json.load(self._lock)
+        return noted
 
     def _ignore_in_git(self) -> None:
         ignore = self.path / ".gitignore"
