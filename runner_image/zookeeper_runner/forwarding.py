@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,6 +25,7 @@ def plain_forward(agent: Agent) -> Forward:
         def awaited(inputs: dict[str, Any]) -> Any:
             return loop.run_until_complete(forward(inputs))
 
+        weakref.finalize(awaited, loop.close)
         return awaited
     if agent.forward_kind == "generator":
 

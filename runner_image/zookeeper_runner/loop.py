@@ -124,6 +124,8 @@ class Loop:
             if not self._began and wait_s == 0.0:
                 # The first step comes before all reports: then RUNNING means that it runs.
                 self._began = True
+                if acts:
+                    self._count_step()
                 return desired["mode"], acts, True
             session.apply("PAUSED" if self._paused else "RUNNING", generation)
             session.enter(stage)
@@ -132,12 +134,15 @@ class Loop:
             self._signals.serve()
             if wait_s == 0.0:
                 if acts:
-                    self._pace.stepped(self._clock())
-                    if self._paused:
-                        self._steps_made += 1
+                    self._count_step()
                 return desired["mode"], acts, single
             session.working = False
             bell.wait(wait_s)
+
+    def _count_step(self) -> None:
+        self._pace.stepped(self._clock())
+        if self._paused:
+            self._steps_made += 1
 
     def _apply(self, desired: Desired) -> None:
         mode = desired["mode"]

@@ -347,7 +347,7 @@ def test_an_orphan_ends(processes: Processes) -> None:
 
 
 def test_a_model_without_an_environment_answers_questions(processes: Processes) -> None:
-    """Inputs are read by their modality, bad ones and bad answers harm only their question, and memory is per conversation."""
+    """Inputs are read by their modality, what is bad harms one question only, and each conversation has its memory."""
     model = """
 import numpy as np
 from ainimal_zookeeper import AInimal, Modality

@@ -148,6 +148,14 @@ class FakeRunnerLink:
         """Returns all that was sent under `what` ("logs", "events") so far, in order."""
         return [item for each in self.reports[instance_id] for item in each.get(what, [])]
 
+    def until_asked(self, count: int, patience_s: float = 10.0) -> None:
+        """Waits until `count` requests have come, answered or not."""
+        deadline = time.monotonic() + patience_s
+        with self._condition:
+            while len(self.paths) < count:
+                if not self._condition.wait(deadline - time.monotonic()):
+                    raise TimeoutError(f"{len(self.paths)} requests came in {patience_s} s")
+
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
@@ -162,6 +170,7 @@ class FakeRunnerLink:
     def _answer(self, path: str, body: dict[str, Any], authorization: str) -> tuple[int, dict[str, Any]]:
         with self._condition:
             self.paths.append(path)
+            self._condition.notify_all()
             instance_id, attempt = body["instanceId"], body["attempt"]
             if self.away:
                 return 503, {"code": "UNAVAILABLE", "message": "away"}

@@ -52,7 +52,8 @@ def statistics(array: Array) -> dict[str, Any]:
     numbers = numbers.astype(np.float64, copy=False)
     finite = numbers[np.isfinite(numbers)]
     if finite.size:
-        values = (float(finite.mean()), float(finite.std()), float(finite.min()), float(finite.max()))
+        with np.errstate(all="ignore"):  # sums of huge numbers may be infinite
+            values = (float(finite.mean()), float(finite.std()), float(finite.min()), float(finite.max()))
     else:
         values = (math.nan,) * 4
     mean, std, low, high = map(plain_number, values)
@@ -74,10 +75,11 @@ def histogram(array: Array, bins: int = HISTOGRAM_BINS) -> dict[str, Any]:
     if not finite.size:
         return {"edges": [], "counts": []}
     try:
-        counts, edges = np.histogram(finite, bins)
-    except ValueError:  # the range is too large, or too narrow for that many edges in floating point
-        counts, edges = np.histogram(finite, 1)
-    return {"edges": [float(edge) for edge in edges], "counts": [int(count) for count in counts]}
+        with np.errstate(all="ignore"):
+            counts, edges = np.histogram(finite, bins)
+    except (ValueError, OverflowError):  # the range is too wide, or too narrow for that many edges in floating point
+        counts, edges = np.array([finite.size]), np.array([finite.min(), finite.max()])
+    return {"edges": [plain_number(float(edge)) for edge in edges], "counts": [int(count) for count in counts]}
 
 
 def thin(array: Array, modality: ModalityDoc | None, max_size: int | None) -> Array:

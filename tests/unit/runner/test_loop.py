@@ -1,0 +1,228 @@
+"""The loop makes what is desired happen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from ainimal_zookeeper.domain.documents import Desired, Mode
+from zookeeper_runner.bell import Bell
+from zookeeper_runner.history import History
+from zookeeper_runner.journal import Journal
+from zookeeper_runner.loop import CANNOT_LEARN, NOTHING_TO_LEARN_FROM, Loop
+from zookeeper_runner.session import End, Leave, Session
+from zookeeper_runner.signals import Signals
+
+from tests.fakes.runner_link import launch_of, wanted
+
+
+class ScriptedBell(Bell):
+    """Instead of waiting, and whenever the body looks, the next part of a script happens."""
+
+    __slots__ = ("script",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.script: Iterator[Callable[[], Any]] = iter(())
+
+    def wait(self, seconds: float | None) -> bool:
+        self.next()
+        return True
+
+    def next(self) -> None:
+        next(self.script)()
+
+
+class FakeBody:
+    """Counts what it is told to do; `act` makes one step if the bell has rung, else steps until the script rings."""
+
+    def __init__(self, session: Session, bell: ScriptedBell, *, can_learn: bool = True) -> None:
+        self.done: list[str] = []
+        self.can_learn = can_learn
+        self.has_past = False
+        self.available = True
+        self._session = session
+        self._bell = bell
+
+    def begin(self) -> None:
+        self.done.append("begin")
+
+    def ready(self, mode: Mode) -> bool:
+        return self.available
+
+    def act(self, mode: Mode) -> None:
+        while True:
+            self._session.counters.step += 1
+            self.done.append("act" if mode["inference"] else "neutral")
+            if self._bell.rung:
+                return
+            self._bell.next()
+
+    def relearn(self) -> None:
+        self.done.append("learn")
+        self._bell.next()
+
+    def cut(self) -> None:
+        self.done.append("cut")
+
+
+class Stage:
+    def __init__(self, launch: dict[str, Any] | None = None, *, can_learn: bool = True) -> None:
+        self.bell = ScriptedBell()
+        self.session = Session(launch or launch_of(), self.bell)
+        self.signals = Signals(self.bell)
+        self.body = FakeBody(self.session, self.bell, can_learn=can_learn)
+        self.modes: list[tuple[bool, bool]] = []
+        journal = Journal(self.session, self.signals, History(0))
+        self.loop = Loop(
+            self.session,
+            self.signals,
+            journal,
+            self.body,
+            on_mode=lambda training, inference: self.modes.append((training, inference)),
+            refuse=None,
+            gather=lambda: None,
+            clock=lambda: 0.0,
+        )
+        self._generation = self.session.wanted()[1]
+
+    def desire(self, desired: Desired) -> Callable[[], None]:
+        def offer() -> None:
+            self._generation += 1
+            self.session.offer(desired, self._generation)
+
+        return offer
+
+    def play(self, *script: Callable[[], Any]) -> list[str]:
+        """Runs the loop; after the script the attempt ends. Returns what the body did."""
+        self.bell.script = iter([*script, lambda: self.session.end(End.SIGNAL)])
+        with pytest.raises(Leave):
+            self.loop.run()
+        return self.body.done
+
+    @property
+    def acknowledged(self) -> tuple[str, int, int | None]:
+        report = self.session.report()
+        return self.session.phase, report["observedGeneration"], report["acknowledgedAtStep"]
+
+
+def test_the_first_step_comes_before_the_word_that_it_runs() -> None:
+    """RUNNING means that a step was made."""
+    stage = Stage()
+    seen = []
+
+    stage.play(lambda: seen.append(stage.acknowledged))
+
+    assert stage.body.done[:2] == ["begin", "act"]
+    assert seen == [("RUNNING", 1, 1)]
+
+
+def test_a_pause_takes_effect_at_the_end_of_the_step_and_is_acknowledged_with_it() -> None:
+    """Nothing steps while it is paused."""
+    stage = Stage()
+    seen = []
+
+    done = stage.play(stage.desire(wanted("PAUSED")), lambda: seen.append((stage.acknowledged, stage.session.working)))
+
+    assert seen == [(("PAUSED", 2, 3), False)]
+    assert done == ["begin", "act", "act", "act"]
+
+
+def test_single_steps_are_made_exactly_as_often_as_granted() -> None:
+    """Grants are cumulative: 2, then 3 in all."""
+    stage = Stage(launch_of(desired=wanted("PAUSED")))
+    steps = []
+
+    def look() -> None:
+        steps.append(stage.session.counters.step)
+
+    stage.play(
+        look,
+        stage.desire(wanted("PAUSED", steps=2)),
+        look,
+        stage.desire(wanted("PAUSED", steps=3)),
+        look,
+    )
+
+    assert steps == [0, 2, 3]
+
+
+def test_a_later_attempt_does_not_repeat_old_grants() -> None:
+    """Steps and resets of an earlier attempt were meant for that one."""
+    stage = Stage(launch_of(attempt=2, desired=wanted("PAUSED", steps=50, resets=3)))
+
+    assert stage.play(lambda: None) == ["begin"]
+
+
+def test_grants_end_with_the_pause() -> None:
+    """Whoever resumes does not find old grants at the next pause."""
+    stage = Stage(launch_of(desired=wanted("PAUSED")))
+    steps = []
+
+    stage.play(
+        stage.desire(wanted("RUNNING", steps=100)),
+        stage.desire(wanted("PAUSED", steps=100)),
+        lambda: steps.append(stage.session.counters.step),
+    )
+
+    assert steps[0] < 10
+
+
+def test_an_episode_is_begun_anew_when_asked() -> None:
+    """Each reset asked begins one."""
+    stage = Stage(launch_of(desired=wanted("PAUSED")))
+
+    done = stage.play(stage.desire(wanted("PAUSED", resets=1)), stage.desire(wanted("PAUSED", resets=1, steps=1)))
+
+    assert done == ["begin", "begin", "act"]
+
+
+def test_modes_decide_who_acts_and_learns() -> None:
+    """None: the neutral action; training alone: no step; inference: the model."""
+    stage = Stage(launch_of(desired=wanted(inference=False)))
+    stages = []
+
+    done = stage.play(
+        stage.desire(wanted(training=True, inference=False)),
+        lambda: stages.append(stage.session.stage),
+        lambda: setattr(stage.body, "has_past", True),
+        lambda: None,
+        stage.desire(wanted(training=True, inference=True)),
+    )
+
+    assert done[:3] == ["begin", "neutral", "neutral"]
+    assert stages == [NOTHING_TO_LEARN_FROM]
+    assert "learn" in done
+    assert done[-1] == "act"
+    assert stage.modes == [(False, False), (True, False), (True, True)]
+    assert done.count("cut") == 1
+
+
+def test_a_model_that_cannot_learn_says_so() -> None:
+    """Asked to learn, it acts if it may, and says why it does not learn."""
+    stage = Stage(launch_of(desired=wanted(training=True)), can_learn=False)
+    stages = []
+
+    done = stage.play(lambda: stages.append(stage.session.stage))
+
+    assert stages == [CANNOT_LEARN]
+    assert "act" in done
+
+
+def test_a_body_with_nothing_to_act_on_waits() -> None:
+    """A world without agents does not step."""
+    stage = Stage()
+    stage.body.available = False
+
+    assert stage.play(lambda: None) == ["begin"]
+    assert stage.session.phase in {"RUNNING", "STOPPING"}
+
+
+def test_a_rate_makes_single_steps_with_waits_between() -> None:
+    """With a clock that stands still, the second step is never due."""
+    stage = Stage(launch_of(desired=wanted(rate=10.0)))
+
+    done = stage.play(lambda: None, lambda: None)
+
+    assert done.count("act") == 1

@@ -1,0 +1,93 @@
+"""Reduction: what travels of a value."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from ainimal_zookeeper.domain.errors import InvalidInput
+from ainimal_zookeeper.modality import Modality
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+from zookeeper_runner.live.reduction import PictureUnavailable, histogram, jpeg, reduced, statistics
+from zookeeper_runner.live.watches import WatchRequest
+
+NUMBERS = hnp.arrays(np.float64, hnp.array_shapes(max_dims=2, min_side=0), elements=st.floats(width=64))
+
+
+def ask(**fields: Any) -> WatchRequest:
+    return WatchRequest(1, "inputs.x", **fields)
+
+
+@given(NUMBERS)
+def test_statistics_and_histograms_are_json_for_any_numbers(array: Any) -> None:
+    """NaN and infinity are counted, not spread."""
+    told = statistics(array)
+    bins = histogram(array)
+    json.dumps([told, bins], allow_nan=False)
+
+    assert told["count"] == array.size
+    assert told["nonFinite"] == array.size - np.isfinite(array).sum()
+    assert sum(bins["counts"]) == np.isfinite(array).sum()
+
+
+def test_an_array_travels_as_it_is() -> None:
+    """FULL is C order, little-endian."""
+    fields, payload = reduced(np.arange(6, dtype=">i4").reshape(2, 3).T, ask(), None)
+
+    assert fields == {"dtype": "int32", "shape": [3, 2], "encoding": "RAW"}
+    assert np.frombuffer(payload, "<i4").tolist() == [0, 3, 1, 4, 2, 5]
+
+
+@pytest.mark.parametrize(
+    ("value", "fields"),
+    [(True, {"scalar": 1}), (3, {"scalar": 3}), (np.float32("nan"), {"scalar": "NaN"}), ("hi", {"text": "hi"})],
+)
+def test_numbers_and_text_travel_in_the_header(value: Any, fields: dict[str, Any]) -> None:
+    """What is no array needs no payload."""
+    assert reduced(value, ask(), None) == (fields, b"")
+
+
+def test_crop_index_and_size_cut() -> None:
+    """Crop per axis, then one element or part of it, then every n-th element of long axes."""
+    array = np.arange(100, dtype=np.float32).reshape(10, 10)
+
+    assert reduced(array, ask(crop=(2, 4, 5, 8)), None)[0]["shape"] == [2, 3]
+    assert reduced(array, ask(index=(1, 2)), None)[0] == {"scalar": 12.0}
+    assert reduced(array, ask(max_size=3), None)[0]["shape"] == [3, 3]
+    with pytest.raises(InvalidInput, match="index"):
+        reduced(array, ask(index=(10,)), None)
+    with pytest.raises(InvalidInput, match="crop"):
+        reduced(array, ask(crop=(0, 1, 0, 1, 0, 1)), None)
+
+
+def test_an_image_keeps_its_colours_when_it_is_thinned() -> None:
+    """Only height and width are thinned."""
+    image = np.zeros((100, 50, 3), np.uint8)
+
+    assert reduced(image, ask(max_size=25), None)[0]["shape"] == [25, 13, 3]
+
+
+def test_a_jpeg_shows_what_was_there() -> None:
+    """Also for images with channels first, and for floats in their bounds."""
+    chw = np.zeros((3, 20, 40), np.float32)
+    chw[0] = 2.0
+    modality = Modality("camera", "IMAGE", (3, 20, 40), "float32", 0, 2, layout="CHW").to_document()  # type: ignore[arg-type]
+
+    data, shape = jpeg(chw, modality, 20)
+
+    pixels = np.asarray(Image.open(io.BytesIO(data)))
+    assert shape == (10, 20, 3)
+    assert pixels[..., 0].min() > 240
+    assert pixels[..., 1].max() < 15
+
+
+def test_what_is_no_picture_is_said_so() -> None:
+    """The caller then sends numbers."""
+    with pytest.raises(PictureUnavailable, match="no picture"):
+        jpeg(np.zeros((5,), np.float32), None, None)
