@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 from pathlib import Path
 from typing import Any, cast
 
@@ -227,3 +228,23 @@ def test_a_plain_class_may_name_its_lone_output_otherwise(author: Author) -> Non
             def act(self, obs): return {"hand": 2}
     """)
     assert agent.forward({"observation": SEEN}) == {"action": 2}
+
+
+def test_a_torch_module_gets_tensors_and_gives_numbers(author: Author) -> None:
+    """A module is called itself, without gradients; `train`, which switches its mode, is not learning."""
+    text = """
+        import torch
+        class Net(torch.nn.Module):
+            def forward(self, x):
+                assert isinstance(x, torch.Tensor)
+                return (x > 0).sum() + torch.zeros((), dtype=torch.int64)
+    """
+    if importlib.util.find_spec("torch") is None:
+        with pytest.raises(AInimalFault, match="needs the package torch"):
+            author.load(text)
+        return
+    agent = author.load(text)
+    answer = agent.forward({"observation": SEEN})
+    assert answer == {"action": 1}
+    assert isinstance(answer["action"], np.int64)
+    assert agent.can.train is None
