@@ -231,7 +231,7 @@ class Instance:
             inputs: values by modality: numbers, text, nested lists or arrays.
             conversation: any name; calls with the same one share a recurrent model's state.
 
-        Returns: outputs by modality, arrays as `numpy.ndarray` (nested lists without NumPy).
+        Returns: outputs by modality; arrays as `numpy.ndarray` (nested lists without NumPy, and when they are small).
         """
         answer = self._endpoint.ask(
             documents.INFER, input={"instanceId": self.id, "inputs": encode(inputs), "conversation": conversation}

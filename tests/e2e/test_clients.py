@@ -1,0 +1,210 @@
+"""The Python client and the command line, on a real zoo."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from ainimal_zookeeper.client import Zookeeper
+from ainimal_zookeeper.client.site import BUILT
+from ainimal_zookeeper.domain.errors import AInimalFault, InvalidInput, NotFound
+
+from tests.conftest import in_ci
+from tests.e2e.conftest import ZooStarter
+from tests.e2e.hosting import HostedZoo, furnish, until
+
+CONFIGURATION = """
+name: clients
+models:
+  - path: pole.py
+  - path: doubler.py
+  - path: broken.py
+environments:
+  - name: CartPole
+    type: gymnasium
+    env_name: CartPole-v1
+"""
+FILES = {
+    "pole.py": """
+class Pole:
+    AINIMAL_PARAMETERS = [{"name": "side", "type": "int", "default": 1, "range": [0, 1]}]
+
+    def __init__(self, side=1):
+        self.side = side
+        print("a pole leans to", side)
+
+    def act(self, observation):
+        return self.side
+""",
+    "doubler.py": """
+from ainimal_zookeeper import AInimal, Modality
+
+
+class Doubler(AInimal):
+    @property
+    def input_modalities(self):
+        return {"x": Modality("x", "VECTOR", (100,))}
+
+    def forward(self, inputs):
+        return {"twice": inputs["x"] * 2}
+""",
+    "broken.py": """
+class Broken:
+    def __init__(self):
+        raise ValueError("nothing works")
+
+    def act(self, observation):
+        return 0
+""",
+}
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def hosted(tmp_path: Path, start_zoo: ZooStarter) -> HostedZoo:
+    furnish(tmp_path, CONFIGURATION, FILES)
+    return start_zoo(tmp_path)
+
+
+@pytest.fixture
+def zoo(hosted: HostedZoo) -> Iterator[Zookeeper]:
+    with Zookeeper(hosted.url) as zoo:
+        yield zoo
+
+
+@pytest.fixture
+def run(hosted: HostedZoo) -> Run:
+    """Runs `zoo` in the folder of a zoo, whose address it finds by itself."""
+    assert hosted.url
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "ainimal_zookeeper.cli", *arguments]
+        return subprocess.run(command, cwd=hosted.folder, capture_output=True, text=True, timeout=60, check=False)
+
+    return run
+
+
+def test_a_script_steers_an_instance(zoo: Zookeeper) -> None:
+    """Launched, watched, paused, stepped, changed, resumed, ended and removed, each with the effect that it names."""
+    pole = zoo.launch("Pole", "CartPole", side=0)
+
+    value = next(iter(pole.watch("inputs.observation", rate=20)))
+    assert value.value.shape == (4,)
+    assert value.value.dtype == np.float32
+
+    pole.pause().settled()
+    before = pole.info.acknowledged_at_step
+    assert before is not None
+    pole.step(3)
+    assert until(lambda: pole.refresh().info.stats.step == before + 3)
+    assert pole.phase == "PAUSED"
+
+    assert pole.mode("inference").settled().info.mode == "inference"
+    assert pole.rate(100).settled().info.rate == 100
+    pole.resume().wait("RUNNING")
+    assert pole.terminate().wait("TERMINATED").ended
+    pole.delete()
+    assert pole.id not in {instance.id for instance in zoo.instances()}
+
+
+def test_arrays_survive_inference(zoo: Zookeeper) -> None:
+    """What a model without an environment gets and gives are arrays."""
+    doubler = zoo.launch("Doubler")
+
+    outputs = doubler.infer({"x": np.arange(100, dtype=np.float32)})
+
+    assert outputs["twice"].tolist() == [2.0 * number for number in range(100)]
+
+
+def test_errors_keep_their_kind(zoo: Zookeeper) -> None:
+    """What the zoo raised there is raised here."""
+    with pytest.raises(InvalidInput, match=r"side is 7; it must be from 0 to 1") as caught:
+        zoo.launch("Pole", "CartPole", side=7)
+    assert caught.value.path[-1] == "side"
+    with pytest.raises(AInimalFault, match="nothing works") as fault:
+        zoo.launch("Broken", "CartPole")
+    assert "broken.py" in (fault.value.traceback or "")
+    pole = zoo.launch("Pole", "CartPole")
+    with pytest.raises(NotFound, match=r"env\.reward"):
+        next(iter(pole.watch("env.rewad")))
+
+
+def test_the_command_line_steers_an_instance(run: Run) -> None:
+    """The same by `zoo`, in a pipe."""
+    assert [row["name"] for row in json.loads(run("models", "--json").stdout)] == ["Broken", "Doubler", "Pole"]
+
+    launched = run("launch", "pole", "--env", "cart", "--name", "Rex", "--param", "side=0", "--wait")
+    assert re.fullmatch(r"Rex \(ins_\w+\) is RUNNING\n", launched.stdout), launched.stderr
+
+    watched = run("watch", "Rex", "env.reward", "--json", "--rate", "20", "--count", "3").stdout.splitlines()
+    assert [json.loads(line)["value"] for line in watched] == [1.0, 1.0, 1.0]
+
+    assert "is PAUSED" in run("pause", "Rex", "--wait").stdout
+    assert until(lambda: "a pole leans to 0" in run("logs", "Rex").stdout)
+    assert run("terminate", "Rex", "--wait").stdout.startswith("Rex (")
+    assert "TERMINATED" in run("instances").stdout
+
+
+def test_the_command_line_tells_what_failed(run: Run) -> None:
+    """Each failure has its status, and a broken model its traceback."""
+    assert run("pause", "Nobody").returncode == 3
+    assert run("launch", "Pole", "--param", "side=7").returncode == 2
+    broken = run("launch", "Broken", "--env", "CartPole", "--wait")
+    assert broken.returncode == 14
+    assert 'raise ValueError("nothing works")' in broken.stderr
+
+
+def test_the_doctor_finds_a_running_zoo_well(run: Run) -> None:
+    """All checks pass, its canary included."""
+    result = run("doctor", "--json", "--canary", "Doubler")
+    findings = {finding["check"]: finding for finding in json.loads(result.stdout)}
+
+    assert result.returncode == 0, findings
+    assert {findings[check]["level"] for check in ("zoo", "canary", "state folder")} == {"ok"}
+    assert {level["level"] for check, level in findings.items() if check.startswith("database")} == {"ok"}
+
+
+def test_a_probe_needs_no_zoo(tmp_path: Path) -> None:
+    """A file is loaded in a process of its own, and what was inferred is told."""
+    furnish(tmp_path, CONFIGURATION, FILES)
+
+    def probe(name: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "ainimal_zookeeper.cli", "probe", str(tmp_path / name), "--json"]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert json.loads(probe("pole.py").stdout)["trainable"] is False
+    assert probe("broken.py").returncode == 14
+    assert "nothing works" in probe("broken.py").stderr
+
+
+def test_the_web_client_is_served_alone() -> None:
+    """`python3 -m ainimal_zookeeper.client` prints where the page is, and ends well."""
+    if not (BUILT / "index.html").is_file():
+        reason = "the web client is not built; build it with: make client"
+        if in_ci():
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    command = [sys.executable, "-m", "ainimal_zookeeper.client", "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        found = re.search(r"http://\S+", process.stdout.readline())
+        assert found
+        page = httpx.get(f"{found[0]}/instances/ins_1")
+        assert page.status_code == 200
+        assert "default-src 'self'" in page.headers["content-security-policy"]
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=10)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
