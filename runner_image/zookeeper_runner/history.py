@@ -99,7 +99,8 @@ class History:
         """Returns what `SeriesDoc.seriesJson` holds."""
         with self._lock:
             return [
-                {"path": path, "timeline": self._timeline, **series.columns()} for path, series in self._series.items()
+                {"path": path, "timeline": self._timeline, **series.columns(), "counts": series.counts()}
+                for path, series in self._series.items()
             ]
 
 

@@ -235,7 +235,8 @@ class ProbeDoc(TypedDict):
 class SeriesDoc(TypedDict):
     """History reduced to buckets, a few hundred per path and timeline.
 
-    `seriesJson` is a list of {path, timeline, steps, times, mean, min, max}; times are seconds since the epoch.
+    `seriesJson` is a list of {path, timeline, steps, times, mean, min, max, counts}; times are seconds since the epoch,
+    counts say how many values each bucket has.
     """
 
     id: str
