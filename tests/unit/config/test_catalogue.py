@@ -77,6 +77,14 @@ def test_the_right_classes_are_models(root: Path, text: str, names: list[str]) -
     assert [model["name"] for model in models(root)] == names
 
 
+@pytest.mark.filterwarnings("error")
+def test_odd_escape_sequences_are_the_authors_business(root: Path) -> None:
+    """What Python only warns of is not reported by the zoo."""
+    (root / "file.py").write_text("class A:\n  x = '\\d'\n  def act(self): ...")
+
+    assert models(root)[0]["findings"] == []
+
+
 def test_nothing_is_executed(root: Path) -> None:
     """Reading a file has no effect, whatever the file would do."""
     (root / "file.py").write_text("raise SystemExit\nclass A:\n  def act(self): ...")

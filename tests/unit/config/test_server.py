@@ -19,6 +19,7 @@ from ainimal_zookeeper import (
     SideProcess,
     config,
 )
+from ainimal_zookeeper.domain.errors import InvalidInput
 
 from tests.unit.config.zoos import furnish, problems
 
@@ -92,6 +93,13 @@ def test_listen_hands_over_to_the_host(zoo: Path, monkeypatch: pytest.MonkeyPatc
     Server(port=4000, state_dir=zoo, no_auth=True).listen("4001")
 
     assert calls == [{"name": 4001, "host": "127.0.0.1", "port": 4001, "client": True, "insecure": True}]
+
+
+@pytest.mark.parametrize("port", ["http", "-1", 70000, "8e3", ""])
+def test_listen_names_a_bad_port(port: str) -> None:
+    """A port that comes from a variable is checked like a written one."""
+    with pytest.raises(InvalidInput, match="must be a whole number from 0 to 65535"):
+        Server().listen(port)
 
 
 ZOO_FILES = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import math
+import os
 import re
 import shlex
 import shutil
@@ -341,8 +342,11 @@ class Checker:
             return WRONG
         try:
             if holds(found):
-                return found
-            message = f"is not {what}" if found.exists() else "does not exist"
+                if os.access(found, os.R_OK | (os.X_OK if found.is_dir() else 0)):
+                    return found
+                message = "may not be read by this user"
+            else:
+                message = f"is not {what}" if found.exists() else "does not exist"
         except OSError as error:
             message = f"cannot be looked up: {error.strerror}"
         self._problems.add(node.place, path, f"{node.value!r} {message}{_resolved_to(node.value, found)}")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, Union
 
 from ainimal_zookeeper.domain.documents import ConfigurationDoc
+from ainimal_zookeeper.domain.errors import InvalidInput
 
 from .catalogue import Catalogue, files_of, make_catalogue
 from .check import WRONG, Checker, Section
@@ -145,7 +146,7 @@ class Server(Described):
 
         While `zoo` reads the file that calls it, it only notes the arguments: `zoo` serves.
         """
-        asked = {"port": None if port is None else int(port), "host": host, "client": client}
+        asked = {"port": None if port is None else _port(port), "host": host, "client": client}
         self._settings.values.update({key: value for key, value in asked.items() if value is not None})
         current = _reading.get()
         if current is not None:
@@ -276,6 +277,14 @@ def _flat(settings: Section, problems: Problems) -> Section:
         settings.places[key] = place
     settings.values.update(inner.values)
     return settings
+
+
+def _port(port: int | str) -> int:
+    """Returns what `listen` was given, which may come from a variable, as a number. Raises: InvalidInput."""
+    text = str(port)
+    if not text.isdecimal() or int(text) > 65535:
+        raise InvalidInput(f"listen: the port is {port!r}; it must be a whole number from 0 to 65535", ("port",))
+    return int(text)
 
 
 def _refuse_twin_processes(sections: Sequence[Section], problems: Problems) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -75,7 +76,9 @@ def _read(path: Path, _modified_ns: int, _size: int) -> SourceFacts:
         return SourceFacts(path, None, (), None, f"cannot be read: {error.strerror}")
     revision = hashlib.sha256(content).hexdigest()[:12]
     try:
-        module = ast.parse(content, filename=str(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an author's odd escape sequence is not the zoo's to report
+            module = ast.parse(content, filename=str(path))
     except SyntaxError as error:
         return SourceFacts(path, revision, (), None, f"line {error.lineno}: syntax error: {error.msg}")
     except (ValueError, RecursionError, MemoryError) as error:

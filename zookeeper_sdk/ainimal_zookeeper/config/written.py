@@ -55,6 +55,8 @@ def _read_json(path: Path, text: str) -> Node:
         value = json.loads(text, object_pairs_hook=_Pairs)
     except json.JSONDecodeError as error:
         raise _refusal(path, error.lineno, f"is not JSON: {error.msg} (column {error.colno})") from error
+    except ValueError as error:
+        raise _refusal(path, None, f"is not JSON that can be used: {error}") from error
     try:
         # Strict JSON has no tabs inside strings, so every tab is indentation, which YAML would refuse.
         lines = _compose(path, text.replace("\t", " "))
@@ -94,7 +96,10 @@ class _Tree:
             return Node(place, tuple(self._entries(node, depth)), is_mapping=True)
         if isinstance(node, yaml.SequenceNode):
             return Node(place, tuple(self.node(item, depth + 1) for item in node.value))
-        return Node(place, _scalar(cast(yaml.ScalarNode, node)))
+        try:
+            return Node(place, _scalar(cast(yaml.ScalarNode, node)))
+        except ValueError as error:  # Python reads no number of more than 4,300 digits
+            raise ConfigurationError([Problem(place, "", f"is a number that cannot be used: {error}")]) from error
 
     def _entries(self, node: yaml.MappingNode, depth: int) -> list[Entry]:
         merged: list[Entry] = []
