@@ -93,7 +93,11 @@ class Catcher(AInimal):
 
     @property
     def input_modalities(self) -> dict[str, Modality]:
-        return {"image": Modality.image("image", SIZE, SIZE)}
+        return Catch.observation_modalities
+
+    @property
+    def output_modalities(self) -> dict[str, Modality]:
+        return Catch.action_modalities
 
     @property
     def state(self) -> dict[str, Any]:

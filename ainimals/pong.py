@@ -114,6 +114,14 @@ class PongPlayer(AInimal):
         self.rng = np.random.default_rng(np.random.randint(2**31))  # follows the seed of the launch
 
     @property
+    def input_modalities(self) -> dict[str, Modality]:
+        return Pong.observation_modalities
+
+    @property
+    def output_modalities(self) -> dict[str, Modality]:
+        return Pong.action_modalities
+
+    @property
     def state(self) -> dict[str, Any]:
         return {"attention": self.attention}
 

@@ -100,10 +100,7 @@ def adapt(
         _bind_plain(agent, subject, spec, own_inputs, rename_in, rename_out, findings)
     _train_every(agent, subject)
     if agent.can.train is not None:
-        often = (
-            "at the end of each episode" if agent.train_every == "episode" else f"every {agent.train_every} timesteps"
-        )
-        findings.append(Finding("train", f"it is asked to learn {often}, from {agent.train_on} actions", "inferred"))
+        findings.append(Finding("train", _how_it_is_asked_to_learn(agent), "inferred"))
     agent.findings = tuple(findings)
     if not agent.outputs:
         dry_run(agent)
@@ -298,6 +295,13 @@ def _train_every(agent: Agent, subject: Any) -> None:
     if value != "episode" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
         raise AInimalFault(f'{type(subject).__name__}.TRAIN_EVERY is {value!r}; it must be "episode" or at least 1')
     agent.train_every = value
+
+
+def _how_it_is_asked_to_learn(agent: Agent) -> str:
+    often = {"episode": "at the end of each episode", 1: "after every timestep"}
+    driven = {"executed": "what was done then", "proposed": "what it proposed", "skip": "nothing of that"}
+    when = often.get(agent.train_every, f"every {agent.train_every} timesteps")
+    return f"it is asked to learn {when}; when somebody else drove, it learns from {driven[agent.train_on]}"
 
 
 def _lone(modalities: Modalities | None, name: str) -> str:
