@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -10,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from ainimal_zookeeper.client.site import WebClient
+from ainimal_zookeeper.client.site import BUILT, WebClient
 from ainimal_zookeeper.domain.errors import NotFound
 
 from .security import Guard
@@ -36,15 +37,20 @@ _NO_CLIENT = (
 
 
 def application(
-    *, handlers: Mapping[str, Handler], client: bool, bound: str, allowed_origins: Iterable[str]
+    *,
+    handlers: Mapping[str, Handler],
+    client: bool,
+    bound: str,
+    allowed_origins: Iterable[str],
+    web: Path = BUILT,
 ) -> Starlette:
     """Returns the application.
 
     handlers: by path; one that ends in "/" answers everything below it. client: whether to serve the web client.
-    bound: the address that the host listens on.
+    bound: the address that the host listens on. web: where the built client is.
     """
     routes: list[BaseRoute] = [_route(path, handler) for path, handler in handlers.items()]
-    routes.append(_site(client=client))
+    routes.append(site(client=client, web=web))
     guard = Middleware(Guard, bound=bound, allowed_origins=tuple(allowed_origins))
     return Starlette(routes=routes, middleware=[guard])
 
@@ -56,11 +62,12 @@ def _route(path: str, handler: Handler) -> Route:
     return Route(f"{path}{{rest:path}}" if path.endswith("/") else path, endpoint, methods=_ANY_METHOD)
 
 
-def _site(*, client: bool) -> BaseRoute:
+def site(*, client: bool, web: Path = BUILT) -> BaseRoute:
+    """Returns what answers every other path: the web client, or a page that says why there is none."""
     if not client:
         return _page(_NO_CLIENT)
     try:
-        return Mount("/", WebClient())
+        return Mount("/", WebClient(directory=web))
     except NotFound:
         return _page(_NOT_BUILT)
 
