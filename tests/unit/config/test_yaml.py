@@ -219,7 +219,7 @@ def test_secrets_are_used_and_never_shown(zoo: Path) -> None:
 
     assert json.loads(compiled.environments[0]["specJson"])["init_params"] == {"key": secret}
     assert compiled.processes[0].environ["TOKEN"] == secret
-    assert secret not in repr(server) + repr(compiled.processes)
+    assert secret not in repr(server) + repr(compiled)
     bad = f"port: ${{env.PORT}}\nhost: ['${{env.TOKEN}}']\nmax_envs: {secret}\nmodels: [{{path: '${{env.TOKEN}}'}}]"
     found = problems(zoo, bad)
     assert len(found) == 4

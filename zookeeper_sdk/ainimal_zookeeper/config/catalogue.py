@@ -20,12 +20,13 @@ from ainimal_zookeeper.domain.errors import InvalidInput
 from ainimal_zookeeper.domain.keywords import keywords
 from ainimal_zookeeper.parameters import Parameter, check_parameters
 
-from .check import CreateParam, InitParams, Section
+from .check import Section
 from .compilation import LaunchDoc
 from .keys import TYPES
 from .problems import Problems, nearest
 from .source import ClassFacts, SourceFacts, read_source
 from .specification import EnvironmentSpec, ModelSpec
+from .values import CreateParam, InitParams
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _FUNCTIONS: Final = ("act_func", "train_func", "reset_func", "input_modalities_func", "output_modalities_func",

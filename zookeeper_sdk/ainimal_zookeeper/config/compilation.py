@@ -49,9 +49,9 @@ class Compilation:
     """
 
     configuration: ConfigurationDoc
-    models: list[ModelDoc]
-    environments: list[EnvironmentDoc]
-    launches: list[LaunchDoc]
+    models: list[ModelDoc] = field(repr=False)  # their specifications may hold secrets
+    environments: list[EnvironmentDoc] = field(repr=False)
+    launches: list[LaunchDoc] = field(repr=False)
     processes: list[SideProcessSpec]
     host: str
     port: int

@@ -99,3 +99,8 @@ def caller(depth: int) -> Place:
     frame = sys._getframe(depth + 1)
     file = Path(frame.f_code.co_filename)
     return Place(file.absolute(), frame.f_lineno) if file.is_file() else Place()
+
+
+def join(path: str, key: str) -> str:
+    """Returns the path of `key` below `path`."""
+    return f"{path}.{key}" if path else key

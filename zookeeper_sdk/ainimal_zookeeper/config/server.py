@@ -16,7 +16,7 @@ from ainimal_zookeeper.domain.documents import ConfigurationDoc
 from ainimal_zookeeper.domain.errors import InvalidInput
 
 from .catalogue import Catalogue, files_of, make_catalogue
-from .check import WRONG, Checker, Section
+from .check import Checker, Section
 from .compilation import Compilation, SideProcessSpec
 from .keys import ZOO
 from .node import Described, Node, caller, node_of
@@ -33,6 +33,7 @@ from .offers import (
 )
 from .problems import Place, Problems
 from .references import Variables
+from .values import WRONG
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 3000
@@ -46,7 +47,7 @@ _FileState = tuple[str, int, int]
 class Reading:
     """A configuration file is being read: `listen` notes its server here instead of serving."""
 
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     servers: list[Server] = field(default_factory=list)
     listening: list[Server] = field(default_factory=list)
 
