@@ -23,6 +23,8 @@ class Deployment:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._api: Api | None = None
+        self._store: SqliteStore | None = None
+        self._queue: SqliteQueue | None = None
 
     async def handle(self, request: Request) -> Response:
         """On this profile whoever comes from this computer is the operator, and others are nobody.
@@ -34,11 +36,21 @@ class Deployment:
         principal = Principal.operator() if _from_loopback(request) else Principal.nobody()
         return await self._api.handle(request, principal)
 
+    async def close(self) -> None:
+        """Ends streams and closes the files."""
+        if self._api is not None:
+            await self._api.close()
+        for adapter in (self._queue, self._store):
+            if adapter is not None:
+                adapter.close()
+
     def _make(self) -> Api:
         state = self._settings.state_dir
+        self._store = SqliteStore(state / "zoo.sqlite3")
+        self._queue = SqliteQueue(state / "queue.sqlite3")
         return Api(
-            store=SqliteStore(state / "zoo.sqlite3"),
-            queue=SqliteQueue(state / "queue.sqlite3"),
+            store=self._store,
+            queue=self._queue,
             dialer=LoopbackDialer(),
             clock=SystemClock(),
             ids=RandomIds(),

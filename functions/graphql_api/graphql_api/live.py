@@ -303,7 +303,9 @@ class LiveStream:
         self._joined.append((target, first_then))
         self._streams.topics.join(target, first_then)
 
-    def _newest_changed(self, state: list[Document]) -> None:
+    def _newest_changed(self, found: list[Document]) -> None:
+        principal = self._context.principal
+        state = [row for row in found if decide(principal, "OBSERVE", resource_of(cast(InstanceDoc, row)))]
         ids = [document["id"] for document in state]
         for row_id in set(self._order) - set(ids):
             self._forget_row(row_id)
@@ -330,11 +332,11 @@ class LiveStream:
 
     def _forget_row(self, row_id: str) -> None:
         self._rows.pop(row_id, None)
-        self._loaded.pop(row_id, None)
+        shown = self._loaded.pop(row_id, None)
         self._changed.discard(row_id)
         self._overlaid.discard(row_id)
         self._order = [other for other in self._order if other != row_id]
-        if not row_id.startswith("env_"):
+        if shown is not None and not row_id.startswith("env_"):
             self._removed.append(row_id)
 
     def _events_changed(self, state: list[Document]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import statistics
 import struct
 import time
 from collections.abc import AsyncIterator
@@ -339,21 +338,6 @@ async def test_too_much_for_one_stream_is_refused(visitor: Visitor) -> None:
         assert "since" in refused["errors"][0]["message"]
 
 
-async def test_a_value_reaches_its_viewer_promptly(visitor: Visitor, runner: FakeRunner) -> None:
-    """Nothing in between waits: half of the values arrive within 20 ms of being sent."""
-    took: list[float] = []
-    async with visitor.watch(LIVE, i={"instanceIds": [], "signals": [{"instanceId": "ins_1", "path": "a"}]}) as tab:
-        await tab.live()
-        await runner.until(lambda: bool(runner.asked("watch")))
-        for step in range(20):
-            start = time.perf_counter()
-            await runner.say_value("a", step=step, scalar=0.0)
-            await tab.live()
-            took.append(time.perf_counter() - start)
-            await asyncio.sleep(0.035)
-    assert statistics.median(took) < 0.02
-
-
 @pytest.mark.parametrize("inputs", [{"text": "hello"}, {"x": [[1, 2], [3, 4]]}])
 async def test_an_instance_without_an_environment_answers(
     visitor: Visitor, runner: FakeRunner, store: MemoryStore, clock: FakeClock, inputs: dict[str, Any]
@@ -362,7 +346,10 @@ async def test_an_instance_without_an_environment_answers(
     row = zoo.instance(clock.now(), environmentId=None, environmentName=None)
     row["status"] |= {"phase": "RUNNING", "claimed": True, "liveAddress": runner.address}
     zoo.put(store, Collections.INSTANCES, dict(row))
-    query = "mutation($i:InstanceInferInput!){instanceInfer(input:$i){outputs step userErrors{code message retryAfterSeconds}}}"
+    query = (
+        "mutation($i:InstanceInferInput!){instanceInfer(input:$i)"
+        "{outputs step userErrors{code message retryAfterSeconds}}}"
+    )
     data = await visitor.data(query, i={"instanceId": "ins_1", "inputs": inputs, "conversation": "c"})
     assert data["instanceInfer"] == {"outputs": inputs, "step": 1, "userErrors": []}
     assert runner.asked("infer")[0]["conversation"] == "c"
