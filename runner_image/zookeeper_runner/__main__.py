@@ -5,6 +5,7 @@ Exit status: 0 ended as asked, 1 failed, 2 never began, 3 fenced, 4 orphaned.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -49,5 +50,16 @@ def main() -> int:
     return Runner(settings, link, launch, console).run()
 
 
+def leave(status: int) -> None:
+    """Ends the process, also when user code has left threads behind that would never end."""
+    left = [thread for thread in threading.enumerate() if not thread.daemon and thread is not threading.main_thread()]
+    if left:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -21,6 +21,7 @@ def on_signals(leave: Callable[[], None]) -> None:
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     for number in SIGNALS:
         signal.signal(number, _nothing)
+    os.register_at_fork(before=_hold, after_in_parent=_release, after_in_child=_forget)
 
     def listen() -> None:
         while numbers := os.read(reading, 16):
@@ -28,6 +29,24 @@ def on_signals(leave: Callable[[], None]) -> None:
                 leave()
 
     threading.Thread(target=listen, name="zoo-signals", daemon=True).start()
+
+
+def _hold() -> None:
+    """Before a fork: what is sent to the worker waits until it has handlers of its own."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
+
+def _release() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+def _forget() -> None:
+    """A forked worker ends by its own signals: it must neither ignore them nor pass them on to the runner."""
+    if threading.current_thread() is threading.main_thread():
+        signal.set_wakeup_fd(-1)
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+    _release()
 
 
 def _nothing(_number: int, _frame: object) -> None:

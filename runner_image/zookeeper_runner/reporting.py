@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from ainimal_zookeeper.domain.documents import ModalityDoc
 from ainimal_zookeeper.domain.errors import Conflict, NotFound, Rejected, Transient, Unauthenticated
 
 from .console import Lines
@@ -153,7 +154,8 @@ class Reporter:
             content["series"] = series
         if self._thumbnail is not None:
             shown, self._thumbnail = self._thumbnail, None
-            content["thumbnail"] = thumbnail(shown)
+            signal = (self._signals.catalogue or {}).get(shown.path)
+            content["thumbnail"] = thumbnail(shown, None if signal is None else signal["modality"])
         if full or self._shown is None:
             self._ask_thumbnail()
         return content
@@ -182,16 +184,16 @@ class Reporter:
             self._session.offer(answer["desired"], int(answer["generation"]))
 
 
-def thumbnail(captured: Captured) -> dict[str, Any]:
+def thumbnail(captured: Captured, modality: ModalityDoc | None) -> dict[str, Any]:
     """Returns a small picture as the link takes it: JPEG of at most 160 pixels a side, RAW without Pillow."""
     from .live.reduction import PictureUnavailable, jpeg, thin
 
     array = np.asarray(captured.value)
     try:
-        data, shape = jpeg(array, None, THUMBNAIL_PIXELS)
+        data, shape = jpeg(array, modality, THUMBNAIL_PIXELS)
         encoding = "JPEG"
     except PictureUnavailable:
-        small = np.ascontiguousarray(thin(array, None, THUMBNAIL_PIXELS))
+        small = np.ascontiguousarray(thin(array, modality, THUMBNAIL_PIXELS))
         data, shape, encoding = small.tobytes(), small.shape, "RAW"
     return {
         "path": captured.path,

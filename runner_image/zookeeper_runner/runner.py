@@ -8,16 +8,16 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ainimal_zookeeper.domain.documents import Manifest, SignalDoc
-from ainimal_zookeeper.domain.errors import UserCodeFault, ZookeeperError
+from ainimal_zookeeper.domain.errors import AInimalFault, UserCodeFault, ZookeeperError
 
 from .bell import Bell
 from .console import Console, Lines
 from .departure import on_signals
-from .fault import first_line, user_traceback
+from .fault import fault_of, first_line, user_traceback
 from .history import History
 from .inference import Inference
 from .journal import Journal
@@ -121,7 +121,7 @@ class Runner:
             self._signals,
             self._journal,
             stage.body,
-            on_mode=None if can is None else can.on_mode,
+            on_mode=None if can is None or can.on_mode is None else _guarded(can.on_mode),
             refuse=None if self._inference is None else self._inference.refuse_all,
             gather=self._gather,
         )
@@ -220,3 +220,15 @@ class Runner:
         self._lines.add("zoo", "the code did not return in time; the process ends without it")
         self._last_words()
         return _EXIT[self._session.ending or End.FAULT]
+
+
+def _guarded(on_mode: Callable[[bool, bool], None]) -> Callable[[bool, bool], None]:
+    """Returns `on_mode` with whatever it raises as a fault of the AInimal."""
+
+    def told(training: bool, inference: bool) -> None:
+        try:
+            on_mode(training, inference)
+        except BaseException as error:
+            raise fault_of(error, AInimalFault) from error
+
+    return told

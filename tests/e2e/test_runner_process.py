@@ -315,6 +315,30 @@ class A:
     assert ended(process) == 0
 
 
+def test_a_worker_that_is_ended_does_not_end_the_runner(processes: Processes) -> None:
+    """Data loaders and vector environments end their forked workers by SIGTERM: that is theirs alone."""
+    model = """
+import multiprocessing, time
+class A:
+    def __init__(self):
+        worker = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+        worker.start()
+        worker.terminate()
+        worker.join(5)
+        print("worker ended with", worker.exitcode)
+    def act(self, o):
+        return 1
+"""
+    link = processes.link(launch_of(model=processes.model(model), environment=processes.world()))
+    process = processes.start(link)
+    link.phase("ins_1", "RUNNING")
+
+    link.until("ins_1", lambda _: "worker ended with -15" in [line["text"] for line in link.said("ins_1", "logs")])
+    assert link.reports["ins_1"][-1]["report"]["phase"] == "RUNNING"
+    link.desire("ins_1", wanted("TERMINATED"))
+    assert ended(process) == 0
+
+
 def test_a_process_that_exits_by_itself_is_left_to_the_zoo(processes: Processes) -> None:
     """`os._exit` in user code ends only that process; nothing but its silence tells."""
     model = "import os\nclass A:\n  def act(self, o):\n    os._exit(9)"
@@ -432,11 +456,13 @@ class Pair(Env):
     returns = link.reports["ins_1"][-1]["report"]["stats"]["episodeReturn"]
     assert returns == sum(range(1, 21))
     live = viewer_of(link, "env_1")
-    live.watch(1, "agents.1.action")
-    assert live.value(1)["scalar"] == 1
+    for seat in (0, 1):
+        live.watch(seat, f"agents.{seat}.action", maxRate=20)
+        assert live.value(seat)["scalar"] == 1
     link.desire("ins_2", wanted("TERMINATED"))
     assert ended(players[1]) == 0
-    live.value(1, lambda value: value["scalar"] == 0)  # the neutral action acts where nobody sits
+    # Where nobody sits any more, the neutral action acts.
+    live.until(lambda message: message["type"] == "value" and message["scalar"] == 0)
     live.close()
     link.desire("env_1", wanted("TERMINATED"))
     assert ended(host) == 0
