@@ -39,6 +39,46 @@ def test_ctrl_c_ends_everything_within_five_seconds(zoo: HostedZoo) -> None:
     assert "Traceback" not in zoo.output
 
 
+STUBBORN = {
+    "pole.py": "import time\nclass Pole:\n    def act(self, observation):\n        time.sleep(3600)\n        return 1\n"
+}
+
+
+def test_runner_that_hangs_does_not_hold_the_zoo_up(tmp_path: Path, start_zoo: ZooStarter) -> None:
+    """An instance that never comes back from its step is killed with the zoo, also while a page watches it."""
+    furnish(tmp_path, files=STUBBORN)
+    with start_zoo(tmp_path) as zoo:
+        id = zoo.launch()  # noqa: A001
+        zoo.wait(id, "STARTING", "RUNNING")
+        runners = zoo.runners()
+        body = {
+            "query": "subscription($i: LiveInput!) { live(input: $i) { kind } }",
+            "variables": {"i": {}},
+        }
+        headers = {"Accept": "text/event-stream"}
+        with httpx.stream("POST", f"{zoo.url}/graphql", json=body, headers=headers) as stream:
+            assert stream.status_code == 200
+            assert any("SNAPSHOT" in line for line in stream.iter_lines())
+            began = time.monotonic()
+            assert zoo.stop() == 0
+        assert time.monotonic() - began < 5
+        assert not any(runner.is_running() for runner in runners)
+
+
+def test_second_ctrl_c_ends_at_once(tmp_path: Path, start_zoo: ZooStarter) -> None:
+    """Who cannot wait presses again: the zoo and its runners are gone within a second or so."""
+    furnish(tmp_path, files=STUBBORN)
+    with start_zoo(tmp_path) as zoo:
+        zoo.wait(zoo.launch(), "STARTING", "RUNNING")
+        runners = zoo.runners()
+        zoo.process.send_signal(signal.SIGINT)
+        until(lambda: "Stopping" in zoo.output)
+        began = time.monotonic()
+        assert zoo.stop() == 130
+        assert time.monotonic() - began < 2.5
+        until(lambda: not any(runner.is_running() for runner in runners), timeout_s=5)
+
+
 def test_next_start_finds_the_instances_of_the_last(zoo: HostedZoo, start_zoo: ZooStarter) -> None:
     """What ran when the zoo was stopped is LOST afterwards, says why, and is told so once."""
     id = zoo.launch()  # noqa: A001
