@@ -163,7 +163,8 @@ def test_logs_stay_within_their_size(make: Make, tmp_path: Path, said: Said) -> 
     sizes = {path.name: path.stat().st_size for path in (tmp_path / "logs").iterdir()}
     assert set(sizes) == {"child.log", "child.log.1"}
     assert max(sizes.values()) <= 10_000
-    assert "line 19999\n" in (tmp_path / "logs" / "child.log").read_text()
+    newest = "".join((tmp_path / "logs" / name).read_text() for name in ("child.log.1", "child.log"))
+    assert "line 19999\n[zoo] ended with status 0\n" in newest
 
 
 def test_the_environment_is_never_shown(tmp_path: Path) -> None:
