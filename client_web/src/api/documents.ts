@@ -143,6 +143,12 @@ export const ModelsQuery = graphql(
   [ParameterFields, ModalityFields],
 );
 
+export const LastWorldQuery = graphql(`
+  query LastWorld($modelId: ID!) {
+    instances(first: 1, modelId: $modelId) { nodes { id environment { id } } }
+  }
+`);
+
 export const InstancePageQuery = graphql(
   `
   query InstancePage($id: ID!) {

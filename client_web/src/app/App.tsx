@@ -23,7 +23,7 @@ export function App() {
   switch (place.kind) {
     case 'finding':
       return (
-        <main className="finding" aria-busy="true">
+        <main className="looking" aria-busy="true">
           <Logo size={56} />
           <span className="unseen">Looking for the zoo…</span>
         </main>

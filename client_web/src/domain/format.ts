@@ -18,6 +18,15 @@ export function formatNumber(value: number | undefined): string {
   return value.toFixed(digits).replace('-', '−');
 }
 
+const tick = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 4 });
+
+/** Marks on an axis: as few digits as they need. */
+export function formatTick(value: number): string {
+  const size = Math.abs(value);
+  const text = size !== 0 && (size < 1e-3 || size >= 1e12) ? value.toExponential(1) : tick.format(value);
+  return text.replace('-', '−');
+}
+
 /** Counts: exact below 100,000, then short. */
 export function formatCount(value: number | undefined): string {
   if (value === undefined) return NOTHING;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { alignCurves, mergeSeries, thin, type HistorySeries } from './series';
+import { alignCurves, mergeSeries, type HistorySeries } from './series';
 
 const history = (timeline: number, steps: number[]): HistorySeries => ({
   timeline,
@@ -51,15 +51,14 @@ describe('columns for a chart', () => {
   });
 });
 
-describe('thinning', () => {
-  it('keeps every extreme', () => {
-    const steps = Array.from({ length: 1000 }, (_, i) => i);
-    const curve = { timeline: 1, steps, mean: steps.map(() => 0), min: steps.map((i) => (i === 500 ? -7 : 0)), max: steps.map((i) => (i === 3 ? 42 : 0)) };
+describe('live points beyond a dense history', () => {
+  it('are gathered in buckets as wide as its own, with their extremes', () => {
+    const dense = history(1, [0, 10, 20, 30, 40, 50, 60, 70]);
+    const live = [71, 72, 80, 81, 95].map((step) => ({ timeline: 1, step, value: step }));
 
-    const thinned = thin(curve, 100);
+    const [curve] = mergeSeries([dense], live);
 
-    expect(thinned.steps.length).toBeLessThanOrEqual(100);
-    expect(Math.max(...thinned.max)).toBe(42);
-    expect(Math.min(...thinned.min)).toBe(-7);
+    expect(curve?.steps.slice(8)).toEqual([71, 81, 95]);
+    expect([curve?.mean[8], curve?.min[8], curve?.max[8]]).toEqual([(71 + 72 + 80) / 3, 71, 80]);
   });
 });

@@ -23,36 +23,72 @@ export interface Curve {
   readonly max: number[];
 }
 
+/** Below this many points a history says nothing yet about how dense it is. */
+const DENSE = 8;
+
 /**
  * Joins history and live points. A live point counts only beyond the end of its timeline's history, so nothing is drawn twice;
- * as the history is asked for again from time to time, its end moves forward under the live points and no gap stays.
+ * as the history is asked for again from time to time, its end moves forward under the live points and no gap stays. Live
+ * points are gathered in buckets as wide as those of the history, so that the curve looks the same on both sides of the seam.
  */
 export function mergeSeries(history: readonly HistorySeries[], live: Iterable<LivePoint>): Curve[] {
-  const curves = new Map<number, Curve>();
+  const curves = new Map<number, Growing>();
   for (const part of history) {
-    const curve = curveOf(curves, part.timeline);
-    part.steps.forEach((step, i) => push(curve, step, part.mean[i], part.min[i], part.max[i]));
+    const growing = growingOf(curves, part.timeline);
+    part.steps.forEach((step, i) => push(growing.curve, step, part.mean[i] ?? NaN, part.min[i] ?? NaN, part.max[i] ?? NaN));
   }
-  for (const { timeline, step, value } of live) push(curveOf(curves, timeline), step, value, value, value);
-  return [...curves.values()].sort((a, b) => a.timeline - b.timeline);
+  for (const growing of curves.values()) {
+    const { steps } = growing.curve;
+    growing.end = steps.at(-1) ?? -Infinity;
+    if (steps.length >= DENSE) growing.width = (growing.end - (steps[0] ?? 0)) / (steps.length - 1);
+  }
+  for (const { timeline, step, value } of live) gather(growingOf(curves, timeline), step, value);
+  return [...curves.values()].map(({ curve }) => curve).sort((a, b) => a.timeline - b.timeline);
 }
 
-function curveOf(curves: Map<number, Curve>, timeline: number): Curve {
-  let curve = curves.get(timeline);
-  if (curve === undefined) {
-    curve = { timeline, steps: [], mean: [], min: [], max: [] };
-    curves.set(timeline, curve);
-  }
-  return curve;
+interface Growing {
+  readonly curve: Curve;
+  /** The last step of the history. */
+  end: number;
+  /** The width of a bucket in steps. */
+  width: number;
+  /** How many live points the last bucket holds; 0 while the last point is history. */
+  count: number;
 }
 
-function push(curve: Curve, step: number, mean = NaN, min = mean, max = mean): void {
+function growingOf(curves: Map<number, Growing>, timeline: number): Growing {
+  let growing = curves.get(timeline);
+  if (growing === undefined) {
+    growing = { curve: { timeline, steps: [], mean: [], min: [], max: [] }, end: -Infinity, width: 0, count: 0 };
+    curves.set(timeline, growing);
+  }
+  return growing;
+}
+
+function gather(growing: Growing, step: number, value: number): void {
+  const { curve, end, width, count } = growing;
+  if (step <= end) return;
+  const last = curve.steps.length - 1;
+  const opened = curve.steps[last];
+  if (count === 0 || opened === undefined || step >= opened + width) {
+    if (push(curve, step, value, value, value)) growing.count = 1;
+    return;
+  }
+  if (step < opened || Number.isNaN(value)) return;
+  curve.mean[last] = ((curve.mean[last] ?? 0) * count + value) / (count + 1);
+  curve.min[last] = Math.min(curve.min[last] ?? value, value);
+  curve.max[last] = Math.max(curve.max[last] ?? value, value);
+  growing.count = count + 1;
+}
+
+function push(curve: Curve, step: number, mean: number, min: number, max: number): boolean {
   const last = curve.steps.at(-1);
-  if (last !== undefined && step <= last) return;
+  if (last !== undefined && step <= last) return false;
   curve.steps.push(step);
   curve.mean.push(mean);
   curve.min.push(min);
   curve.max.push(max);
+  return true;
 }
 
 /** Columns for a chart with a common x: steps, then mean, min, max per curve; null where a curve has no point or no finite value. */
@@ -71,23 +107,4 @@ export function alignCurves(curves: readonly Curve[]): (number | null)[][] {
     }
   }
   return columns;
-}
-
-/** Halves the number of points by joining neighbours, keeping every extreme: what a sparkline or a long live tail needs. */
-export function thin(curve: Curve, most: number): Curve {
-  let current = curve;
-  while (current.steps.length > most) current = halve(current);
-  return current;
-}
-
-function halve(curve: Curve): Curve {
-  const half: Curve = { timeline: curve.timeline, steps: [], mean: [], min: [], max: [] };
-  for (let i = 0; i < curve.steps.length; i += 2) {
-    const j = Math.min(i + 1, curve.steps.length - 1);
-    half.steps.push(curve.steps[j] ?? 0);
-    half.mean.push(((curve.mean[i] ?? NaN) + (curve.mean[j] ?? NaN)) / 2);
-    half.min.push(Math.min(curve.min[i] ?? NaN, curve.min[j] ?? NaN));
-    half.max.push(Math.max(curve.max[i] ?? NaN, curve.max[j] ?? NaN));
-  }
-  return half;
 }

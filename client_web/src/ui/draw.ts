@@ -35,8 +35,8 @@ export function drawRaster(canvas: HTMLCanvasElement, { width, height, rgba }: R
 
 export const BAR_HEIGHT = 22;
 
-/** One row per component: its name, a bar from zero within its bounds, its value. */
-export function drawBars(canvas: HTMLCanvasElement, values: ArrayLike<number>, modality: Modality, look: Palette): void {
+/** One row per component: its name, a bar from zero within its bounds, its value. `reach` is the range of components without bounds, from -reach to reach. */
+export function drawBars(canvas: HTMLCanvasElement, values: ArrayLike<number>, modality: Modality, reach: number, look: Palette): void {
   const place = prepare(canvas);
   if (place === undefined) return;
   const { context, width } = place;
@@ -46,12 +46,10 @@ export function drawBars(canvas: HTMLCanvasElement, values: ArrayLike<number>, m
   const nameWidth = Math.min(width * 0.4, Math.max(...names.map((name) => context.measureText(name).width)) + 10);
   const valueWidth = 58;
   const track = Math.max(20, width - nameWidth - valueWidth);
-  let most = 1e-6;
-  for (let i = 0; i < values.length; i++) most = Math.max(most, Math.abs(values[i] ?? 0));
   for (let i = 0; i < values.length; i++) {
     const value = values[i] ?? NaN;
-    const low = boundAt(modality.low, i) ?? -most;
-    const high = boundAt(modality.high, i) ?? most;
+    const low = boundAt(modality.low, i) ?? -reach;
+    const high = boundAt(modality.high, i) ?? reach;
     const middle = i * BAR_HEIGHT + BAR_HEIGHT / 2;
     const at = (x: number): number => nameWidth + ((Math.min(high, Math.max(low, x)) - low) / (high - low || 1)) * track;
     context.fillStyle = look.soft;

@@ -1,7 +1,7 @@
 /** A line chart with a min/max band over steps, by uPlot; loaded only where a chart is shown. */
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { formatCount, formatNumber } from '../domain/format';
+import { formatCount, formatNumber, formatTick } from '../domain/format';
 import type { Palette } from './palette';
 
 export interface Plot {
@@ -11,6 +11,11 @@ export interface Plot {
 }
 
 const HEIGHT = 190;
+
+/** A line of a point or two cannot be seen. */
+function isSparse(plot: uPlot): boolean {
+  return plot.data[0].length < 8;
+}
 
 export function createPlot(element: HTMLElement, look: Palette): Plot {
   let plot: uPlot | undefined;
@@ -27,7 +32,7 @@ export function createPlot(element: HTMLElement, look: Palette): Plot {
       const name = timelines.length === 1 ? 'Mean' : `Timeline ${timeline}`;
       const edge = { show: true, stroke: 'transparent', width: 0, spanGaps: true, points: { show: false } };
       series.push(
-        { label: name, stroke: colour, width: i === newest ? 1.8 : 1.1, spanGaps: true, points: { show: false }, value: (_, value) => formatNumber(value) },
+        { label: name, stroke: colour, width: i === newest ? 1.8 : 1.1, spanGaps: true, points: { show: isSparse, size: 6, fill: colour }, value: (_, value) => formatNumber(value) },
         { label: 'Least', ...edge, value: (_, value) => formatNumber(value) },
         { label: 'Most', ...edge, value: (_, value) => formatNumber(value) },
       );
@@ -41,7 +46,7 @@ export function createPlot(element: HTMLElement, look: Palette): Plot {
         bands,
         axes: [
           { ...axis, size: 30, values: (_, splits) => splits.map((split) => formatCount(split)) },
-          { ...axis, size: 54, values: (_, splits) => splits.map((split) => formatNumber(Number(split.toPrecision(6)))) },
+          { ...axis, size: 54, values: (_, splits) => splits.map((split) => formatTick(split)) },
         ],
         scales: { x: { time: false } },
         legend: { show: false },

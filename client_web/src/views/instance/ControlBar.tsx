@@ -11,18 +11,27 @@ import { Switch } from '../../ui/Switch';
 import { useSteering } from '../steering';
 import { RateSlider } from './RateSlider';
 
-export function ControlBar({ row }: { readonly row: InstanceRow }) {
+interface Props {
+  readonly row: InstanceRow;
+  /** Without a world there are no episodes, no steps and no speed: it answers when it is asked. */
+  readonly withoutWorld: boolean;
+  readonly mayLearn: boolean;
+}
+
+export function ControlBar({ row, withoutWorld, mayLearn }: Props) {
   const steering = useSteering(row.id);
   const may = offers(row);
+  const steps = may.step && !withoutWorld;
+  const paces = may.steer && !withoutWorld;
   const [, go] = useLocation();
   const [count, setCount] = useState('1');
   const [asking, setAsking] = useState<'end' | 'delete'>();
-  const steps = Math.min(1_000_000, Math.max(1, Math.round(Number(count)) || 1));
+  const howMany = Math.min(1_000_000, Math.max(1, Math.round(Number(count)) || 1));
 
   useShortcuts({
     ' ': may.pause ? steering.pause : may.resume ? steering.resume : undefined,
-    ArrowRight: may.step ? () => steering.step(1) : undefined,
-    e: may.steer ? steering.reset : undefined,
+    ArrowRight: steps ? () => steering.step(1) : undefined,
+    e: paces ? steering.reset : undefined,
   });
 
   if (hasEnded(row.phase) && !may.remove) return null;
@@ -41,15 +50,15 @@ export function ControlBar({ row }: { readonly row: InstanceRow }) {
             Resume
           </Button>
         )}
-        {may.step && (
+        {steps && (
           <div className="joined">
-            <Button icon="step" busy={steering.busy} onClick={() => steering.step(steps)}>
+            <Button icon="step" busy={steering.busy} onClick={() => steering.step(howMany)}>
               Step
             </Button>
             <input className="input" aria-label="How many steps" inputMode="numeric" value={count} onChange={(event) => setCount(event.target.value)} />
           </div>
         )}
-        {may.steer && (
+        {paces && (
           <Button icon="reset" onClick={steering.reset}>
             New episode
           </Button>
@@ -66,11 +75,13 @@ export function ControlBar({ row }: { readonly row: InstanceRow }) {
         )}
         <Acknowledged row={row} />
       </div>
-      {may.steer && (
+      {paces && (
         <div className="control-row">
-          <Switch checked={row.mode.training} onChange={(training) => steering.setMode({ ...row.mode, training })}>
-            Learns
-          </Switch>
+          {mayLearn && (
+            <Switch checked={row.mode.training} onChange={(training) => steering.setMode({ ...row.mode, training })}>
+              Learns
+            </Switch>
+          )}
           <Switch checked={row.mode.inference} onChange={(inference) => steering.setMode({ ...row.mode, inference })}>
             Acts
           </Switch>

@@ -4,6 +4,7 @@ import { newCommandId } from '../../api/command';
 import { InferMutation, type InstanceRow, type ModalityParts } from '../../api/documents';
 import { outcomeOf } from '../../api/outcome';
 import { firstInput, inputKind, outputText, parseInput } from '../../domain/answer';
+import { formatShape } from '../../domain/format';
 import { choiceLabel } from '../../domain/modality';
 import { errorsByField } from '../../domain/parameters';
 import { useConnection } from '../../live/hooks';
@@ -75,7 +76,7 @@ export function InferPanel({ row, inputs }: { readonly row: InstanceRow; readonl
         }}
       >
         {inputs.map((modality) => (
-          <Field key={modality.name} label={modality.name} hint={modality.kind.toLowerCase().replace('_', ' ')} error={errors[`inputs.${modality.name}`]}>
+          <Field key={modality.name} label={modality.name} hint={hintOf(modality)} error={errors[`inputs.${modality.name}`]}>
             {(wiring) => (
               <Input
                 modality={modality}
@@ -142,6 +143,11 @@ function Input({ modality, wiring, text, onText }: InputProps) {
     case 'list':
       return <textarea {...wiring} className="input" rows={2} spellCheck={false} value={text} onChange={(event) => onText(event.target.value)} />;
   }
+}
+
+function hintOf({ name, kind, shape }: ModalityParts): string {
+  const words = kind.toLowerCase().replace('_', ' ');
+  return words === name ? '' : [words, ...(shape.length > 0 ? [formatShape(shape)] : [])].join(' · ');
 }
 
 const LONGEST_SUMMARY = 300;

@@ -54,12 +54,16 @@ function Instance({ row, page }: { readonly row: InstanceRow; readonly page: Ins
   useEffect(() => announce(speech), [announce, speech]);
   const withoutWorld = row.environment === null && row.environmentInstance === null;
   const inputs = page?.model?.inputs ?? inputsOf(signals);
+  const still = page?.thumbnail ?? undefined;
   const canInfer = withoutWorld && offers(row).steer && inputs !== undefined && inputs.length > 0;
 
   return (
     <>
       <header className="page-head instance-head">
         <div>
+          <Link href="/" className="up">
+            The zoo
+          </Link>
           <div className="title-line">
             <h1>{row.name}</h1>
             <PhaseBadge phase={row.phase} />
@@ -80,10 +84,10 @@ function Instance({ row, page }: { readonly row: InstanceRow; readonly page: Ins
       {row.failure !== null && <FailureNotice failure={row.failure} phase={row.phase} />}
       <div className="instance-grid">
         <div className="column">
-          {!withoutWorld && <Stage row={row} signals={signals} />}
-          <ControlBar row={row} />
-          <StatTiles row={row} />
           {canInfer && <InferPanel row={row} inputs={inputs} />}
+          {!withoutWorld && (!hasEnded(row.phase) || still !== undefined) && <Stage row={row} signals={signals} still={still} />}
+          <ControlBar row={row} withoutWorld={withoutWorld} mayLearn={page?.model?.trainable !== false} />
+          {!withoutWorld && <StatTiles row={row} />}
           {!withoutWorld && <MetricPanel row={row} signals={signals} />}
         </div>
         <div className="column">

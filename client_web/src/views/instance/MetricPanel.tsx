@@ -4,7 +4,7 @@ import { MetricsQuery, type InstanceRow, type SignalOffer } from '../../api/docu
 import { formatNumber } from '../../domain/format';
 import { hasEnded } from '../../domain/phase';
 import { toNumber } from '../../domain/real';
-import { alignCurves, mergeSeries, type Curve, type HistorySeries } from '../../domain/series';
+import { alignCurves, mergeSeries, type HistorySeries } from '../../domain/series';
 import { useAnswer } from '../../live/answer';
 import { useFeed, useFrame } from '../../live/hooks';
 import { palette } from '../../ui/palette';
@@ -145,7 +145,8 @@ function MetricChart({ id, path, history, live }: ChartProps) {
       alignCurves(curves),
       curves.map((curve) => curve.timeline),
     );
-    if (newest.current !== null) newest.current.textContent = formatNumber(lastMean(curves));
+    const last = source?.scalars.last;
+    if (newest.current !== null && last !== undefined) newest.current.textContent = formatNumber(last.value);
   });
 
   return (
@@ -157,8 +158,4 @@ function MetricChart({ id, path, history, live }: ChartProps) {
       <div ref={box} className="plot" role="img" aria-label={`${TITLES[path] ?? path} by step`} />
     </figure>
   );
-}
-
-function lastMean(curves: readonly Curve[]): number | undefined {
-  return curves.at(-1)?.mean.at(-1);
 }

@@ -4,6 +4,7 @@ import { useLocation } from 'wouter';
 import { newCommandId } from '../../api/command';
 import { LaunchMutation, type EnvironmentOffer, type LaunchInput, type ModelOffer, type WorldRow } from '../../api/documents';
 import { outcomeOf } from '../../api/outcome';
+import { isTrouble } from '../../domain/finding';
 import { collect, errorsByField, firstDrafts, type Drafts } from '../../domain/parameters';
 import { useConnection } from '../../live/hooks';
 import { Button } from '../../ui/Button';
@@ -19,6 +20,8 @@ interface Props {
   readonly model: ModelOffer;
   readonly environments: readonly EnvironmentOffer[];
   readonly worlds: readonly WorldRow[];
+  /** The kind of world that this model was last launched in: undefined for never, null for none. */
+  readonly lastEnvironmentId: string | null | undefined;
 }
 
 type ModeChoice = 'default' | 'both' | 'inference' | 'training';
@@ -32,11 +35,11 @@ const MODES = {
 
 type Errors = Readonly<Record<string, string>>;
 
-export function LaunchForm({ model, environments, worlds }: Props) {
+export function LaunchForm({ model, environments, worlds, lastEnvironmentId }: Props) {
   const { zoo, live } = useConnection();
   const [, go] = useLocation();
   const form = useRef<HTMLFormElement>(null);
-  const [pick, setPick] = useState<WorldPick>(() => firstWorldChoice(environments, worlds));
+  const [pick, setPick] = useState<WorldPick>(() => firstWorldChoice(environments, worlds, lastEnvironmentId));
   const environment = pick.kind === 'new' ? environments.find((offer) => offer.id === pick.environmentId) : undefined;
   const [drafts, setDrafts] = useState<Drafts>(() => firstDrafts(model.parameters));
   const [worldDrafts, setWorldDrafts] = useState<Drafts>({});
@@ -82,6 +85,8 @@ export function LaunchForm({ model, environments, worlds }: Props) {
     go(`/instances/${instance.id}`);
   };
 
+  const troubles = model.findings.filter(isTrouble);
+  const facts = model.findings.filter((finding) => !isTrouble(finding));
   const shown = fieldKeys(model, environment);
   const rest = Object.entries(errors).filter(([key]) => !shown.has(key));
 
@@ -95,10 +100,10 @@ export function LaunchForm({ model, environments, worlds }: Props) {
         if (!busy) void submit();
       }}
     >
-      {model.findings.length > 0 && (
-        <Notice tone="wait">
-          <strong>About {model.name}</strong>
-          {model.findings.map((finding) => `\n${finding}`)}
+      {troubles.length > 0 && (
+        <Notice tone="bad">
+          <strong>{model.name} cannot be read as it is</strong>
+          {troubles.map((finding) => `\n${finding}`)}
         </Notice>
       )}
       <WorldChoice environments={environments} worlds={worlds} pick={pick} onPick={setPick} error={errors.environmentId ?? errors.environmentInstanceId} />
@@ -134,6 +139,15 @@ export function LaunchForm({ model, environments, worlds }: Props) {
           </Switch>
         </div>
       </FoldedPanel>
+      {facts.length > 0 && (
+        <FoldedPanel title={`What was found out about ${model.name}`} count={facts.length}>
+          <ul className="findings">
+            {facts.map((finding) => (
+              <li key={finding}>{finding}</li>
+            ))}
+          </ul>
+        </FoldedPanel>
+      )}
       {rest.length > 0 && (
         <Notice tone="bad" role="alert">
           {rest.map(([, message]) => message).join('\n')}

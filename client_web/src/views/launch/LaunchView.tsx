@@ -1,7 +1,7 @@
 /** Launching: choose a model and a world, fill in what they ask, go. What leaves no choice is not asked. */
 import { useState } from 'react';
 import { useSearchParams } from 'wouter';
-import { ModelsQuery, WorldsQuery, type EnvironmentOffer, type ModelOffer, type WorldRow } from '../../api/documents';
+import { LastWorldQuery, ModelsQuery, WorldsQuery, type EnvironmentOffer, type ModelOffer, type WorldRow } from '../../api/documents';
 import { hasEnded } from '../../domain/phase';
 import { useAnswer } from '../../live/answer';
 import { useMay } from '../../live/home';
@@ -59,7 +59,20 @@ function Choose({ models, environments, worlds }: ChooseProps) {
           onChoose={(model) => setQuery({ model: model.id }, { replace: true })}
         />
       )}
-      {chosen !== undefined && <LaunchForm key={chosen.id} model={chosen} environments={environments} worlds={worlds} />}
+      {chosen !== undefined && <Form key={chosen.id} model={chosen} environments={environments} worlds={worlds} />}
     </>
   );
+}
+
+interface FormProps {
+  readonly model: ModelOffer;
+  readonly environments: readonly EnvironmentOffer[];
+  readonly worlds: readonly WorldRow[];
+}
+
+function Form(props: FormProps) {
+  const { data, error } = useAnswer(LastWorldQuery, { modelId: props.model.id });
+  if (data === undefined && error === undefined) return null;
+  const last = data?.instances.nodes[0];
+  return <LaunchForm {...props} lastEnvironmentId={last === undefined ? undefined : (last.environment?.id ?? null)} />;
 }

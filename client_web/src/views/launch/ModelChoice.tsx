@@ -1,4 +1,5 @@
 import type { ModelOffer } from '../../api/documents';
+import { isTrouble } from '../../domain/finding';
 import { Icon } from '../../ui/Icon';
 
 interface Props {
@@ -32,12 +33,12 @@ export function ModelChoice({ models, chosen, search, onSearch, onChoose }: Prop
             <input type="radio" name="model" checked={model === chosen} onChange={() => onChoose(model)} />
             <span className="model-name">{model.name}</span>
             <span className="soft small">{model.description ?? model.source}</span>
-            {model.findings.length > 0 && (
-              <span className="finding small">
+            {model.findings.filter(isTrouble).map((finding) => (
+              <span key={finding} className="trouble small">
                 <Icon name="alert" />
-                {model.findings[0]}
+                {finding}
               </span>
-            )}
+            ))}
           </label>
         ))}
       </div>

@@ -9,8 +9,14 @@ export type WorldPick =
   | { readonly kind: 'new'; readonly environmentId: string }
   | { readonly kind: 'join'; readonly worldId: string };
 
-export function firstWorldChoice(environments: readonly EnvironmentOffer[], worlds: readonly WorldRow[]): WorldPick {
-  const [environment] = environments;
+/** What worked for this model before is proposed again. */
+export function firstWorldChoice(
+  environments: readonly EnvironmentOffer[],
+  worlds: readonly WorldRow[],
+  lastEnvironmentId: string | null | undefined,
+): WorldPick {
+  if (lastEnvironmentId === null) return { kind: 'none' };
+  const environment = environments.find(({ id }) => id === lastEnvironmentId) ?? environments[0];
   if (environment !== undefined) return { kind: 'new', environmentId: environment.id };
   const open = worlds.find(hasSeat);
   return open === undefined ? { kind: 'none' } : { kind: 'join', worldId: open.id };

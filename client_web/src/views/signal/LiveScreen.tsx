@@ -1,5 +1,6 @@
 /** A signal's newest picture on a canvas, with its age when it stops moving. */
-import { useRef } from 'react';
+import { useEffect, useRef } from 'react';
+import { decodeTensor, type EncodedTensor } from '../../api/tensor';
 import { formatSeconds } from '../../domain/format';
 import { heatRaster, imageRaster, type Layout } from '../../domain/raster';
 import type { Content, Feed } from '../../live/feed';
@@ -15,18 +16,31 @@ interface Props {
   readonly quiet: string;
   /** Whether new pictures are expected: only then an old one is remarked on. */
   readonly moving: boolean;
+  /** Shown until the first live picture comes. */
+  readonly still?: EncodedTensor | null | undefined;
   readonly className?: string;
 }
 
 const REMARK_AFTER_MS = 2500;
 
-export function LiveScreen({ signal, label, layout = 'HWC', quiet, moving, className = '' }: Props) {
+export function LiveScreen({ signal, label, layout = 'HWC', quiet, moving, still, className = '' }: Props) {
   const feed = useFeed(signal);
   const problem = useFeedProblem(feed);
   const canvas = useRef<HTMLCanvasElement>(null);
   const age = useRef<HTMLSpanElement>(null);
   const note = useRef<HTMLSpanElement>(null);
   const shown = useRef<{ readonly feed: Feed; readonly version: number }>(undefined);
+
+  useEffect(() => {
+    if (still === undefined || still === null) return undefined;
+    let gone = false;
+    void contentOf(still, label).then((content) => {
+      if (!gone && shown.current === undefined && canvas.current !== null) draw(canvas.current, content, layout);
+    });
+    return () => {
+      gone = true;
+    };
+  }, [still, label, layout]);
 
   useFrame((now) => {
     const source = feed();
@@ -51,6 +65,15 @@ export function LiveScreen({ signal, label, layout = 'HWC', quiet, moving, class
       <span ref={age} className="age" />
     </div>
   );
+}
+
+async function contentOf(tensor: EncodedTensor, label: string): Promise<Content> {
+  try {
+    const decoded = decodeTensor(tensor, label);
+    return decoded.kind === 'array' ? { kind: 'array', array: decoded } : { kind: 'picture', bitmap: await createImageBitmap(decoded.jpeg) };
+  } catch (error) {
+    return { kind: 'fault', message: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 function draw(canvas: HTMLCanvasElement, content: Content, layout: Layout): string | undefined {

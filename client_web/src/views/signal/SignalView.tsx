@@ -75,12 +75,19 @@ function Problem({ feed }: { readonly feed: () => Feed | undefined }) {
   return problem === undefined ? null : <p className="soft small">{problem}</p>;
 }
 
+/** The scale of unbounded components follows their peaks up at once and down slowly, so that bars do not jump. */
+const FADE = 0.995;
+
 function Bars({ instanceId, signal }: Part) {
   const feed = useFeed(interestIn(instanceId, signal));
+  const reach = useRef(0);
   const canvas = useRef<HTMLCanvasElement>(null);
   useReading(feed, (content) => {
     const values = numbersOf(content);
-    if (values !== undefined && canvas.current !== null) drawBars(canvas.current, values, signal.modality, palette());
+    if (values === undefined || canvas.current === null) return;
+    const size = Math.max(...Array.from(values, Math.abs).filter(Number.isFinite), 1e-6);
+    reach.current = Math.max(size, reach.current * FADE);
+    drawBars(canvas.current, values, signal.modality, reach.current, palette());
   });
   return (
     <>

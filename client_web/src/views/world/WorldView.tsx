@@ -63,6 +63,9 @@ function World({ row, watchable }: { readonly row: WorldRow; readonly watchable:
     <>
       <header className="page-head instance-head">
         <div>
+          <Link href="/" className="up">
+            The zoo
+          </Link>
           <div className="title-line">
             <h1>{row.name}</h1>
             <PhaseBadge phase={row.phase} />

@@ -2,6 +2,7 @@
 import { useRef, useState } from 'react';
 import { Link } from 'wouter';
 import { MetricsQuery, type InstanceRow } from '../../api/documents';
+import type { EncodedTensor } from '../../api/tensor';
 import { formatCount, formatNumber, formatRate } from '../../domain/format';
 import { offers } from '../../domain/phase';
 import { toNumber } from '../../domain/real';
@@ -18,7 +19,7 @@ import { useOnScreen } from '../visible';
 
 const PREVIEW = { maxRate: 3, reduce: 'JPEG', maxSize: 200 } as const;
 
-export function InstanceCard({ row }: { readonly row: InstanceRow }) {
+export function InstanceCard({ row, still }: { readonly row: InstanceRow; readonly still: EncodedTensor | null | undefined }) {
   const card = useRef<HTMLElement>(null);
   const onScreen = useOnScreen(card);
   const steering = useSteering(row.id);
@@ -33,16 +34,17 @@ export function InstanceCard({ row }: { readonly row: InstanceRow }) {
         <LiveScreen
           signal={onScreen && previewPath !== undefined ? { instanceId: row.id, path: previewPath, ...PREVIEW } : undefined}
           label=""
-          quiet={row.stage ?? (previewPath === undefined ? 'nothing to see' : '')}
+          still={still}
+          quiet={quietText(row)}
           moving={row.phase === 'RUNNING'}
         />
       </Link>
       <div className="card-body">
         <div className="card-title">
           <div>
-            <h3>
+            <h2>
               <Link href={href}>{row.name}</Link>
-            </h3>
+            </h2>
             <p className="soft small">
               {row.modelName}
               {row.environment !== null && ` in ${row.environment.name}`}
@@ -81,6 +83,12 @@ export function InstanceCard({ row }: { readonly row: InstanceRow }) {
       )}
     </article>
   );
+}
+
+function quietText({ phase, stage, previewPaths, environment, environmentInstance }: InstanceRow): string {
+  if (phase === 'PENDING' || phase === 'STARTING' || phase === 'STOPPING') return stage ?? '';
+  if (previewPaths.length > 0) return '';
+  return environment === null && environmentInstance === null ? 'It answers when it is asked' : 'This world has no picture';
 }
 
 export function modeText({ training, inference }: InstanceRow['mode']): string {
