@@ -38,16 +38,34 @@ def main() -> int:
 
     claiming = threading.Thread(target=claim, name="zoo-claim", daemon=True)
     claiming.start()
-    from .runner import Runner  # while the claim is on its way: most of the start is importing numpy
-
+    lacking: ImportError | None = None
+    try:
+        from .runner import Runner  # while the claim is on its way: most of the start is importing numpy
+    except ImportError as error:
+        lacking = error
     claiming.join()
     launch = claimed[0]
     if isinstance(launch, BaseException):
         sys.stderr.write(f"instance {settings.instance_id}, attempt {settings.attempt}: {launch}\n")
         return _NEVER_BEGAN
+    if lacking is not None:
+        return _give_up(link, lacking)
     console = Console(Lines())
     console.start()
     return Runner(settings, link, launch, console).run()
+
+
+def _give_up(link: Link, lacking: ImportError) -> int:
+    """Says that this interpreter cannot run the instance, and why."""
+    message = (
+        f"{sys.executable} cannot run a runner ({lacking}); install {lacking.name or 'what is missing'} for it, or "
+        "name another interpreter as `python` in the configuration"
+    )
+    sys.stderr.write(f"{message}\n")
+    failure = {"code": "INVALID_INPUT", "message": message, "traceback": None, "step": None}
+    with contextlib.suppress(ZookeeperError):  # who is not heard is found by the reconciler
+        link.report(link.numbered({"report": {"phase": "FAILED", "failure": failure}}))
+    return _NEVER_BEGAN
 
 
 def leave(status: int) -> None:

@@ -11,16 +11,17 @@ from ainimal_zookeeper.domain.errors import InvalidInput
 def choose(model: Document | None, environment: Document | None) -> str | None:
     """Returns the interpreter that the specifications ask for; None: the zoo's own.
 
-    model, environment: catalogue documents of what runs in one process, None for what does not take part.
+    model, environment: catalogue documents of what runs in one process, None for what does not take part. Who names
+    no interpreter goes along with the other.
     Raises: InvalidInput when the two ask for different ones.
     """
     of_model, of_environment = _asked(model), _asked(environment)
-    if model is None or environment is None or of_model == of_environment:
+    if model is None or environment is None or not (of_model and of_environment) or of_model == of_environment:
         return of_model or of_environment
     raise InvalidInput(
-        f"the model {model['name']} runs with {of_model or 'the Python of the zoo'} and the environment "
-        f"{environment['name']} with {of_environment or 'the Python of the zoo'}, so they cannot share a process; "
-        f"launch {environment['name']} on its own and let the instance join it",
+        f"the model {model['name']} runs with {of_model} and the environment {environment['name']} with "
+        f"{of_environment}, so they cannot share a process; launch {environment['name']} on its own and let the "
+        "instance join it",
         ("python",),
     )
 

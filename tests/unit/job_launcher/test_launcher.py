@@ -110,6 +110,15 @@ def test_model_brings_its_interpreter(
     assert compute.jobs["ins_2", 1].python == "/opt/old/bin/python"
 
 
+def test_who_names_no_interpreter_goes_along_with_the_other(
+    launcher: Launcher, store: MemoryStore, compute: FakeCompute
+) -> None:
+    """A brought environment that names no Python runs with its model's."""
+    zoo.put(store, Collections.MODELS, zoo.model(python="/opt/old/bin/python"))
+    launcher.deliver(wanted())
+    assert compute.jobs["ins_1", 1].python == "/opt/old/bin/python"
+
+
 def test_shared_interpreter_is_used_for_both(launcher: Launcher, store: MemoryStore, compute: FakeCompute) -> None:
     """Model and environment may share a Python that is not the zoo's."""
     zoo.put(store, Collections.MODELS, zoo.model(python="/opt/py"))
@@ -122,6 +131,7 @@ def test_different_interpreters_cannot_share_a_process(
     launcher: Launcher, store: MemoryStore, compute: FakeCompute
 ) -> None:
     """A model and a brought environment of different Pythons fail with the way out."""
+    zoo.put(store, Collections.MODELS, zoo.model(python="/opt/old/bin/python"))
     zoo.put(store, Collections.ENVIRONMENTS, zoo.environment(python="/opt/py"))
     assert launcher.deliver(wanted()) is Delivery.ACK
     failure = zoo.read(store)["status"]["failure"]

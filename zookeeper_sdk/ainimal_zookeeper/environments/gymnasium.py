@@ -26,8 +26,7 @@ def load_registered(
     Raises: EnvFault when Gymnasium cannot make it; InvalidInput without a name.
     """
     stage("importing gymnasium")
-    import gymnasium
-
+    gymnasium = _library(f"the environment {spec.get('env_name') or spec.get('path')}")
     draw_without_display()
     name = spec.get("env_name")
     if spec.get("path"):
@@ -65,10 +64,18 @@ def load_registered(
 
 def vector_of(make: Callable[[], Any], count: int) -> GymnasiumWorld:
     """Makes a vector of `count` environments of one class, each made by `make`."""
-    import gymnasium
-
+    gymnasium = _library(f"a vector of {count} environments")
     same_step = gymnasium.vector.AutoresetMode.SAME_STEP
     return GymnasiumWorld(gymnasium.vector.SyncVectorEnv([make] * count, autoreset_mode=same_step), trusted=True)
+
+
+def _library(what: str) -> Any:
+    """Returns Gymnasium, which `what` needs. Raises: EnvFault that names the interpreter without it."""
+    try:
+        import gymnasium
+    except ImportError as error:
+        raise failed(what, error, EnvFault) from error
+    return gymnasium
 
 
 def draw_without_display() -> None:
