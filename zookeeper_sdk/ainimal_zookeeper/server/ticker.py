@@ -23,9 +23,9 @@ class Ticker:
         self._thread.start()
 
     def close(self) -> None:
-        """Returns when `task` runs no more."""
+        """Returns when `task` runs no more, or hangs: then it ends with the process."""
         self._closing.set()
-        self._thread.join(timeout=5)
+        self._thread.join(timeout=1)
 
     def _run(self) -> None:
         while not self._closing.wait(self._period_s):
