@@ -68,7 +68,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             ],
             stdout=output,
             stderr=output,
-            env={**os.environ, "ZOO_STATE": str(state)},
+            env={**os.environ, "ZOO_STATE_DIR": str(state)},
         )
         try:
             _await_health(server, f"http://127.0.0.1:{port}/healthz", log)

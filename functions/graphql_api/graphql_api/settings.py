@@ -17,7 +17,7 @@ class Settings:
     profile: str
     """`ZOO_PROFILE`: which adapters to use; default "embedded"."""
     state_dir: Path
-    """`ZOO_STATE`: directory of the embedded profile's files; default ".zoo" here."""
+    """`ZOO_STATE_DIR`: directory of the embedded profile's files; default ".zoo" here."""
 
     @staticmethod
     def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
@@ -27,9 +27,9 @@ class Settings:
         profile = variables.get("ZOO_PROFILE", "embedded")
         if profile not in PROFILES:
             problems.append(f"ZOO_PROFILE is {profile!r}; it must be one of: {', '.join(PROFILES)}")
-        state_dir = Path(variables.get("ZOO_STATE", ".zoo")).absolute()
+        state_dir = Path(variables.get("ZOO_STATE_DIR", ".zoo")).absolute()
         if not (state_dir / "secret").is_file():
-            problems.append(f"ZOO_STATE is {str(state_dir)!r}, which has no zoo; start one there with `zoo up`")
+            problems.append(f"ZOO_STATE_DIR is {str(state_dir)!r}, which has no zoo; start one there with `zoo up`")
         if problems:
             raise SystemExit("\n".join(problems))
         return Settings(profile, state_dir)

@@ -15,7 +15,7 @@ from starlette.requests import Request
 def test_all_that_is_wrong_in_the_environment_is_said_at_once(tmp_path: Path) -> None:
     """Each variable is named with its value and what to do."""
     with pytest.raises(SystemExit) as refused:
-        Settings.from_environment({"ZOO_PROFILE": "moon", "ZOO_STATE": str(tmp_path)})
+        Settings.from_environment({"ZOO_PROFILE": "moon", "ZOO_STATE_DIR": str(tmp_path)})
     assert "'moon'" in str(refused.value)
     assert "zoo up" in str(refused.value)
 
@@ -23,7 +23,7 @@ def test_all_that_is_wrong_in_the_environment_is_said_at_once(tmp_path: Path) ->
 def test_the_state_directory_of_a_zoo_is_all_it_takes(tmp_path: Path) -> None:
     """The embedded profile is the default."""
     (tmp_path / "secret").write_bytes(b"secret")
-    assert Settings.from_environment({"ZOO_STATE": str(tmp_path)}) == Settings("embedded", tmp_path)
+    assert Settings.from_environment({"ZOO_STATE_DIR": str(tmp_path)}) == Settings("embedded", tmp_path)
 
 
 @pytest.mark.parametrize(
