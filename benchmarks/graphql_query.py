@@ -3,7 +3,8 @@
 20 instances with 12 fields of their own, 4 of their model and 4 of their statistics. The floor is graphql-core with a
 document that was parsed and validated before, plain dicts and no request around it. Ours begins with the bytes of a
 request and ends with the bytes of its answer: media types, limits, access, the store's query and the models' get_many.
-CPU time of the process, all threads; rounds are interleaved.
+CPU time of the process, all threads; rounds are interleaved. The store in memory is the tests' own, which copies every
+document deeply: it is shown beside, without a bar.
 """
 
 from __future__ import annotations
@@ -125,18 +126,18 @@ async def compare(folder: Path) -> list[Row]:
     for store in (memory, sqlite):
         store.close()
     median = {name: statistics.median(values) for name, values in times.items()}
-    return [
+    rows: list[Row] = [
         {
             "what": f"whole request on {name}",
             "value": median[name],
             "unit": "us CPU",
             "beside": "graphql-core, cached document",
             "beside_value": median["floor"],
-            "bar": f"at most {BAR}x",
-            "kept": median[name] <= BAR * median["floor"],
         }
         for name in made
     ]
+    rows[0] |= {"bar": f"at most {BAR}x", "kept": median["SqliteStore"] <= BAR * median["floor"]}
+    return rows
 
 
 def main() -> list[Row]:

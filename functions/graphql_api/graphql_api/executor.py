@@ -2,8 +2,9 @@
 
 Nine tenths of an answer are scalars that lie in their parent under their own names. For those the stock executor
 builds a path, the resolver's arguments and an info object, and asks four times whether the value is awaitable. Here a
-value whose exact Python type says that coercion would change nothing is taken as it is, and a dict that stands for an
-object is entered at once; everything else, also every error, goes the stock way, so that answers are equal.
+value whose exact Python type says that coercion would change nothing is taken as it is, and dicts that stand for an
+object or a list of objects are entered at once; everything else, also every error, goes the stock way, so that answers
+are equal.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from graphql import (
     GraphQLEnumType,
+    GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLScalarType,
@@ -45,8 +47,8 @@ _SCALARS: dict[str, tuple[type, Container[Any] | None]] = {
 }
 
 # What one field of a selection needs: response name, key, exact type of a leaf, its allowed values, whether null is an
-# error, the answer where it is constant, the type of an object, and what the stock executor wants.
-_Step = tuple[str, str, "type | None", "Container[Any] | None", bool, "str | None", "GraphQLObjectType | None", Any]
+# error, the answer where it is constant, the type of a field made of objects, and what the stock executor wants.
+_Step = tuple[str, str, "type | None", "Container[Any] | None", bool, "str | None", Any, Any]
 
 
 class LeafExecutor(ExecutorThrowingOnIncremental):
@@ -69,7 +71,7 @@ class LeafExecutor(ExecutorThrowingOnIncremental):
         type_name = parent_type.name
         try:
             steps = self._steps(parent_type, grouped_field_set)
-            for name, key, exact, allowed, required, constant, inner, details in steps:
+            for name, key, exact, allowed, required, constant, made, details in steps:
                 if exact is not None:
                     value = read(key)
                     if type(value) is exact:
@@ -82,9 +84,8 @@ class LeafExecutor(ExecutorThrowingOnIncremental):
                 elif constant is not None:
                     results[name] = constant
                     continue
-                elif inner is not None and type(read(key)) is dict:
-                    field_path = Path(path, name, type_name)
-                    result = results[name] = self._enter(inner, required, details, field_path, read(key))
+                elif made is not None and _fits(made, read(key)):
+                    result = results[name] = self._enter(made, details, Path(path, name, type_name), read(key))
                     if type(result) is not dict and is_awaitable(result):
                         waiting.append(name)
                     continue
@@ -103,25 +104,45 @@ class LeafExecutor(ExecutorThrowingOnIncremental):
             return results
         return _gathered(results, waiting)
 
-    def _enter(self, inner: GraphQLObjectType, required: bool, details: Any, path: Path, value: Any) -> Any:
-        """Answers the fields of an object, or null where one of them fails that must not be null."""
-        kind: Any = GraphQLNonNull(inner) if required else inner
+    def _enter(self, made: Any, details: Any, path: Path, value: Any) -> Any:
+        """Answers what lies in an object or a list of them, or null where something fails that must not be null."""
+        inner = made.of_type if isinstance(made, GraphQLNonNull) else made
         try:
-            result: Any = self.collect_and_execute_subfields(inner, details, path, value, None)
+            result: Any
+            if isinstance(inner, GraphQLList):
+                result = self._enter_all(inner.of_type, details, path, value)
+            else:
+                result = self.collect_and_execute_subfields(inner, details, path, value, None)
         except Exception as error:  # noqa: BLE001  the executor decides how far any error reaches
-            self.handle_field_error(error, kind, details, path)
+            self.handle_field_error(error, made, details, path)
             return None
-        if type(result) is dict:
+        if type(result) is dict or type(result) is list:
             return result
 
         async def awaited() -> Any:
             try:
                 return await result
             except Exception as error:  # noqa: BLE001  as above
-                self.handle_field_error(error, kind, details, path)
+                self.handle_field_error(error, made, details, path)
                 return None
 
         return awaited()
+
+    def _enter_all(self, made: Any, details: Any, path: Path, values: list[Any]) -> Any:
+        """Answers what lies in each object of a list."""
+        results: list[Any] = []
+        waiting: list[int] = []
+        try:
+            for index, value in enumerate(values):
+                result = self._enter(made, details, Path(path, index, None), value)
+                results.append(result)
+                if type(result) is not dict and self.is_awaitable(result):
+                    waiting.append(index)
+        except Exception:
+            if waiting:
+                self.settle_in_background([results[index] for index in waiting])
+            raise
+        return _gathered(results, waiting) if waiting else results
 
     def _steps(self, parent_type: GraphQLObjectType, grouped: dict[str, Any]) -> list[_Step]:
         """Returns how to answer `grouped`; made once for all objects of a list."""
@@ -154,18 +175,33 @@ class LeafExecutor(ExecutorThrowingOnIncremental):
         if isinstance(kind, GraphQLScalarType) and kind.name in _SCALARS:
             exact, allowed = _SCALARS[kind.name]
             return (name, key, exact, allowed, required, None, None, details)
-        if isinstance(kind, GraphQLObjectType) and kind.is_type_of is None:
-            return (name, key, None, None, required, None, kind, details)
+        if _is_entered(kind):
+            return (name, key, None, None, required, None, field.type, details)
         return stock
 
 
-async def _gathered(results: dict[str, Any], waiting: list[str]) -> dict[str, Any]:
+def _is_entered(kind: Any) -> bool:
+    """Tells whether the short cut knows how to enter values of `kind`: an object, or a list of objects."""
+    if isinstance(kind, GraphQLList):
+        kind = kind.of_type.of_type if isinstance(kind.of_type, GraphQLNonNull) else kind.of_type
+    return isinstance(kind, GraphQLObjectType) and kind.is_type_of is None
+
+
+def _fits(made: Any, value: Any) -> bool:
+    inner = made.of_type if isinstance(made, GraphQLNonNull) else made
+    if isinstance(inner, GraphQLList):
+        return type(value) is list and all(type(each) is dict for each in value)
+    return type(value) is dict
+
+
+async def _gathered(results: Any, waiting: list[Any]) -> Any:
     """Returns `results` with its awaitables awaited side by side; when one fails the others are cancelled."""
     if len(waiting) == 1:
         results[waiting[0]] = await results[waiting[0]]
         return results
-    awaited = await gather_with_cancel(*(results[name] for name in waiting))
-    results.update(zip(waiting, awaited, strict=True))
+    awaited = await gather_with_cancel(*(results[place] for place in waiting))
+    for place, value in zip(waiting, awaited, strict=True):
+        results[place] = value
     return results
 
 

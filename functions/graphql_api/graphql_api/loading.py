@@ -148,9 +148,9 @@ def _side_documents(shown: Shown, selection: Selection) -> list[Ref]:
 def _attach_side_documents(shown: Shown, selection: Selection, found: dict[Ref, Document]) -> None:
     stored = found.get(Ref(Collections.MANIFESTS, shown["id"]))
     manifest = None if stored is None else projection.manifest(stored["manifestJson"])
-    shown["_signals"] = [] if manifest is None else manifest["signals"]
+    shown["_signals"] = [] if manifest is None else manifest.get("signals") or []
     if "architecture" in selection:
-        shown["architecture"] = None if manifest is None else manifest["architecture"]
+        shown["architecture"] = None if manifest is None else manifest.get("architecture")
     if "thumbnail" in selection:
         shown["thumbnail"] = found.get(Ref(Collections.THUMBNAILS, shown["id"]))
     if "metrics" in selection:
