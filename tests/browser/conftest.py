@@ -49,9 +49,9 @@ from ainimal_zookeeper.config import GymnasiumEnvironment, LocalModelProvider, P
 
 server = Server(
     models=[
-        PythonModel("{ainimals}/balancer.py", class_name="Balancer"),
+        PythonModel("{ainimals}/balancer.py", class_name="Balancer", rate=100),
         PythonModel("{ainimals}/parrot.py", class_name="Parrot"),
-        PythonModel("stumbler.py", class_name="Stumbler"),
+        PythonModel("stumbler.py", class_name="Stumbler", rate=100),
         PythonModel("misspelt.py", class_name="Misspelt"),
     ],
     environments=[

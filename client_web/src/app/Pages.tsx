@@ -46,7 +46,10 @@ function Framed({ own, onLeave }: Omit<Props, 'connection'>) {
   useEffect(() => {
     document.title = name;
   }, [name]);
-  useEffect(() => window.scrollTo(0, 0), [place]);
+  useEffect(() => {
+    // Without braces the promise that newer browsers answer with would be taken for a clean-up function.
+    window.scrollTo(0, 0);
+  }, [place]);
 
   return (
     <HomeContext value={home.data}>

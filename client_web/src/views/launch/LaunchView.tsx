@@ -1,6 +1,6 @@
 /** Launching: choose a model and a world, fill in what they ask, go. What leaves no choice is not asked. */
 import { useState } from 'react';
-import { useSearchParams } from 'wouter';
+import { Link, useSearchParams } from 'wouter';
 import { LastWorldQuery, ModelsQuery, WorldsQuery, type EnvironmentOffer, type ModelOffer, type WorldRow } from '../../api/documents';
 import { hasEnded } from '../../domain/phase';
 import { useAnswer } from '../../live/answer';
@@ -18,6 +18,9 @@ export function LaunchView() {
     <div className="narrow">
       <header className="page-head">
         <div>
+          <Link href="/" className="up">
+            The zoo
+          </Link>
           <h1>Launch an AInimal</h1>
         </div>
       </header>
