@@ -29,6 +29,8 @@ def serve(host: str, port: int) -> None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        # Whoever reads the address may use it at once: what comes before uvicorn is ready waits in the backlog.
+        listener.listen()
     except OSError as error:
         listener.close()
         raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}; try --port 0") from error
