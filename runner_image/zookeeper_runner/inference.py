@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from ainimal_zookeeper.domain.errors import AInimalFault, InvalidInput, ZookeeperError
+from ainimal_zookeeper.modality import decoded
 from ainimal_zookeeper.models.agent import Agent
 
 from .bell import Bell
@@ -110,7 +111,7 @@ class Inference:
         if not agent.inputs:
             if not isinstance(given, Mapping):
                 raise InvalidInput("inputs must be an object by modality name", ("inputs",))
-            return dict(given)
+            return {name: decoded(name, value) if _is_tensor(value) else value for name, value in given.items()}
         if not isinstance(given, Mapping):
             if len(agent.inputs) != 1:
                 raise InvalidInput(f"inputs must be an object with {', '.join(agent.inputs)}", ("inputs",))
@@ -138,6 +139,10 @@ class Inference:
         self._conversations.move_to_end(conversation)
         while len(self._conversations) > CONVERSATIONS:
             self._conversations.popitem(last=False)
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, Mapping) and value.keys() == {"dtype", "shape", "data"}
 
 
 def plain(value: Any) -> Any:

@@ -246,7 +246,7 @@ class Modality:
         if self.kind is ModalityKind.TEXT:
             self.check(value)
             return value
-        array = _decoded(self.name, value)
+        array = decoded(self.name, value)
         if not fits_dtype(array.dtype, self.dtype, scalar=True):
             raise self._refusal(described(array))
         if array.dtype.kind in "biufc" and np.dtype(self.dtype).kind in "iu" and array.size:
@@ -362,7 +362,11 @@ def _filled(value: Any, blank: float) -> Any:
     return blank if value is None else value
 
 
-def _decoded(name: str, value: Any) -> np.ndarray[Any, Any]:
+def decoded(name: str, value: Any) -> np.ndarray[Any, Any]:
+    """Returns a JSON value as an array: a number, nested lists, or {"dtype", "shape", "data": base64}.
+
+    Raises: InvalidInput, naming the modality `name`.
+    """
     if isinstance(value, Mapping):
         try:
             dtype = np.dtype(str(value["dtype"])).newbyteorder("<")

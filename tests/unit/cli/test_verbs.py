@@ -42,7 +42,7 @@ def fake() -> FakeZoo:
 @pytest.fixture
 def run(fake: FakeZoo) -> Zoo:
     """`run("models", "--json")` is `zoo models --json` in a pipe."""
-    connector = Connector(lambda url, _token: Zookeeper(url, transport=fake.transport, sleep=lambda _seconds: None))
+    connector = Connector(lambda url: Zookeeper(url, transport=fake.transport, sleep=lambda _seconds: None))
 
     def run(*arguments: str, input: str | None = None) -> Result:
         return CliRunner().invoke(zoo, arguments, obj=connector, input=input, catch_exceptions=False)
@@ -79,7 +79,7 @@ class TestExitStatus:
         def refuse(request: httpx.Request) -> httpx.Response:
             raise httpx.ConnectError("refused", request=request)
 
-        connector = Connector(lambda url, _token: Zookeeper(url, transport=httpx.MockTransport(refuse)))
+        connector = Connector(lambda url: Zookeeper(url, transport=httpx.MockTransport(refuse)))
         result = CliRunner().invoke(zoo, ["models"], obj=connector)
 
         assert result.exit_code == 12
@@ -93,7 +93,7 @@ class TestExitStatus:
         (tmp_path / ".zoo" / "lock").write_text('{"pid": 1, "url": "http://127.0.0.1:4321"}')
         asked: list[str] = []
 
-        def note(url: str, _token: str | None) -> Zookeeper:
+        def note(url: str) -> Zookeeper:
             asked.append(url)
             return Zookeeper(url, transport=FakeZoo().transport)
 

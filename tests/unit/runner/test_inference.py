@@ -138,3 +138,24 @@ def test_large_outputs_travel_as_tensors() -> None:
 
     assert (told["dtype"], told["shape"]) == ("float32", [10, 10])
     assert np.frombuffer(base64.b64decode(told["data"]), "<f4").tolist() == list(range(100))
+
+
+def test_tensors_are_decoded_for_a_model_that_declares_no_inputs() -> None:
+    """What travels as dtype, shape and data reaches forward as an array; everything else as it was sent."""
+    received: list[dict[str, Any]] = []
+
+    def forward(inputs: dict[str, Any]) -> dict[str, Any]:
+        received.append(inputs)
+        return {"answer": 1.0}
+
+    desk = Inference(Bell())
+    desk.serve(Agent(forward=forward), forward, lambda _outputs: None)
+    data = base64.b64encode(np.arange(6, dtype="<f4").tobytes()).decode()
+    answers: list[dict[str, Any]] = []
+
+    desk.submit({"x": {"dtype": "float32", "shape": [2, 3], "data": data}, "word": "hi"}, None, answers.append)
+    desk.answer(1)
+
+    assert answers[0]["outputs"] == {"answer": 1.0}
+    assert received[0]["x"].tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
+    assert received[0]["word"] == "hi"

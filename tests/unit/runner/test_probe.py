@@ -34,3 +34,21 @@ def test_a_file_that_cannot_be_loaded_says_why(tmp_path: Path, capfd: pytest.Cap
     assert status == 1
     assert report["code"] == "AINIMAL_FAULT"
     assert "not today" in report["message"]
+
+
+def test_declared_defaults_fill_the_constructor(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A probe fills in no form: it makes the model with the defaults of AINIMAL_PARAMETERS."""
+    file = tmp_path / "model.py"
+    file.write_text(
+        "class Wide:\n"
+        "  AINIMAL_PARAMETERS = [{'name': 'width', 'type': 'int', 'default': 7}]\n"
+        "  def __init__(self, width):\n"
+        "    print('width', width)\n"
+        "  def act(self, x: float):\n"
+        "    return 2.0\n"
+    )
+
+    status = probe.main([str(file)])
+
+    assert status == 0
+    assert "width 7" in capfd.readouterr().out

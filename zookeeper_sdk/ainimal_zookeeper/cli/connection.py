@@ -42,37 +42,31 @@ _SERVER = click.option(
     show_envvar=True,
     help="Where the zoo is.",
 )
-_TOKEN = click.option(
-    "--token", metavar="KEY", envvar="ZOO_TOKEN", show_envvar=True, help="Key to sign in with, where one is needed."
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Connector:
     """Opens the connection to a zoo; tests give another one as click's `obj`."""
 
-    connect: Callable[[str, str | None], Zookeeper]
+    connect: Callable[[str], Zookeeper]
 
 
-def connect(server: str, token: str | None) -> Zookeeper:
+def connect(server: str) -> Zookeeper:
     from ainimal_zookeeper.client import Zookeeper
 
-    return Zookeeper(server, token=token)
+    return Zookeeper(server)
 
 
 def connected(verb: F) -> F:
-    """Gives a verb the options --server and --token, and an open `zoo` as its first argument."""
+    """Gives a verb the option --server, and an open `zoo` as its first argument."""
 
     @click.pass_context
-    def with_zoo(context: click.Context, /, server: str, token: str | None, **arguments: Any) -> Any:
+    def with_zoo(context: click.Context, /, server: str, **arguments: Any) -> Any:
         connector = context.obj if isinstance(context.obj, Connector) else Connector(connect)
-        with connector.connect(server, token) as zoo:
+        with connector.connect(server) as zoo:
             return context.invoke(verb, zoo, **arguments)
 
-    wrapped = update_wrapper(with_zoo, verb)
-    for option in (_TOKEN, _SERVER):
-        wrapped = option(wrapped)
-    return cast(F, wrapped)
+    return cast(F, _SERVER(update_wrapper(with_zoo, verb)))
 
 
 def reading(verb: F) -> F:
@@ -88,7 +82,7 @@ def _complete(rows: Callable[[Zookeeper], list[Any]]) -> Callable[..., list[Comp
 
         server = context.params.get("server") or nearest_zoo()
         try:
-            with connect(server, context.params.get("token")) as zoo:
+            with connect(server) as zoo:
                 return [
                     CompletionItem(row.name, help=row.id)
                     for row in rows(zoo)

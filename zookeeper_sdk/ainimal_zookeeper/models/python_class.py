@@ -18,6 +18,7 @@ from ainimal_zookeeper.modality import Modality, ModalityKind
 from ainimal_zookeeper.models import abilities, forwarding, training
 from ainimal_zookeeper.models.agent import Agent, Finding, TrainOn
 from ainimal_zookeeper.models.settling import dry_run
+from ainimal_zookeeper.parameters import Parameter
 from ainimal_zookeeper.spaces import leaves, tree_of
 
 Modalities = Mapping[str, Modality]
@@ -52,7 +53,7 @@ def load(
     made = construct(
         found,
         spec.get("init_params") or {},
-        parameters,
+        {**_declared_defaults(found), **parameters},
         {"save_path": spec.get("save_path") or _fresh_folder},
         AInimalFault,
     )
@@ -63,6 +64,15 @@ def load(
         for name in made.unused
     ]
     return adapt(made.subject, spec, observation=observation, action=action, findings=findings)
+
+
+def _declared_defaults(found: type) -> dict[str, Any]:
+    """Returns the defaults that a class declares, for a probe and other launches that no form has filled in."""
+    try:
+        declared = [Parameter.from_literal(literal) for literal in getattr(found, "AINIMAL_PARAMETERS", ())]
+    except InvalidInput as refusal:
+        raise AInimalFault(f"AINIMAL_PARAMETERS of {found.__name__}: {refusal}") from refusal
+    return {parameter.name: parameter.default for parameter in declared if not parameter.required}
 
 
 def adapt(
