@@ -14,11 +14,11 @@ WEB_SOURCES := $(shell find client_web -type f -not -path '*/node_modules/*' -no
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench client wheel fmt clean
+.PHONY: help run test check bench client torch wheel fmt clean
 
 # Lists the verbs.
 help:
-	@awk '/^# /{said=substr($$0,3)} /^(run|test|check|bench|client|wheel|fmt|clean):/{sub(":.*","",$$1); printf "make %-6s %s\n", $$1, said}' Makefile
+	@awk '/^# /{said=substr($$0,3)} /^(run|test|check|bench|client|torch|wheel|fmt|clean):/{sub(":.*","",$$1); printf "make %-6s %s\n", $$1, said}' Makefile
 
 # Starts the example zoo and prints its address (options for it: ARGS="--port 8001").
 run: $(MADE)-zoo $(WEB)
@@ -46,6 +46,10 @@ check: $(MADE)-tools $(MODULES)/.made
 # Runs the comparisons in benchmarks/ and writes benchmarks/results.md (some: ARGS="step api").
 bench: $(MADE)-tools
 	$(BIN)/python -m benchmarks $(ARGS)
+
+# Adds PyTorch, for the example that wants it and for its tests.
+torch: $(MADE)-tools
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
 
 # Builds the web client that the zoo serves.
 client: $(WEB)
