@@ -117,7 +117,10 @@ class Reconciler:
             self._ask_again(document, now, deadline_s)
         elif gone:
             reason = f"the runner ended before it began: {_last_words(job)}"
-            self._verdicts.fail(document["id"], document["attempt"], "UNAVAILABLE", reason)
+            if lifecycle.checkpoint_of(document) is not None:
+                self._recover(document, reason)
+            else:
+                self._verdicts.fail(document["id"], document["attempt"], "UNAVAILABLE", reason)
         else:
             self._await(document, job, now, deadline_s)
 
@@ -137,12 +140,14 @@ class Reconciler:
             self._recover(document, f"nothing was heard of it since {heard}")
 
     def _recover(self, document: InstanceDoc, reason: str) -> None:
-        """Gives up an attempt that is gone. It is LOST: nothing of it was saved that another could start from."""
-
-        def change(current: InstanceDoc, now: datetime) -> InstanceDoc:
-            return lifecycle.lose(current, now, f"the runner is gone: {reason}")
-
-        if self._verdicts.apply(document["id"], document["attempt"], change):
+        """Gives up an attempt that is gone: another one is launched, or the instance is LOST (`lifecycle.recover`)."""
+        became = self._verdicts.recover(document["id"], document["attempt"], reason)
+        if became is None:
+            return
+        if not lifecycle.is_final(became):
+            _log.info("instance %s starts again: %s", document["id"], reason)
+            self._publish(became)  # if that fails the next runs see a launch that waits, and ask again
+        elif became["status"]["phase"] == "LOST":
             _log.warning("instance %s is lost: %s", document["id"], reason)
 
     def _ask_again(self, document: InstanceDoc, now: datetime, deadline_s: float) -> None:
@@ -153,13 +158,16 @@ class Reconciler:
         last = self._asked_again.get(key, moment(document["status"]["attemptStartedAt"]))
         if now - last > timedelta(seconds=self._patience.republish_s):
             self._asked_again[key] = now
-            message = {
-                "kind": document["kind"],
-                "instanceId": document["id"],
-                "attempt": document["attempt"],
-                "commandId": self._ids.new("cmd"),
-            }
-            self._queue.publish(LAUNCH_TOPIC, message)
+            self._publish(document)
+
+    def _publish(self, document: InstanceDoc) -> None:
+        message = {
+            "kind": document["kind"],
+            "instanceId": document["id"],
+            "attempt": document["attempt"],
+            "commandId": self._ids.new("cmd"),
+        }
+        self._queue.publish(LAUNCH_TOPIC, message)
 
     def _await(self, document: InstanceDoc, job: JobState, now: datetime, deadline_s: float) -> None:
         if self._is_late(document, job, now, deadline_s) or job.detail is None:

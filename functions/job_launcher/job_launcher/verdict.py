@@ -7,7 +7,16 @@ from datetime import datetime
 from typing import cast
 
 from ainimal_zookeeper.domain import ending, lifecycle, limits
-from ainimal_zookeeper.domain.documents import Document, Failure, InstanceDoc, instance_ref
+from ainimal_zookeeper.domain.documents import (
+    Collections,
+    Document,
+    EventDoc,
+    Failure,
+    InstanceDoc,
+    Ref,
+    instance_ref,
+)
+from ainimal_zookeeper.domain.events import event
 from ainimal_zookeeper.ports.clock import Clock
 from ainimal_zookeeper.ports.store import DocumentStore, Transaction
 
@@ -30,26 +39,47 @@ class Verdicts:
 
         return self.apply(instance_id, attempt, change)
 
+    def recover(self, instance_id: str, attempt: int, reason: str) -> InstanceDoc | None:
+        """The attempt is gone. Returns what became of the instance, None when there was nothing to do any more."""
+
+        def change(document: InstanceDoc, now: datetime) -> InstanceDoc:
+            return lifecycle.recover(document, now, reason)
+
+        return self._apply(instance_id, attempt, change)
+
     def apply(self, instance_id: str, attempt: int, change: Change) -> bool:
         """Writes what `change` makes of the instance, and what its end entails. Tells whether it was written.
 
         `change` sees the instance as it is now and returns it unchanged when there is nothing to do any more.
         """
+        return self._apply(instance_id, attempt, change) is not None
+
+    def _apply(self, instance_id: str, attempt: int, change: Change) -> InstanceDoc | None:
         now = self._clock.now()
 
-        def run(transaction: Transaction) -> bool:
+        def run(transaction: Transaction) -> InstanceDoc | None:
             document = cast("InstanceDoc | None", transaction.get(instance_ref(instance_id)))
             if document is None or document["attempt"] != attempt or lifecycle.is_final(document):
-                return False
+                return None
             held = transaction.get_many(limits.refs(document))
             after = change(document, now)
             if after is document:
-                return False
+                return None
             if lifecycle.is_final(after):
                 for ref, written in ending.writes(after, held, now):
                     transaction.put(ref, written)
             else:
                 transaction.put(instance_ref(instance_id), cast(Document, after))
-            return True
+                if after["attempt"] != attempt:
+                    happened = _relaunched(after, now)
+                    transaction.put(Ref(Collections.EVENTS, happened["id"]), cast(Document, happened))
+            return after
 
         return self._store.transact(run)
+
+
+def _relaunched(document: InstanceDoc, now: datetime) -> EventDoc:
+    point, attempt = lifecycle.checkpoint_of(document), document["attempt"]
+    step = None if point is None else point["step"]
+    text = f"attempt {attempt} starts " + ("anew" if step is None else f"from step {step:,}")
+    return event(f"evt_{document['id']}-{attempt}-relaunch", document["id"], "RELAUNCHED", text, now, step=step)

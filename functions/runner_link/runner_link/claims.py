@@ -8,9 +8,18 @@ from datetime import datetime
 from typing import Any, cast
 
 from ainimal_zookeeper.domain import ending, events, lifecycle, limits
-from ainimal_zookeeper.domain.documents import Collections, Document, Failure, InstanceDoc, Ref, instance_ref
+from ainimal_zookeeper.domain.documents import (
+    CheckpointPoint,
+    Collections,
+    Document,
+    Failure,
+    InstanceDoc,
+    Ref,
+    instance_ref,
+)
 from ainimal_zookeeper.domain.errors import Conflict, NotFound
 from ainimal_zookeeper.domain.tokens import attempt_token, seat_token
+from ainimal_zookeeper.ports.bucket import Bucket
 from ainimal_zookeeper.ports.clock import Clock
 from ainimal_zookeeper.ports.store import DocumentStore, Transaction
 
@@ -38,8 +47,11 @@ class _Unrunnable:
 class Claims:
     """Claims and the questions that follow them. Thread-safe."""
 
-    def __init__(self, *, store: DocumentStore, clock: Clock, secret: bytes, settings: RunnerSettings) -> None:
+    def __init__(
+        self, *, store: DocumentStore, bucket: Bucket, clock: Clock, secret: bytes, settings: RunnerSettings
+    ) -> None:
         self._store = store
+        self._bucket = bucket
         self._clock = clock
         self._secret = secret
         self._settings = settings
@@ -51,7 +63,7 @@ class Claims:
         """
         now = self._clock.now()
 
-        def change(transaction: Transaction) -> dict[str, Any] | str:
+        def change(transaction: Transaction) -> tuple[dict[str, Any], CheckpointPoint | None] | str:
             document = _instance(transaction.get(instance_ref(caller.instance_id)), caller)
             model, environment, world = transaction.get_many(_needs(document))[:3]
             held = transaction.get_many(limits.refs(document))
@@ -69,12 +81,13 @@ class Claims:
                 text = f"a runner has started attempt {caller.attempt}"
                 happened = events.event(event_id, caller.instance_id, "CLAIMED", text, now)
                 transaction.put(Ref(Collections.EVENTS, event_id), cast(Document, happened))
-            return launch
+            return launch, lifecycle.checkpoint_of(document)
 
-        launch = self._store.transact(change)
-        if isinstance(launch, str):
-            raise Conflict(launch)
-        return launch
+        granted = self._store.transact(change)
+        if isinstance(granted, str):
+            raise Conflict(granted)
+        launch, point = granted
+        return {**launch, "checkpoint": None if point is None else self._readable(point)}
 
     def desired(self, caller: Caller) -> dict[str, Any]:
         """Returns what the instance should do, and the world that it joins. Raises: Conflict as `claim`."""
@@ -91,6 +104,12 @@ class Claims:
             self._fail(caller, world)
             raise Conflict(world.message)
         return answer
+
+    def _readable(self, point: CheckpointPoint) -> dict[str, Any]:
+        """Returns what a runner needs to start from a checkpoint."""
+        signed = self._bucket.sign_get(point["object"])
+        facts = {key: point[key] for key in ("sha256", "sizeBytes", "step", "episode")}
+        return {"url": signed.url, "headers": dict(signed.headers), **facts}
 
     def _launch(
         self,

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from ainimal_zookeeper.domain.documents import InstanceDoc, instance_ref
+from ainimal_zookeeper.domain.documents import InstanceDoc, instance_ref, run_prefix
 from ainimal_zookeeper.domain.errors import NotFound, ZookeeperError
 from ainimal_zookeeper.domain.lifecycle import timestamp
 from ainimal_zookeeper.ports.bucket import Bucket
@@ -41,7 +41,9 @@ class RunnerLink:
         self._bucket = bucket
         self._ids = ids
         self._secret = secret
-        self._claims = Claims(store=store, clock=clock, secret=secret, settings=settings or RunnerSettings())
+        self._claims = Claims(
+            store=store, bucket=bucket, clock=clock, secret=secret, settings=settings or RunnerSettings()
+        )
         self._intake = Intake(store=store, clock=clock)
         self._routes: Mapping[str, Callable[[Caller, Mapping[str, Any]], dict[str, Any]]] = {
             "claim": lambda caller, _: self._claims.claim(caller),
@@ -76,6 +78,11 @@ class RunnerLink:
         if found is None:
             raise NotFound(f"there is no instance {caller.instance_id}; it was deleted, end its runner")
         check_current(cast(InstanceDoc, found), caller)
-        name = f"runs/{caller.instance_id}/{caller.attempt}/{upload.name}"
+        name = run_prefix(caller.instance_id, caller.attempt) + upload.name
         signed = self._bucket.sign_put(name, upload.size_bytes)
-        return {"url": signed.url, "headers": dict(signed.headers), "expiresAt": timestamp(signed.expires_at)}
+        return {
+            "object": name,
+            "url": signed.url,
+            "headers": dict(signed.headers),
+            "expiresAt": timestamp(signed.expires_at),
+        }

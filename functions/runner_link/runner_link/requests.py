@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from ainimal_zookeeper.domain.documents import Failure, Stats
+from ainimal_zookeeper.domain.documents import CheckpointPoint, Failure, Stats
 from ainimal_zookeeper.domain.errors import InvalidInput, Unauthenticated
 from ainimal_zookeeper.domain.events import EventKind
 from ainimal_zookeeper.domain.lifecycle import RUNNER_PHASES, Report
@@ -31,6 +31,7 @@ MAX_TRACEBACK = 65_536
 _ADDRESS = re.compile(r"[A-Za-z0-9_.\-\[\]:]{1,255}:[0-9]{1,5}\Z")
 _INSTANCE = re.compile(r"(ins|env)_[a-z0-9]{1,64}\Z")
 _OBJECT = re.compile(r"[A-Za-z0-9_\-.]+(/[A-Za-z0-9_\-.]+)*\Z")
+_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _STREAMS = ("stdout", "stderr", "zoo")
 _RUNNER_EVENTS: frozenset[str] = frozenset({"WARNING", "HANG", "RESET", "STEP", "MODE", "RATE", "UPDATED"})
 
@@ -113,14 +114,7 @@ def caller(request: Request, given: Mapping[str, Any], secret: bytes) -> Caller:
 
 def upload(given: Mapping[str, Any]) -> Upload:
     """Raises: InvalidInput."""
-    name, size = given.get("name"), given.get("sizeBytes")
-    if not isinstance(name, str) or len(name) > 512 or not _OBJECT.match(name):
-        raise InvalidInput(f"{name!r} names no object; use letters, digits and -_. between slashes", ("name",))
-    if any(part in (".", "..") for part in name.split("/")):
-        raise InvalidInput(f"{name!r} leads out of the instance's folder; leave out . and ..", ("name",))
-    if type(size) is not int or not 0 <= size <= MAX_UPLOAD_BYTES:
-        raise InvalidInput(f"sizeBytes is {size!r}; it must be from 0 to {MAX_UPLOAD_BYTES}", ("sizeBytes",))
-    return Upload(name, size)
+    return Upload(_object_name(given.get("name"), ("name",)), _size(given.get("sizeBytes"), ("sizeBytes",)))
 
 
 def reported(given: Mapping[str, Any]) -> Reported:
@@ -212,6 +206,20 @@ def _preview_paths(value: Any, path: tuple[str, ...]) -> list[str]:
     return given[:8]
 
 
+def _checkpoint(value: Any, path: tuple[str, ...]) -> CheckpointPoint:
+    given = _object(value, path)
+    sha256 = given.get("sha256")
+    if not isinstance(sha256, str) or not _SHA256.match(sha256):
+        raise InvalidInput(f"{sha256!r} is no SHA-256; send 64 hexadecimal digits", (*path, "sha256"))
+    return {
+        "object": _object_name(given.get("object"), (*path, "object")),
+        "step": _whole(given.get("step"), (*path, "step"), least=0),
+        "episode": _whole(given.get("episode"), (*path, "episode"), least=0),
+        "sizeBytes": _size(given.get("sizeBytes"), (*path, "sizeBytes")),
+        "sha256": sha256,
+    }
+
+
 _REPORT = {
     "phase": _phase,
     "stage": _stage,
@@ -221,6 +229,7 @@ _REPORT = {
     "failure": _failure,
     "stats": _stats,
     "previewPaths": _preview_paths,
+    "checkpoint": _checkpoint,
 }
 
 
@@ -268,6 +277,20 @@ def _events(given: list[Any]) -> tuple[Event, ...]:
         message = _text(one.get("message"), (*path, "message"))[:MAX_TEXT]
         events.append(Event(cast(EventKind, kind), message, _step(one.get("step"), (*path, "step"))))
     return tuple(events)
+
+
+def _object_name(value: Any, path: tuple[str, ...]) -> str:
+    if not isinstance(value, str) or len(value) > 512 or not _OBJECT.match(value):
+        raise InvalidInput(f"{value!r} names no object; use letters, digits and -_. between slashes", path)
+    if any(part in (".", "..") for part in value.split("/")):
+        raise InvalidInput(f"{value!r} leads out of the instance's folder; leave out . and ..", path)
+    return value
+
+
+def _size(value: Any, path: tuple[str, ...]) -> int:
+    if type(value) is not int or not 0 <= value <= MAX_UPLOAD_BYTES:
+        raise InvalidInput(f"is {value!r}; it must be from 0 to {MAX_UPLOAD_BYTES}", path)
+    return value
 
 
 def _text_of(value: Any, path: tuple[str, ...]) -> str:

@@ -19,6 +19,15 @@ class Ref(NamedTuple):
     id: str
 
 
+def nests_lists(value: Any) -> bool:
+    """Tells whether there is a list in a list, which Firestore does not hold."""
+    if isinstance(value, dict):
+        return any(nests_lists(inner) for inner in value.values())
+    if isinstance(value, list | tuple):
+        return any(isinstance(inner, list | tuple) or nests_lists(inner) for inner in value)
+    return False
+
+
 class Collections:
     """Names of all collections."""
 
@@ -40,6 +49,11 @@ class Collections:
 def instance_ref(id: str) -> Ref:
     """Returns where an instance or environment instance lives: "env_..." names one of the latter."""
     return Ref(Collections.ENVIRONMENT_INSTANCES if id.startswith("env_") else Collections.INSTANCES, id)
+
+
+def run_prefix(instance_id: str, attempt: int) -> str:
+    """Returns what the names of all objects of an attempt begin with."""
+    return f"runs/{instance_id}/{attempt}/"
 
 
 Phase = Literal["PENDING", "STARTING", "RUNNING", "PAUSED", "HIBERNATED", "STOPPING", "TERMINATED", "FAILED", "LOST"]
@@ -79,6 +93,16 @@ class Stats(TypedDict):
     updatedAt: str | None
 
 
+class CheckpointPoint(TypedDict):
+    """A saved state that an instance can start again from."""
+
+    object: str  # in the bucket, below the prefix of the attempt that saved it: a zip of what `save` wrote
+    step: int
+    episode: int
+    sizeBytes: int
+    sha256: str  # hexadecimal
+
+
 class Status(TypedDict):
     """What is. Written by the runner link and the reconciler only, but for PENDING (the API's launch)."""
 
@@ -98,6 +122,8 @@ class Status(TypedDict):
     previewPaths: list[str]
     lastSequence: int  # of the current attempt's reports: one that comes again is known by it
     logLines: int  # console lines received since the launch
+    checkpoint: CheckpointPoint | None  # the newest of all attempts
+    crashes: int  # attempts in a row that began from it and were gone without a newer one
 
 
 class ModelRef(TypedDict):

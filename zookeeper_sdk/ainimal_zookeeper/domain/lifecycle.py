@@ -5,12 +5,14 @@ Nothing here knows a store, a clock or a runner. Who calls what, each inside one
     API          created, pause, resume, terminate, set_mode, set_rate, grant_steps, reset_episode
     runner link  claim, report, received
     launcher     fail
-    reconciler   wait, relaunch, lose, fail, finish
+    reconciler   wait, recover, relaunch, lose, fail, finish
 
 Invariants, held by property tests:
     - a final phase (TERMINATED, FAILED, LOST) is never left;
     - attempt, timeline, generation, steps and resets never shrink, and observedGeneration <= generation;
     - only the current attempt's claim and reports have an effect (fencing): others raise Conflict;
+    - a checkpoint is only ever replaced by a newer one, and at most MAX_CRASHES attempts in a row crash after starting
+      from the same;
     - documents given in are never changed; every function returns a new one.
 """
 
@@ -19,10 +21,22 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any, TypedDict, cast
 
-from .documents import FINAL_PHASES, DesiredPhase, Failure, InstanceDoc, Mode, Phase, Stats, Status
+from .documents import (
+    FINAL_PHASES,
+    CheckpointPoint,
+    DesiredPhase,
+    Failure,
+    InstanceDoc,
+    Mode,
+    Phase,
+    Stats,
+    Status,
+    run_prefix,
+)
 from .errors import Conflict, InvalidInput, InvalidTransition
 
 RUNNER_PHASES: frozenset[str] = frozenset({"STARTING", "RUNNING", "PAUSED", "STOPPING", "TERMINATED", "FAILED"})
+MAX_CRASHES = 3  # in a row, of attempts that begin from the same checkpoint: then the instance is LOST
 
 
 class Report(TypedDict, total=False):
@@ -36,6 +50,7 @@ class Report(TypedDict, total=False):
     failure: Failure | None
     stats: Stats
     previewPaths: list[str]
+    checkpoint: CheckpointPoint
 
 
 def timestamp(moment: datetime) -> str:
@@ -50,6 +65,11 @@ def moment(text: str) -> datetime:
 
 def is_final(document: InstanceDoc) -> bool:
     return document["status"]["phase"] in FINAL_PHASES
+
+
+def checkpoint_of(document: InstanceDoc) -> CheckpointPoint | None:
+    """Returns what the next attempt would start from; None also in documents older than checkpoints."""
+    return document["status"].get("checkpoint")
 
 
 def no_stats() -> Stats:
@@ -75,6 +95,8 @@ def new_status(now: datetime) -> Status:
         "previewPaths": [],
         "lastSequence": 0,
         "logLines": 0,
+        "checkpoint": None,
+        "crashes": 0,
     }
 
 
@@ -159,7 +181,10 @@ def claim(document: InstanceDoc, attempt: int, now: datetime) -> InstanceDoc:
 
 
 def report(document: InstanceDoc, attempt: int, said: Report, now: datetime) -> InstanceDoc:
-    """A runner of `attempt` says how it is. Raises: Conflict as `claim`; InvalidInput for a phase not a runner's."""
+    """A runner of `attempt` says how it is.
+
+    Raises: Conflict as `claim`; InvalidInput for a phase not a runner's, and for a checkpoint of another attempt.
+    """
     _fence(document, attempt)
     if not document["status"]["claimed"]:
         raise Conflict(f"instance {document['id']}: attempt {attempt} reports before it has claimed")
@@ -172,6 +197,11 @@ def report(document: InstanceDoc, attempt: int, said: Report, now: datetime) -> 
     phase = changes.get("phase", document["status"]["phase"])
     if "phase" in changes and phase not in RUNNER_PHASES:
         raise InvalidInput(f"a runner cannot report the phase {phase!r}", ("phase",))
+    if "checkpoint" in changes:
+        prefix = run_prefix(document["id"], attempt)
+        if not said["checkpoint"]["object"].startswith(prefix):
+            raise InvalidInput(f"a checkpoint of attempt {attempt} must lie under {prefix}", ("checkpoint", "object"))
+        changes["crashes"] = 0
     if phase in FINAL_PHASES:
         changes.update(endedAt=at, stage=None, liveAddress=None)
     elif document["desired"]["phase"] == "TERMINATED":
@@ -207,6 +237,8 @@ def relaunch(document: InstanceDoc, now: datetime, *, timeline: bool) -> Instanc
     fresh["stats"] = document["status"]["stats"]
     fresh["observedGeneration"] = document["status"]["observedGeneration"]
     fresh["logLines"] = document["status"]["logLines"]
+    fresh["checkpoint"] = checkpoint_of(document)
+    fresh["crashes"] = document["status"].get("crashes", 0)
     return cast(
         InstanceDoc,
         {
@@ -216,6 +248,30 @@ def relaunch(document: InstanceDoc, now: datetime, *, timeline: bool) -> Instanc
             "status": fresh,
         },
     )
+
+
+def recover(document: InstanceDoc, now: datetime, reason: str) -> InstanceDoc:
+    """The attempt is gone: the next one starts from the checkpoint, or the instance ends as LOST and says why.
+
+    Whoever left when it was asked to (STOPPING) always gets a next attempt; who crashed, at most MAX_CRASHES - 1 times
+    in a row from one checkpoint. An attached script is its user's to start, and what was terminated has ended.
+    """
+    if document["desired"]["phase"] == "TERMINATED":
+        return finish(document, now)
+    point, status = checkpoint_of(document), document["status"]
+    if document["origin"] == "ATTACHED":
+        return lose(document, now, f"the runner is gone: {reason}")
+    if point is None:
+        return lose(document, now, f"the runner is gone: {reason}; it left no checkpoint to start again from")
+    crashes = status.get("crashes", 0) + (status["phase"] != "STOPPING")
+    if crashes >= MAX_CRASHES:
+        return lose(
+            document,
+            now,
+            f"the runner is gone: {reason}; {crashes} attempts in a row crashed after starting from the checkpoint of "
+            f"step {point['step']:,}, which is kept as {point['object']}",
+        )
+    return _with_status(relaunch(document, now, timeline=True), crashes=crashes)
 
 
 def lose(document: InstanceDoc, now: datetime, reason: str) -> InstanceDoc:
