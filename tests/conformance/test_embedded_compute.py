@@ -171,6 +171,25 @@ def test_launch_that_the_host_did_not_finish_fails(place: ProcessPlace) -> None:
     eventually(lambda: compute.observe() == [], "the job is gone")
 
 
+def test_launches_that_a_host_died_in_are_taken_over(place: ProcessPlace) -> None:
+    """The next host finds the process that was started, and forgets the launch that was not, which may come again."""
+    place.root.mkdir()
+    for name in ("ins_a", "ins_b"):
+        record = {"instance_id": name, "attempt": 1, "launched_at": "2030-01-01T00:00:00.000000Z"}
+        (place.root / f"{name}-1.json").write_text(json.dumps(record))
+    job = place.job("stubborn", "ins_a")
+    variables = {**os.environ, **job.variables, "ZOO_JOB": str(place.root / "ins_a-1")}
+    started = subprocess.Popen([sys.executable, "-m", _PROGRAM], env=variables, start_new_session=True)
+    facts = place.said(job)
+    compute = place.open()
+    assert [(state.instance_id, state.phase) for state in compute.observe()] == [("ins_a", JobPhase.RUNNING)]
+    compute.launch(place.job("run", "ins_b"))
+    place.said(place.job("run", "ins_b"))
+    compute.delete("ins_a", 1, 0.1)
+    assert started.wait(10) == -signal.SIGKILL
+    eventually(lambda: not _runs(facts["child"]), "what it had started ends with it, and not before")
+
+
 def test_number_of_another_process_is_not_the_job(place: ProcessPlace) -> None:
     """A process that got a dead job's number later is neither the job nor killed for it."""
     compute = place.open()

@@ -30,6 +30,7 @@ _ID = re.compile(r"[A-Za-z0-9_\-]{1,100}\Z")
 _STARTING_S = 10.0  # how long a record without a process is a launch in progress
 _SAME_START_S = 2.0  # the system's idea of when a process started shifts with its clock
 _POLL_S = 0.02
+_NAME_VARIABLE = "ZOO_JOB"  # by which a process is found whose number nobody had the time to note
 _LAST_WORDS_BYTES = 4096
 _LAST_WORDS_LINES = 12
 _SHORT_OF = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT})
@@ -56,6 +57,7 @@ class ProcessCompute:
         self._waiters: dict[str, threading.Thread] = {}  # by job, while its process is a child of ours
         self._endings: dict[str, _Ending] = {}
         self._closed = False
+        self._take_over()
 
     def launch(self, job: Job) -> None:
         if self._closed:
@@ -69,6 +71,7 @@ class ProcessCompute:
         try:
             with self._log(record.name).open("ab") as log:
                 variables = environment(executable, self._root / "imports", self._environ) | dict(job.variables)
+                variables[_NAME_VARIABLE] = self._mark(record)
                 child = self._start(executable, variables, log)
         except OSError as error:
             self._records.remove(record.name)
@@ -107,6 +110,21 @@ class ProcessCompute:
             ending.thread.join()
 
     # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _take_over(self) -> None:
+        """Ends the launches in which an earlier host died: finds their processes, and forgets what never began."""
+        unfinished = {self._mark(record): record for record in self._records.all() if record.pid is None}
+        for process in psutil.process_iter() if unfinished else ():
+            with contextlib.suppress(psutil.Error, OSError):
+                mark = process.environ().get(_NAME_VARIABLE, "")
+                if mark in unfinished and os.getsid(process.pid) == process.pid:  # the job, not what it has started
+                    found = dataclasses.replace(unfinished.pop(mark), pid=process.pid, started_at=process.create_time())
+                    self._records.replace(found)
+        for record in unfinished.values():
+            self._records.remove(record.name)
+
+    def _mark(self, record: JobRecord) -> str:
+        return str(self._root / record.name)
 
     def _log(self, name: str) -> Path:
         return self._root / f"{name}.log"
