@@ -69,6 +69,10 @@ class Link:
         """Sends what `numbered` made."""
         return self._ask("report", numbered)
 
+    def ticket(self, name: str, size_bytes: int) -> dict[str, Any]:
+        """Returns `url` and `headers` of a link that creates an object under this attempt's prefix: `object`."""
+        return self._ask("ticket", {"name": name, "sizeBytes": size_bytes})
+
     def close(self) -> None:
         with self._lock:
             self._connection.close()

@@ -15,6 +15,7 @@ from ainimal_zookeeper.domain.documents import Manifest, SignalDoc
 from ainimal_zookeeper.domain.errors import AInimalFault, UserCodeFault, ZookeeperError
 
 from .bell import Bell
+from .checkpoint import lacking, save
 from .console import Console, Lines
 from .departure import on_signals
 from .fault import fault_of, first_line, user_traceback
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from .live.server import LiveServer
 
 _EXIT = {End.ASKED: 0, End.SIGNAL: 0, End.FAULT: 1, End.FENCED: 3, End.ORPHANED: 4}
+_WITHOUT = "it leaves without a checkpoint"
 _LIVE_AFTER_S = 0.4
 _DESCRIBE_AFTER_S = 2.0
 _LAST_WORDS_S = 1.5
@@ -68,6 +70,7 @@ class Runner:
         self._live_starts = threading.Lock()
         self._stage: Stage | None = None
         self._described = False
+        self._saves = False
         self._began_at = time.monotonic()
         self._loop: Loop | None = None
 
@@ -82,7 +85,7 @@ class Runner:
         try:
             self._load_and_loop()
         except Leave:
-            pass
+            self._save()
         except ZookeeperError as error:
             trace = error.traceback if isinstance(error, UserCodeFault) else None
             self._failed(error.code, str(error), trace)
@@ -111,6 +114,7 @@ class Runner:
                 enter=self._enter,
                 idle=self._idle,
                 ask=self._link.desired,
+                patience_s=self._session.cadence.orphan_s,
             ),
         )
         self._signals.render = stage.render
@@ -191,6 +195,44 @@ class Runner:
                 self._lines.add("zoo", line)
         self._session.fail(code, message, trace)
 
+    def _save(self) -> None:
+        """Keeps what the model has become for the next attempt, or says why not. Only a loop that left in peace comes
+        here: what user code has broken is never saved."""
+        session, stage = self._session, self._stage
+        if session.ending is not End.SIGNAL or self._loop is None or stage is None or stage.agent is None:
+            return
+        self._hear()
+        if session.termination_asked:
+            return
+        if (why := lacking(stage.agent)) is not None:
+            self._warn(f"{_WITHOUT}: {why}")
+            return
+        step = session.counters.step
+        session.enter(f"saving a checkpoint of step {step:,}")
+        self._saves = True
+        try:
+            left_s = session.cadence.working_s - session.ending_for_s
+            point = session.checkpoint = save(stage.agent, self._link, session.counters, left_s)
+        except BaseException as error:  # noqa: BLE001 - whatever goes wrong with saving, it leaves in order
+            for line in (getattr(error, "traceback", None) or "").rstrip().splitlines():
+                self._lines.add("zoo", line)
+            said = str(error) if isinstance(error, ZookeeperError) else first_line(error)
+            self._warn(f"{_WITHOUT}: {said}")
+        else:
+            self._lines.add("zoo", f"it leaves a checkpoint of step {step:,} ({point['sizeBytes']:,} bytes)")
+        finally:
+            self._saves = False
+
+    def _warn(self, message: str) -> None:
+        self._lines.add("zoo", message)
+        self._session.event("WARNING", message)
+
+    def _hear(self) -> None:
+        """Asks once more what is desired: who leaves by a signal may have been terminated as well."""
+        with contextlib.suppress(ZookeeperError):
+            answer = self._link.desired()
+            self._session.offer(answer["desired"], int(answer["generation"]))
+
     def _part(self) -> None:
         """Says goodbye to everybody. What user code does meanwhile is bounded by the watchdog."""
         session = self._session
@@ -207,9 +249,7 @@ class Runner:
         """Reports how it ended. An attempt that was asked to leave by a signal alone has not ended for the zoo."""
         session = self._session
         if session.ending is End.SIGNAL and not session.termination_asked:
-            with contextlib.suppress(ZookeeperError):
-                answer = self._link.desired()
-                session.offer(answer["desired"], int(answer["generation"]))
+            self._hear()
         if session.failure is None and session.termination_asked:
             session.terminated()
         left_s = session.cadence.grace_s - session.ending_for_s
@@ -217,7 +257,11 @@ class Runner:
 
     def _leave_anyway(self) -> int:
         """The grace has passed: user code does not return. Called by the watchdog, which ends the process."""
-        self._lines.add("zoo", "the code did not return in time; the process ends without it")
+        reason = "saving took too long" if self._saves else "the code did not return in time"
+        if self._session.ending is End.SIGNAL and self._session.kind == "instance":
+            self._warn(f"{_WITHOUT}: {reason}")
+        else:
+            self._lines.add("zoo", f"{reason}; the process ends without it")
         self._last_words()
         return _EXIT[self._session.ending or End.FAULT]
 

@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from enum import Enum
 from typing import Any, cast
 
-from ainimal_zookeeper.domain.documents import Desired, Failure, Manifest, Phase, Stats
+from ainimal_zookeeper.domain.documents import CheckpointPoint, Desired, Failure, Manifest, Phase, Stats
 from ainimal_zookeeper.domain.events import EventKind
 from ainimal_zookeeper.domain.lifecycle import Report, timestamp
 
@@ -63,7 +63,9 @@ class Session:
         self.kind: str = launch["kind"]
         self.cadence = Cadence.from_launch(launch.get("settings") or {})
         self.bell = bell
-        self.counters = Counters()
+        point = launch.get("checkpoint")
+        self.counters = Counters() if point is None else Counters(step=point["step"], episode=point["episode"])
+        self.checkpoint: CheckpointPoint | None = None  # that this attempt has made
         self.working = False  # whether a step or a train call should be going on
         self.manifest: Manifest | None = None
         self.manifest_version = 0
@@ -257,6 +259,8 @@ class Session:
                 said["failure"] = self._failure
             if self.manifest is not None:
                 said["previewPaths"] = self.manifest["previewPaths"]
+            if self.checkpoint is not None:
+                said["checkpoint"] = self.checkpoint
         return said
 
     def _changed(self, *, urgent: bool = True) -> None:

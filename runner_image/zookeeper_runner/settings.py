@@ -64,6 +64,14 @@ class Cadence:
     orphan_s: float = 60.0
     """Without an answer of the runner link: nobody knows this runner any more."""
 
+    @property
+    def working_s(self) -> float:
+        """From the wish to stop until user code must be done.
+
+        Whoever asked kills after the grace; the last report needs a moment before that.
+        """
+        return self.grace_s - min(1.0, 0.3 * self.grace_s)
+
     @classmethod
     def from_launch(cls, settings: Mapping[str, Any]) -> Cadence:
         """Reads the launch's `settings`; what is absent keeps its default."""

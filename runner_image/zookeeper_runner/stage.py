@@ -16,6 +16,7 @@ from .acting import Actor
 from .answering import Answerer
 from .batching import BatchActor
 from .bell import Bell
+from .checkpoint import fetch, stage_of
 from .fault import fault_of, first_line
 from .inference import Inference
 from .joining import join
@@ -34,7 +35,8 @@ class Surroundings:
     """What those on the stage need of the attempt around them.
 
     enter: says in a few words what is going on. idle: called while waiting for others; raises Leave at the end.
-    ask: `POST /desired`. inference, board: None where nobody is to be answered, or seated.
+    ask: `POST /desired`. inference, board: None where nobody is to be answered, or seated. patience_s: how long to ask
+    again for what does not answer.
     """
 
     journal: Journal
@@ -44,6 +46,7 @@ class Surroundings:
     enter: Callable[[str], None]
     idle: Callable[[], None]
     ask: Callable[[], Mapping[str, Any]]
+    patience_s: float = 60.0
 
 
 @dataclass(slots=True)
@@ -90,17 +93,39 @@ def _world(launch: Launch, around: Surroundings) -> World | None:
 
 
 def _agent(launch: Launch, world: World | None, around: Surroundings) -> Agent:
+    point, spec = launch.get("checkpoint"), launch["model"]["spec"]
+    if point is not None:
+        spec = {**spec, "save_path": fetch(point, around.enter, around.patience_s)}
     around.enter("loading the model")
-    return _guarded(
+    agent = _guarded(
         AInimalFault,
         lambda: models.load(
-            launch["model"]["spec"],
+            spec,
             launch.get("parameters") or {},
             observation=None if world is None else world.observation,
             action=None if world is None else world.action,
             stage=around.enter,
         ),
     )
+    if point is not None:
+        around.enter(stage_of(point))
+        _restore(agent, spec["save_path"], point["step"])
+    return agent
+
+
+def _restore(agent: Agent, folder: str, step: int) -> None:
+    if agent.can.load is None:
+        if agent.takes_save_path:
+            return
+        raise AInimalFault(
+            "the model was saved, but it cannot be loaded any more: write load(path), or take save_path in its "
+            "constructor; or launch it anew"
+        )
+    try:
+        agent.can.load(folder)
+    except BaseException as error:
+        fault = fault_of(error, AInimalFault)
+        raise AInimalFault(f"it cannot load its checkpoint of step {step:,}: {fault}", fault.traceback) from error
 
 
 def _host(launch: Launch, around: Surroundings) -> Stage:

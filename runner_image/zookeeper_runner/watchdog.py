@@ -38,11 +38,10 @@ class Watchdog:
 
     def _run(self) -> None:
         session = self._session
-        # Whoever asked kills after the same grace: the last report needs a moment before that.
-        grace_s = session.cadence.grace_s - min(1.0, 0.3 * session.cadence.grace_s)
+        working_s = session.cadence.working_s
         while not self._stopped.wait(_PERIOD_S):
             session.sample()
-            if session.ending_for_s > grace_s:
+            if session.ending_for_s > working_s:
                 os._exit(self._leave())
             if session.ending is None:
                 self._look(time.monotonic())

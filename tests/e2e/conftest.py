@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.hosting import HostedZoo, furnish
+from tests.e2e.runners import Processes
 
 ZooStarter = Callable[..., HostedZoo]
 
@@ -36,3 +37,11 @@ def zoo(tmp_path: Path, start_zoo: ZooStarter) -> Iterator[HostedZoo]:
     furnish(tmp_path)
     with start_zoo(tmp_path) as hosted:
         yield hosted
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Iterator[Processes]:
+    """Starts runners against a link of the test's own."""
+    started = Processes(tmp_path)
+    yield started
+    started.close()

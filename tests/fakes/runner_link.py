@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 import time
@@ -9,7 +10,7 @@ from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from ainimal_zookeeper.domain.documents import Desired
+from ainimal_zookeeper.domain.documents import Desired, run_prefix
 from ainimal_zookeeper.domain.tokens import attempt_token, seat_token
 
 SECRET = b"a secret that only tests know"
@@ -53,6 +54,7 @@ def launch_of(instance_id: str = "ins_1", *, attempt: int = 1, **changes: Any) -
         "seed": 7,
         "desired": wanted(),
         "generation": 1,
+        "checkpoint": None,
         "liveToken": attempt_token(SECRET, "live", instance_id, attempt),
         "settings": settings,
         **changes,
@@ -66,12 +68,17 @@ def world_of(launch: Mapping[str, Any], address: str | None, joiner_id: str) -> 
 
 
 class FakeRunnerLink:
-    """Serves the launches given, by instance; `close` when done. Everything the runners said is in `reports`."""
+    """Serves the launches given, by instance; `close` when done. Everything the runners said is in `reports`.
+
+    What they upload is in `objects`, by name; `uploading` is called before an upload is taken.
+    """
 
     def __init__(self, *launches: dict[str, Any]) -> None:
         self.launches = {launch["instanceId"]: launch for launch in launches}
         self.reports: dict[str, list[dict[str, Any]]] = {launch["instanceId"]: [] for launch in launches}
         self.fenced: set[str] = set()
+        self.objects: dict[str, bytes] = {}
+        self.uploading: Callable[[], object] = lambda: None
         self.away = False
         self.paths: list[str] = []
         self._condition = threading.Condition()
@@ -91,6 +98,23 @@ class FakeRunnerLink:
                 self.end_headers()
                 self.wfile.write(data)
 
+            def do_PUT(self) -> None:
+                link.uploading()
+                data = self.rfile.read(int(self.headers["Content-Length"]))
+                name = self.path.removeprefix("/bucket/")
+                self._finish(409 if name in link.objects else 201)
+                link.objects.setdefault(name, data)
+
+            def do_GET(self) -> None:
+                data = link.objects.get(self.path.removeprefix("/bucket/"))
+                self._finish(404 if data is None else 200, data or b"")
+
+            def _finish(self, status: int, data: bytes = b"") -> None:
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
             def log_message(self, format: str, *arguments: Any) -> None:
                 return
 
@@ -106,6 +130,15 @@ class FakeRunnerLink:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}/runner"
+
+    def point(self, name: str, data: bytes, step: int = 0, episode: int = 0, **changes: Any) -> dict[str, Any]:
+        """Keeps `data` as an object and returns what a launch says of it as a checkpoint."""
+        self.objects[name] = data
+        facts = {"sha256": hashlib.sha256(data).hexdigest(), "sizeBytes": len(data), "step": step, "episode": episode}
+        return {"url": self._link_to(name), "headers": {}, **facts, **changes}
+
+    def _link_to(self, name: str) -> str:
+        return f"{self.url.removesuffix('/runner')}/bucket/{name}"
 
     def variables(self, instance_id: str) -> dict[str, str]:
         """Returns the environment variables that a runner of the instance is started with."""
@@ -185,6 +218,9 @@ class FakeRunnerLink:
                 return 409, {"code": "CONFLICT", "message": "another attempt runs"}
             if path.endswith("/claim"):
                 return 200, launch
+            if path.endswith("/ticket"):
+                name = f"{run_prefix(instance_id, attempt)}{body['name']}"
+                return 200, {"object": name, "url": self._link_to(name), "headers": {}, "expiresAt": ""}
             if path.endswith("/report"):
                 known = {each["sequence"] for each in self.reports[instance_id]}
                 if body["sequence"] not in known:

@@ -61,6 +61,7 @@ class Agent:
     train_on: TrainOn = "executed"
     train_every: int | Literal["episode"] = "episode"
     vectorized: bool = False
+    takes_save_path: bool = False  # whether it was made with the save_path of its specification, and so loads itself
     findings: Sequence[Finding] = ()
     subject: Any = None  # the author's object: taps look into it
 

@@ -63,7 +63,10 @@ def load(
         )
         for name in made.unused
     ]
-    return adapt(made.subject, spec, observation=observation, action=action, findings=findings)
+    agent = adapt(made.subject, spec, observation=observation, action=action, findings=findings)
+    given = {**parameters, **(spec.get("init_params") or {})}
+    agent.takes_save_path = "save_path" in made.arguments and "save_path" not in given
+    return agent
 
 
 def _declared_defaults(found: type) -> dict[str, Any]:

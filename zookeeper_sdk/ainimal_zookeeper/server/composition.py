@@ -8,7 +8,7 @@ from threading import Thread
 
 from graphql_api.api import Api
 from job_launcher import Launcher, Reconciler
-from runner_link import RunnerLink
+from runner_link import RunnerLink, RunnerSettings
 
 from ainimal_zookeeper.adapters.embedded.bucket import DirectoryBucket
 from ainimal_zookeeper.adapters.embedded.clock import RandomIds, SystemClock
@@ -27,6 +27,7 @@ from .processes import SideProcesses
 from .state import StateDirectory
 from .ticker import Ticker
 
+GRACE_S = 3.5  # for instances, which save, and side processes; with all the rest a stop stays below 5 s
 RECONCILE_S = 1.0
 RESCAN_S = 2.0
 
@@ -55,7 +56,14 @@ class Zoo:
             store=self._store, compute=self._compute, clock=clock, secret=secret, link_url=f"{url}/runner"
         )
         self._reconciler = Reconciler(store=self._store, queue=self._queue, compute=self._compute, clock=clock, ids=ids)
-        self._link = RunnerLink(store=self._store, bucket=bucket, clock=clock, ids=ids, secret=secret)
+        self._link = RunnerLink(
+            store=self._store,
+            bucket=bucket,
+            clock=clock,
+            ids=ids,
+            secret=secret,
+            settings=RunnerSettings(graceSeconds=GRACE_S),
+        )
         self._api = Api(
             store=self._store,
             queue=self._queue,
@@ -97,14 +105,17 @@ class Zoo:
         self._autostart.run(self._compilation)
         self._processes.start()
 
-    def stop(self, grace_s: float) -> None:
-        """Ends instances and side processes, at most `grace_s` seconds late; runners may still report meanwhile."""
+    def stop(self) -> None:
+        """Ends instances and side processes, at most `GRACE_S` seconds late.
+
+        Runners save and report meanwhile: the store stays open, and `handlers` must be served until this returns.
+        """
         for ticker in self._tickers:
             ticker.close()
         self._queue.close()
-        closing = Thread(target=self._processes.close, args=(grace_s,), name="side-processes")
+        closing = Thread(target=self._processes.close, args=(GRACE_S,), name="side-processes")
         closing.start()
-        self._compute.close(grace_s)
+        self._compute.close(GRACE_S)
         closing.join()
 
     def kill(self) -> None:

@@ -26,7 +26,6 @@ from .composition import Zoo
 from .security import is_loopback
 from .state import StateDirectory
 
-GRACE_S = 3.5  # for instances and side processes; with all the rest a stop stays below 5 s
 THREADS = 24  # calls of the store wait in threads
 REFUSED = 2  # exit status
 INTERRUPTED = 130
@@ -135,8 +134,8 @@ class _Server(uvicorn.Server):
             await self._asked.wait()
         except ZookeeperError as error:
             self.trouble = error
-        # Runners still report while they leave, so serving ends last.
-        await asyncio.to_thread(self._zoo.stop, GRACE_S)
+        # Runners save and report while they leave, so serving ends last.
+        await asyncio.to_thread(self._zoo.stop)
         await self._zoo.close()
         self.should_exit = True
         await serving
