@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from .conftest import DESKTOP, PHONE, LiveZoo, OpenPage
 
@@ -17,9 +17,8 @@ PICTURE = """(canvas) => {
 }"""
 
 
-def pictures(page: Page, selector: str, count: int) -> set[int]:
+def pictures(page: Page, canvas: Locator, count: int) -> set[int]:
     """Looks `count` times at a canvas and returns fingerprints of what it showed; 0 while it shows nothing."""
-    canvas = page.locator(selector).first
     expect(canvas).to_be_visible()
     seen = set()
     for _ in range(count):
@@ -42,7 +41,7 @@ def test_home_shows_a_learning_animal_with_a_moving_picture(zoo: LiveZoo, learne
 
     expect(card.get_by_text("Running")).to_be_visible()
     expect(card).to_contain_text("Balancer in CartPole")
-    assert len(pictures(page, "article canvas", 12)) > 1
+    assert len(pictures(page, card.locator("canvas").first, 12)) > 1
     expect(page.get_by_text("Live", exact=True)).to_be_visible()
 
 

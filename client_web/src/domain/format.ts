@@ -1,6 +1,7 @@
 /** Numbers, rates and ages as people read them. */
 
 const integer = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+const rate = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
 
 export const NOTHING = '–';
@@ -35,7 +36,7 @@ export function formatCount(value: number | undefined): string {
 
 export function formatRate(stepsPerSecond: number | undefined): string {
   if (stepsPerSecond === undefined) return NOTHING;
-  return stepsPerSecond >= 1000 ? `${compact.format(stepsPerSecond)}/s` : `${formatNumber(Number(stepsPerSecond.toPrecision(3)))}/s`;
+  return `${rate.format(stepsPerSecond)}/s`;
 }
 
 /** Seconds as an age: "0.4 s", "12 s", "3 min", "2 h", "5 d". */

@@ -28,6 +28,12 @@ export function InstanceView({ id }: { readonly id: string }) {
   useEffect(() => {
     if (asked !== undefined) live.learn([asked]);
   }, [asked, live]);
+  // What a runner learns of the model is known once it has loaded it.
+  const { ask } = page;
+  const phase = row?.phase;
+  useEffect(() => {
+    if (phase === 'RUNNING') ask();
+  }, [phase, ask]);
 
   const current = row ?? asked;
   if (current === undefined) {
@@ -103,14 +109,19 @@ function Instance({ row, page }: { readonly row: InstanceRow; readonly page: Ins
 
 const NO_SIGNALS: readonly SignalOffer[] = [];
 
-/** The runner names its signals once it has loaded the model; until then they are asked for again as the instance moves on. */
+const MISSING_MS = 700;
+
+/** The runner names its signals once it has loaded the model, a little before or after it says that it runs: ask until then. */
 function useSignals(row: InstanceRow): readonly SignalOffer[] {
   const { data, ask } = useAnswer(SignalsQuery, { id: row.id, after: null });
   const signals = data?.instance?.signals.nodes ?? NO_SIGNALS;
   const missing = signals.length === 0;
+  const ended = hasEnded(row.phase);
   useEffect(() => {
-    if (missing) ask();
-  }, [missing, ask, row.phase, row.stage, row.attempt]);
+    if (!missing || ended) return undefined;
+    const timer = setInterval(ask, MISSING_MS);
+    return () => clearInterval(timer);
+  }, [missing, ended, ask, row.attempt]);
   return useMemo(() => signals.filter((signal) => signal.observable), [signals]);
 }
 

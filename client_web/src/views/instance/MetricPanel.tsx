@@ -23,7 +23,7 @@ const NO_SERIES: readonly (HistorySeries & { readonly path: string })[] = [];
 export function MetricPanel({ row, signals }: { readonly row: InstanceRow; readonly signals: readonly SignalOffer[] }) {
   const ended = hasEnded(row.phase);
   // The end of the history moves on under the live points; asking again before they are forgotten leaves no gap.
-  const { data, error } = useAnswer(MetricsQuery, { id: row.id, paths: null, points: POINTS }, ended ? {} : { everyMs: 10_000 });
+  const { data, error } = useAnswer(MetricsQuery, { id: row.id, paths: null, points: POINTS }, ended ? {} : { everyMs: 5_000 });
   const series = useMemo(
     () =>
       data?.instance?.metrics.map((part) => ({
