@@ -79,6 +79,7 @@ class Loop:
         self._pace = Pace()
         self._mode: Mode | None = None
         self._paused = False
+        self._rested_at = 0
         desired, _ = session.wanted()
         first = session.attempt == 1
         # Whoever paused, stepped or reset an earlier attempt did not mean this one.
@@ -137,6 +138,9 @@ class Loop:
                     self._count_step()
                 return desired["mode"], acts, single
             session.working = False
+            if self._paused and session.counters.step != self._rested_at:
+                self._rested_at = session.counters.step
+                session.rested()
             bell.wait(wait_s)
 
     def _count_step(self) -> None:

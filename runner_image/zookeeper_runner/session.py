@@ -136,6 +136,10 @@ class Session:
                 self._acknowledged_at = self.counters.step
         self._changed()
 
+    def rested(self) -> None:
+        """While paused, the granted steps have been made: where that has led to is told at once."""
+        self._changed()
+
     def describe(self, manifest: Manifest) -> None:
         """Says what was found in the model and the world."""
         self.manifest = manifest

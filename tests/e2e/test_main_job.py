@@ -287,7 +287,7 @@ def test_while_paused_it_makes_exactly_the_steps_that_are_granted(zoo: Zookeeper
         for count in (1, 4, 2):
             walker.step(count)
             held += count
-            until(lambda held=held: step_of(walker) == held, timeout_s=15)  # type: ignore[misc]
+            until(lambda held=held: step_of(walker) == held, timeout_s=5)  # type: ignore[misc]
         after = first(walker, "inputs.place")
         assert after.step == held
         assert (after.value[1] - place.value[1]) % 500 == 7
