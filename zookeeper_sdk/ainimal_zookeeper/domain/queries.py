@@ -112,3 +112,9 @@ LOGS_TAIL = Query(
 EVENTS_NEWEST = Query("events_newest", Collections.EVENTS, order_by="at", descending=True)
 
 DECLARED: tuple[Query, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Query))
+
+
+def require_declared(query: Query) -> None:
+    """Raises: RuntimeError for a query that is not declared."""
+    if query not in DECLARED:
+        raise RuntimeError(f"query {query.name} is not declared; add it to domain/queries.py")

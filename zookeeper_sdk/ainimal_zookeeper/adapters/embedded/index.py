@@ -12,7 +12,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from ainimal_zookeeper.domain.documents import Document
-from ainimal_zookeeper.domain.queries import DECLARED, BoundQuery, Condition, Query
+from ainimal_zookeeper.domain.queries import DECLARED, BoundQuery, Condition, Query, require_declared
 
 _BY_COLLECTION: dict[str, list[Query]] = {}
 for _query in DECLARED:
@@ -52,8 +52,7 @@ def keys(query: BoundQuery) -> list[Key]:
 
     Raises: RuntimeError for a query that is not declared.
     """
-    if query.query not in DECLARED:
-        raise RuntimeError(f"query {query.query.name} is not declared; add it to domain/queries.py")
+    require_declared(query.query)
     arguments = query.arguments
     wanted: list[Iterable[Any]] = [
         dict.fromkeys(arguments[condition.argument]) if condition.operator == "in" else [arguments[condition.argument]]

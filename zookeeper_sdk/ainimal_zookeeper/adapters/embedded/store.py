@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
-from ainimal_zookeeper.domain.documents import Document, Ref
+from ainimal_zookeeper.domain.documents import Document, Ref, nests_lists
 from ainimal_zookeeper.domain.errors import DataCorrupt, InvalidInput
 from ainimal_zookeeper.domain.queries import BoundQuery, Page, Query, Result
 from ainimal_zookeeper.ports.store import Transaction
@@ -223,17 +223,9 @@ def _encode(ref: Ref, document: Document) -> str:
         raise InvalidInput(
             f"document {ref.collection}/{ref.id} has {len(text)} bytes; at most {MAX_DOCUMENT_BYTES} fit"
         )
-    if ("[[" in text or ",[" in text) and _has_list_in_list(document):  # the text tells cheaply that there is none
+    if ("[[" in text or ",[" in text) and nests_lists(document):  # the text tells cheaply that there is none
         raise RuntimeError(f"document {ref.collection}/{ref.id} holds a list in a list; store it as a JSON string")
     return text
-
-
-def _has_list_in_list(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(_has_list_in_list(inner) for inner in value.values())
-    if isinstance(value, list | tuple):
-        return any(isinstance(inner, list | tuple) or _has_list_in_list(inner) for inner in value)
-    return False
 
 
 def _read(connection: sqlite3.Connection, ref: Ref) -> str | None:
