@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -20,9 +21,13 @@ def in_ci() -> bool:
 def find_tool(name: str, install: str) -> Path:
     """Returns the program `name`. Without it the test is skipped with the line that installs it; in CI it fails."""
     found = shutil.which(name)
-    if found is not None:
-        return Path(found)
-    reason = f"{name} is not installed; install it with: {install}"
+    if found is None:
+        give_up(f"{name} is not installed; install it with: {install}")
+    return Path(found)
+
+
+def give_up(reason: str) -> NoReturn:
+    """Skips a test for want of something that `reason` says how to get; in CI it fails."""
     if in_ci():
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

@@ -28,6 +28,7 @@ class QueueTests:
     """Bind it by a subclass, in a module with a fixture `place`."""
 
     ATTEMPTS_ARE_EXACT: ClassVar[bool] = True  # whether `attempt` counts all deliveries, also those of dead processes
+    FEWEST_DELIVERIES: ClassVar[int] = 3  # the least maximum of deliveries that the binding tries
 
     @pytest.fixture
     def queue(self, place: QueuePlace) -> Queue:
@@ -114,7 +115,7 @@ class QueueTests:
 
     def test_becomes_a_dead_letter(self, place: QueuePlace) -> None:
         """After the maximum of deliveries a message is set aside and the others go on."""
-        queue = place.open(max_deliveries=3)
+        queue = place.open(max_deliveries=self.FEWEST_DELIVERIES)
         heard = Heard[Message]()
 
         def handle(message: Message) -> Delivery:
@@ -123,13 +124,13 @@ class QueueTests:
 
         queue.subscribe("launches", handle)
         bad = queue.publish("launches", {"n": 1})
-        heard.wait_for(3)
+        heard.wait_for(self.FEWEST_DELIVERIES)
         queue.publish("launches", {"n": 2})
-        messages = heard.wait_for(4)
+        messages = heard.wait_for(self.FEWEST_DELIVERIES + 1)
         queue.close()
         letters = place.open().dead_letters("launches")
         assert [(letter.id, letter.data) for letter in letters] == [(bad, {"n": 1})]
-        assert Counter(message.data["n"] for message in messages) == {1: 3, 2: 1}
+        assert Counter(message.data["n"] for message in messages) == {1: self.FEWEST_DELIVERIES, 2: 1}
 
     def test_slow_handler_holds_up_nobody(self, queue: Queue) -> None:
         """While one handler works, other messages are delivered."""
