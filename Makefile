@@ -14,11 +14,11 @@ WEB_SOURCES := $(shell find client_web -type f -not -path '*/node_modules/*' -no
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench client torch wheel fmt clean
+.PHONY: help run test test-emulators check bench client torch wheel fmt clean
 
 # Lists the verbs.
 help:
-	@awk '/^# /{said=substr($$0,3)} /^(run|test|check|bench|client|torch|wheel|fmt|clean):/{sub(":.*","",$$1); printf "make %-6s %s\n", $$1, said}' Makefile
+	@awk '/^# /{said=substr($$0,3)} /^(run|test|test-emulators|check|bench|client|torch|wheel|fmt|clean):/{sub(":.*","",$$1); printf "make %-14s %s\n", $$1, said}' Makefile
 
 # Starts the example zoo and prints its address (options for it: ARGS="--port 8001").
 run: $(MADE)-zoo $(WEB)
@@ -34,6 +34,10 @@ test: $(MADE)-tools web-when-node
 	else \
 	  echo "SKIPPED the web client's tests: npm is not installed; install Node 20 or newer: apt-get install nodejs npm"; \
 	fi
+
+# Runs the tests on Google's emulators, which it starts: gcloud with Java for Firestore and Pub/Sub, a wheel for storage.
+test-emulators: $(MADE)-tools
+	$(BIN)/pytest -rs -m emulators tests/emulators $(ARGS)
 
 # Formatting, lint, types and the import rules, in Python and TypeScript.
 check: $(MADE)-tools $(MODULES)/.made

@@ -1,0 +1,80 @@
+"""Topics of the zoo and their subscriptions: how they are called, and how they are made where Terraform does not."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+from google.api_core.exceptions import AlreadyExists
+from google.cloud import pubsub_v1
+from google.pubsub_v1.types import DeadLetterPolicy, PushConfig, RetryPolicy, Subscription
+
+from ainimal_zookeeper.domain.errors import InvalidInput
+
+from .failures import PATIENCE_S, translated
+
+_ACK_DEADLINE_S = 60
+_LONGEST_RETRY_S = 60.0
+_DELIVERIES = range(5, 101)  # what Pub/Sub takes
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names of Pub/Sub's for topics of the zoo."""
+
+    project: str
+    prefix: str = ""
+
+    def topic(self, topic: str) -> str:
+        return f"projects/{self.project}/topics/{self.prefix}{topic}"
+
+    def subscription(self, topic: str) -> str:
+        return f"projects/{self.project}/subscriptions/{self.prefix}{topic}"
+
+    def dead_topic(self, topic: str) -> str:
+        return self.topic(f"{topic}-dead")
+
+    def dead_subscription(self, topic: str) -> str:
+        return self.subscription(f"{topic}-dead")
+
+
+def make_topic(
+    names: Names, topic: str, *, max_deliveries: int = 20, retry_base_s: float = 0.1, push_endpoint: str | None = None
+) -> None:
+    """Makes `topic`, the topic of its dead letters, and a subscription to each; what exists already is left as it is.
+
+    max_deliveries: 5 to 100. retry_base_s: the first delay between deliveries, 0 for none. push_endpoint: the URL that
+    messages are posted to; without it they wait to be pulled.
+    Raises: InvalidInput, Transient.
+    """
+    if max_deliveries not in _DELIVERIES:
+        raise InvalidInput(f"max_deliveries is {max_deliveries}; Pub/Sub takes {_DELIVERIES[0]} to {_DELIVERIES[-1]}")
+    retry = RetryPolicy(
+        minimum_backoff=timedelta(seconds=retry_base_s), maximum_backoff=timedelta(seconds=_LONGEST_RETRY_S)
+    )
+    subscriptions = (
+        Subscription(name=names.dead_subscription(topic), topic=names.dead_topic(topic)),
+        Subscription(
+            name=names.subscription(topic),
+            topic=names.topic(topic),
+            ack_deadline_seconds=_ACK_DEADLINE_S,
+            dead_letter_policy=DeadLetterPolicy(
+                dead_letter_topic=names.dead_topic(topic), max_delivery_attempts=max_deliveries
+            ),
+            retry_policy=retry if retry_base_s else None,
+            push_config=PushConfig(push_endpoint=push_endpoint) if push_endpoint else None,
+        ),
+    )
+    with translated(names.topic(topic)), pubsub_v1.SubscriberClient() as subscriber:
+        publisher = pubsub_v1.PublisherClient()
+        try:
+            for name in (names.dead_topic(topic), names.topic(topic)):
+                with suppress(AlreadyExists):
+                    publisher.create_topic(name=name, timeout=PATIENCE_S)
+            for subscription in subscriptions:
+                with suppress(AlreadyExists):
+                    subscriber.create_subscription(request=subscription, timeout=PATIENCE_S)
+        finally:
+            publisher.stop()
+            publisher.transport.close()
