@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ainimal_zookeeper.domain import paths
@@ -42,7 +43,8 @@ def manifest_of(
     signals = [_signal(paths.join("inputs", name), modality) for name, modality in inputs.items()]
     signals += [_signal(paths.join("outputs", name), modality) for name, modality in outputs.items()]
     if action is not None:
-        signals += _action_signals(action, paths.ACTION)
+        worded = {name: _worded(modality, outputs.get(name)) for name, modality in action.items()}
+        signals += _action_signals(worded, paths.ACTION)
     for seat, (seen, done) in (agents or {}).items():
         signals += [_signal(paths.join("agents", seat, "inputs", name), modality) for name, modality in seen.items()]
         signals += _action_signals(done, paths.join("agents", seat, paths.ACTION))
@@ -105,6 +107,14 @@ def _gather(tree: Any, path: str, found: list[SignalDoc]) -> None:
         return
     if modality.kind is not ModalityKind.TREE:
         found.append(_signal(path, modality))
+
+
+def _worded(action: Modality, output: Modality | None) -> Modality:
+    """Returns `action` with the words of the output that becomes it, where the world has none for it."""
+    if output is None or (output.kind, output.shape, output.low) != (action.kind, action.shape, action.low):
+        return action
+    labels = output.labels if output.high == action.high else None
+    return replace(action, labels=action.labels or labels, names=action.names or output.names)
 
 
 def _action_signals(action: Modalities, path: str) -> list[SignalDoc]:

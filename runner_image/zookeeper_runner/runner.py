@@ -82,15 +82,18 @@ class Runner:
         on_signals(self._asked_to_leave)
         self._reporter.start()
         self._watchdog.start()
+        in_peace = False
         try:
             self._load_and_loop()
         except Leave:
-            self._save()
+            in_peace = True
         except ZookeeperError as error:
             trace = error.traceback if isinstance(error, UserCodeFault) else None
             self._failed(error.code, str(error), trace)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the zoo is told before the process ends
             self._failed("AINIMAL_FAULT", f"the runner failed: {first_line(error)}", user_traceback(error))
+        if in_peace:
+            self._save()
         self._part()
         return _EXIT[session.ending or End.FAULT]
 
@@ -196,8 +199,10 @@ class Runner:
         self._session.fail(code, message, trace)
 
     def _save(self) -> None:
-        """Keeps what the model has become for the next attempt, or says why not. Only a loop that left in peace comes
-        here: what user code has broken is never saved."""
+        """Keeps what the model has become for the next attempt, or says why not.
+
+        Called only when the loop left in peace: what user code has broken is never saved.
+        """
         session, stage = self._session, self._stage
         if session.ending is not End.SIGNAL or self._loop is None or stage is None or stage.agent is None:
             return

@@ -263,6 +263,7 @@ class Session:
                 said["failure"] = self._failure
             if self.manifest is not None:
                 said["previewPaths"] = self.manifest["previewPaths"]
+                said["trainable"] = self.manifest["trainable"]
             if self.checkpoint is not None:
                 said["checkpoint"] = self.checkpoint
         return said

@@ -130,6 +130,7 @@ def test_a_model_that_cannot_be_saved_says_so_and_leaves(
     assert "checkpoint" not in report
     assert warnings(link) == [f"it leaves without a checkpoint: {reason}"]
     assert any(reason in text for text in texts(link))
+    assert not any("zookeeper_runner" in text for text in texts(link))
     assert link.objects == {}
 
 

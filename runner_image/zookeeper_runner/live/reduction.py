@@ -17,6 +17,8 @@ from .watches import WatchRequest
 Array = np.ndarray[Any, Any]
 HISTOGRAM_BINS = 32
 JPEG_QUALITY = 80
+SMALL_SIDE = 128  # up to here pixels are seen one by one, and so is what compression does to them
+SMALL_JPEG_QUALITY = 92
 
 
 class PictureUnavailable(Exception):
@@ -111,7 +113,10 @@ def jpeg(array: Array, modality: ModalityDoc | None, max_size: int | None) -> tu
     if max_size is not None and max(image.size) > max_size:
         image.thumbnail((max_size, max_size), Image.Resampling.BILINEAR)
     file = io.BytesIO()
-    image.save(file, "JPEG", quality=JPEG_QUALITY)
+    if min(image.size) <= SMALL_SIDE:
+        image.save(file, "JPEG", quality=SMALL_JPEG_QUALITY, subsampling="4:4:4")
+    else:
+        image.save(file, "JPEG", quality=JPEG_QUALITY)
     return file.getvalue(), (image.height, image.width, len(image.getbands()))
 
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 from ainimal_zookeeper.domain import lifecycle, limits
-from ainimal_zookeeper.domain.documents import FINAL_PHASES, InstanceDoc, LimitDoc
+from ainimal_zookeeper.domain.documents import FINAL_PHASES, CheckpointPoint, InstanceDoc, LimitDoc
 from ainimal_zookeeper.domain.errors import Conflict, InvalidInput, InvalidTransition, LimitReached, Rejected
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -21,6 +21,16 @@ ATTEMPTS = st.integers(1, 4)
 GROWING = ("attempt", "timeline", "generation")
 
 
+def checkpoint(instance_id: str, attempt: int, step: int) -> CheckpointPoint:
+    return {
+        "object": f"runs/{instance_id}/{attempt}/checkpoints/step-{step}.zip",
+        "step": step,
+        "episode": 0,
+        "sizeBytes": 1,
+        "sha256": "0" * 64,
+    }
+
+
 class Life(RuleBasedStateMachine):
     """One instance; API, runners of several attempts and the reconciler do what they like."""
 
@@ -28,6 +38,7 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.now = START
         self.document = zoo.instance(START)
+        self.crashes = 0
 
     @initialize(is_world=st.booleans())
     def launched(self, is_world: bool) -> None:
@@ -56,6 +67,8 @@ class Life(RuleBasedStateMachine):
             assert new["desired"][name] >= old["desired"][name]
         assert after["status"]["observedGeneration"] >= before["status"]["observedGeneration"]
         assert after["status"]["logLines"] >= before["status"]["logLines"]
+        if before["status"]["checkpoint"] is not None:
+            assert after["status"]["checkpoint"] is not None
         if before["desired"]["phase"] == "TERMINATED":
             assert after["desired"] == before["desired"]
         if after["desired"] != before["desired"]:
@@ -124,6 +137,17 @@ class Life(RuleBasedStateMachine):
         failure = {"code": "AINIMAL_FAULT", "message": "x", "traceback": None, "step": None}
         self.change(lifecycle.report, attempt, {"phase": "FAILED", "failure": failure}, self.now)
 
+    @rule(attempt=ATTEMPTS, of=ATTEMPTS, step=st.integers(0, 1000))
+    def save(self, attempt: int, of: int, step: int) -> None:
+        """A runner of `attempt` reports a checkpoint under the prefix of attempt `of`."""
+        before = self.document
+        point = checkpoint(before["id"], of, step)
+        self.change(lifecycle.report, attempt, {"checkpoint": point}, self.now)
+        taken = attempt == of == before["attempt"] and before["status"]["claimed"] and not lifecycle.is_final(before)
+        assert self.document["status"]["checkpoint"] == (point if taken else before["status"]["checkpoint"])
+        if taken:
+            self.crashes = 0
+
     @rule(lines=st.integers(0, 5), sequence=st.integers(1, 100))
     def take_in(self, lines: int, sequence: int) -> None:
         if not lifecycle.is_final(self.document):
@@ -140,6 +164,23 @@ class Life(RuleBasedStateMachine):
             assert self.document["attempt"] == before["attempt"] + 1
             assert not self.document["status"]["claimed"]
             assert self.document["status"]["lastSequence"] == 0
+
+    @rule()
+    def recover(self) -> None:
+        before = self.document
+        self.change(lifecycle.recover, self.now, "gone")
+        if lifecycle.is_final(before):
+            return
+        after, point = self.document, before["status"]["checkpoint"]
+        self.crashes += before["status"]["phase"] != "STOPPING"
+        if before["desired"]["phase"] == "TERMINATED":
+            assert after["status"]["phase"] == "TERMINATED"
+        elif point is None or self.crashes >= lifecycle.MAX_CRASHES:
+            assert after["status"]["phase"] == "LOST"
+        else:
+            assert (after["attempt"], after["timeline"]) == (before["attempt"] + 1, before["timeline"] + 1)
+            assert (after["desired"], after["status"]["checkpoint"]) == (before["desired"], point)
+            assert not after["status"]["claimed"]
 
     @rule()
     def wait(self) -> None:
@@ -271,3 +312,52 @@ def test_times_survive_being_written() -> None:
     texts = [lifecycle.timestamp(moment) for moment in moments]
     assert [lifecycle.moment(text) for text in texts] == moments
     assert texts == sorted(texts)
+
+
+def test_checkpoint_lies_under_its_own_attempt() -> None:
+    """A runner cannot make another one's objects, or another instance's, its own checkpoint."""
+    document = lifecycle.claim(zoo.instance(START), 1, START)
+    for stranger in ("runs/ins_1/2/a.zip", "runs/ins_2/1/a.zip", "runs/ins_1/11/a.zip", "models/a.zip"):
+        point: CheckpointPoint = {**checkpoint("ins_1", 1, 5), "object": stranger}
+        with pytest.raises(InvalidInput, match="must lie under runs/ins_1/1/"):
+            lifecycle.report(document, 1, {"checkpoint": point}, START)
+
+
+def test_three_crashes_from_one_checkpoint_are_the_end() -> None:
+    """Leaving when asked is no crash, a newer checkpoint forgets them, and the end says where the last one is."""
+    document = zoo.instance(START)
+
+    def leaves(phase: str, step: int | None = None) -> None:
+        nonlocal document
+        attempt = document["attempt"]
+        said: Any = {"phase": phase} | ({} if step is None else {"checkpoint": checkpoint("ins_1", attempt, step)})
+        document = lifecycle.report(lifecycle.claim(document, attempt, START), attempt, said, START)
+        document = lifecycle.recover(document, START, "killed by SIGKILL")
+
+    leaves("STOPPING", step=1_000)
+    for _ in range(5):
+        leaves("STOPPING")
+    leaves("RUNNING")
+    leaves("RUNNING", step=2_000)
+    leaves("RUNNING")
+    assert (document["attempt"], document["timeline"], document["status"]["phase"]) == (10, 10, "PENDING")
+    leaves("STARTING")
+
+    assert document["status"]["failure"] is not None
+    assert "killed by SIGKILL; 3 attempts in a row crashed" in document["status"]["failure"]["message"]
+    assert "step 2,000, which is kept as runs/ins_1/8/" in document["status"]["failure"]["message"]
+
+
+def test_an_attached_script_is_not_started_by_the_zoo() -> None:
+    """It is its user's: without a word from it, it is LOST whatever it has saved."""
+    document = lifecycle.claim(zoo.instance(START, origin="ATTACHED"), 1, START)
+    saved = lifecycle.report(document, 1, {"checkpoint": checkpoint("ins_1", 1, 5)}, START)
+    assert lifecycle.recover(saved, START, "silent")["status"]["phase"] == "LOST"
+
+
+def test_documents_older_than_checkpoints_are_lost_as_before() -> None:
+    """An instance that an earlier version wrote has no checkpoint, and nothing breaks on it."""
+    document = lifecycle.claim(zoo.instance(START), 1, START)
+    older = {key: value for key, value in document["status"].items() if key not in {"checkpoint", "crashes"}}
+    lost = lifecycle.recover(cast(InstanceDoc, {**document, "status": older}), START, "gone")
+    assert lost["status"]["phase"] == "LOST"

@@ -219,3 +219,48 @@ def test_many_living_instances_are_all_seen(scene: Scene) -> None:
     scene.clock.advance(6)
     scene.reconciler.run_once()
     assert len(scene.queue.published) == 259
+
+
+POINT = {"object": "runs/ins_1/1/a.zip", "step": 1234, "episode": 5, "sizeBytes": 9, "sha256": "0" * 64}
+
+
+def test_gone_attempt_with_a_checkpoint_is_launched_again_from_it(scene: Scene) -> None:
+    """What was asked of it still holds; the launch is published at once, an event says from where it starts."""
+    scene.claim(phase="STOPPING", checkpoint=POINT)
+    scene.write(lifecycle.set_rate(lifecycle.pause(zoo.read(scene.store)), 3.0))
+    scene.compute.set("ins_1", 1, JobPhase.ENDED)
+    scene.reconciler.run_once()
+    document = zoo.read(scene.store)
+    assert (document["attempt"], document["timeline"], document["status"]["phase"]) == (2, 2, "PENDING")
+    assert (document["desired"]["phase"], document["desired"]["rate"]) == ("PAUSED", 3.0)
+    assert [(data["instanceId"], data["attempt"]) for _, data in scene.queue.published] == [("ins_1", 2)]
+    event = scene.store.documents[Ref(Collections.EVENTS, "evt_ins_1-2-relaunch")]
+    assert (event["kind"], event["message"]) == ("RELAUNCHED", "attempt 2 starts from step 1,234")
+    assert zoo.members(scene.store, "models") == ["ins_1"]
+    scene.reconciler.run_once()
+    assert len(scene.queue.published) == 1
+    assert [name for name, _, _ in scene.compute.deleted] == ["ins_1"]
+
+
+def test_terminated_instance_never_comes_back(scene: Scene) -> None:
+    """Whoever asked for its end while it saved gets the end."""
+    scene.claim(phase="STOPPING", checkpoint=POINT)
+    scene.write(lifecycle.terminate(zoo.read(scene.store), scene.clock.now()))
+    scene.compute.set("ins_1", 1, JobPhase.ENDED)
+    scene.reconciler.run_once()
+    assert scene.status()["phase"] == "TERMINATED"
+    assert scene.queue.published == []
+
+
+def test_attempts_that_crash_from_one_checkpoint_are_no_endless_loop(scene: Scene) -> None:
+    """Also those that end before they begin count: after three the instance is LOST."""
+    scene.claim(phase="STOPPING", checkpoint=POINT)
+    scene.compute.set("ins_1", 1, JobPhase.ENDED)
+    scene.reconciler.run_once()
+    for attempt in (2, 3, 4):
+        scene.compute.set("ins_1", attempt, JobPhase.FAILED, "exit status 1")
+        scene.reconciler.run_once()
+    status = scene.status()
+    assert (zoo.read(scene.store)["attempt"], status["phase"]) == (4, "LOST")
+    assert "the runner ended before it began: exit status 1; 3 attempts in a row" in status["failure"]["message"]
+    assert zoo.members(scene.store, "models") == []

@@ -24,13 +24,18 @@ from tests.fakes.store import MemoryStore
 
 
 class SigningBucket:
-    """The one ability of a bucket that the link uses."""
+    """The abilities of a bucket that the link uses."""
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
 
     def sign_put(self, name: str, size_bytes: int, expires_s: float = 900) -> SignedUrl:
         return SignedUrl(f"http://bucket/{name}", self._clock.now() + timedelta(seconds=expires_s), {"x-once": "1"})
+
+    def sign_get(self, name: str, expires_s: float = 900) -> SignedUrl:
+        return SignedUrl(
+            f"http://bucket/{name}?read", self._clock.now() + timedelta(seconds=expires_s), {"x-read": "1"}
+        )
 
 
 class Runner:
@@ -100,6 +105,7 @@ async def test_claim_hands_out_the_launch(runner: Runner, store: MemoryStore) ->
     assert launch["environment"]["spec"]["env_name"] == "CartPole-v1"
     assert launch["parameters"] == {"learning_rate": 0.1}
     assert launch["world"] is None
+    assert launch["checkpoint"] is None
     assert launch["liveToken"] == attempt_token(zoo.SECRET, "live", "ins_1", 1)
     assert launch["settings"]["pollSeconds"] == 5
     assert zoo.read(store)["status"]["phase"] == "STARTING"
@@ -366,3 +372,47 @@ def test_every_domain_error_has_a_status() -> None:
 
     ours = {error for error in tree(errors.ZookeeperError) if error.__module__ == errors.__name__}
     assert set(STATUS) == ours
+
+
+POINT = {"object": "runs/ins_1/1/checkpoints/step-7.zip", "step": 7, "episode": 2, "sizeBytes": 9, "sha256": "a" * 64}
+
+
+async def test_next_attempt_gets_a_link_to_the_checkpoint(runner: Runner, store: MemoryStore, clock: FakeClock) -> None:
+    """A checkpoint that was reported is what the claim of the next attempt hands out, to be read only."""
+    await runner.ask("claim")
+    assert (await runner.report({"phase": "STOPPING", "checkpoint": POINT})).status_code == 200
+    zoo.put(store, Collections.INSTANCES, dict(lifecycle.recover(zoo.read(store), clock.now(), "gone")))
+    launch = (await Runner(runner._client, attempt=2).ask("claim")).json()
+    assert (launch["attempt"], launch["timeline"]) == (2, 2)
+    assert launch["checkpoint"] == {
+        "url": f"http://bucket/{POINT['object']}?read",
+        "headers": {"x-read": "1"},
+        "sha256": "a" * 64,
+        "sizeBytes": 9,
+        "step": 7,
+        "episode": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"object": "runs/ins_1/2/a.zip"},
+        {"object": "runs/ins_1/1/../../ins_2/1/a.zip"},
+        {"object": 7},
+        {"sha256": "a" * 63},
+        {"sha256": "A" * 64},
+        {"step": -1},
+        {"episode": None},
+        {"sizeBytes": 2**60},
+    ],
+)
+async def test_checkpoint_that_breaks_a_rule_is_refused(
+    runner: Runner, store: MemoryStore, wrong: dict[str, Any]
+) -> None:
+    """Nothing that user code could make up leads the next attempt to somebody else's bytes."""
+    await runner.ask("claim")
+    answer = await runner.report({"checkpoint": {**POINT, **wrong}})
+    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_INPUT")
+    assert "checkpoint" in answer.json()["message"]
+    assert zoo.read(store)["status"]["checkpoint"] is None
