@@ -87,6 +87,18 @@ def test_a_jpeg_shows_what_was_there() -> None:
     assert pixels[..., 1].max() < 15
 
 
+@pytest.mark.parametrize("side", [8, 128])
+def test_a_small_picture_keeps_the_colour_of_each_pixel(side: int) -> None:
+    """In stripes of red and blue, one pixel wide, no pixel is far off."""
+    stripes = np.zeros((side, 256, 3), np.uint8)
+    stripes[:, ::2, 0] = 255
+    stripes[:, 1::2, 2] = 255
+
+    shown = np.asarray(Image.open(io.BytesIO(jpeg(stripes, None, None)[0]))).astype(int)
+
+    assert np.abs(shown - stripes).max() <= 32
+
+
 def test_what_is_no_picture_is_said_so() -> None:
     """The caller then sends numbers."""
     with pytest.raises(PictureUnavailable, match="no picture"):
