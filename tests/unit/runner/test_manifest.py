@@ -23,6 +23,20 @@ def test_an_agent_in_a_world_is_told_with_all_its_signals() -> None:
     assert manifest["previewPaths"] == ["env.frame"]
 
 
+def test_an_action_has_the_words_of_the_output_that_becomes_it() -> None:
+    """Labels and names that only the model knows stand at what is done, too; those of the world come first."""
+    output = Modality.discrete("move", 2, ("left", "right"))
+
+    def labels_of(action: Modality) -> object:
+        manifest = manifest_of({}, {"move": output}, action={"move": action})
+        return next(each for each in manifest["signals"] if each["path"] == "action")["modality"]["labels"]
+
+    assert labels_of(Modality.discrete("move", 2)) == ["left", "right"]
+    assert labels_of(Modality.discrete("move", 2, ("west", "east"))) == ["west", "east"]
+    assert labels_of(Modality.discrete("move", 3)) is None
+    assert labels_of(Modality.discrete("move", 2, start=1)) is None
+
+
 def test_without_a_picture_the_preview_is_what_the_agent_sees() -> None:
     """Images among the inputs stand for it."""
     manifest = manifest_of({"camera": Modality.image("camera", 8, 8)}, {}, has_world=False)
