@@ -37,6 +37,7 @@ def model_row(name: str, **changes: Any) -> Row:
         "source": f"ainimals/{name}.py",
         "parameters": [],
         "findings": [],
+        "launchable": True,
         **changes,
     }
 

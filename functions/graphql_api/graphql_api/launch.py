@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,12 +46,11 @@ from ainimal_zookeeper.ports.store import DocumentStore, Transaction
 
 from . import labels
 from .loading import CONFIGURATION
-from .projection import SERVER_ID, resource_of
+from .projection import SERVER_ID, resource_of, unloadable
 
 _log = logging.getLogger(__name__)
 
 _MAX_PARAMETERS_BYTES = 200_000
-_UNLOADABLE = re.compile("syntax error|is not Python")  # findings with which no runner could do anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +143,9 @@ class Launches:
         self, id: str, principal: Principal, input: Mapping[str, Any], catalogue: _Catalogue, now: datetime
     ) -> InstanceDoc:
         model, environment, world = cast(ModelDoc, catalogue.model), catalogue.environment, catalogue.world
-        broken = [finding for finding in model["findings"] if _UNLOADABLE.search(finding)]
-        if broken:
-            raise InvalidInput(f"model {model['name']} cannot be launched: {broken[0]}", ("input", "modelId"))
+        broken = unloadable(model)
+        if broken is not None:
+            raise InvalidInput(f"model {model['name']} cannot be launched: {broken}", ("input", "modelId"))
         document = _row("instance", id, principal, now)
         document["model"] = {"id": model["id"], "name": model["name"], "revision": model["revision"]}
         document["parametersJson"] = _parameters(model, input, "parameters")

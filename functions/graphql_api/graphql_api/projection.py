@@ -8,6 +8,7 @@ they hold what a resolver needs to go on.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -37,6 +38,8 @@ _ERROR_CODES = frozenset(
         "ENV_FAULT",
     }
 )  # fmt: skip
+
+_UNLOADABLE = re.compile("syntax error|is not Python")
 
 SERVER_ID = "server_zoo"
 
@@ -97,6 +100,7 @@ def instance(found: Document | None, principal: Principal) -> Shown | None:
         "endedAt": status["endedAt"],
         "stats": stats(status["stats"]),
         "previewPaths": status["previewPaths"] if observes else [],
+        "trainable": _trainable(document),
         "overrides": [],
         "control": None,
         "latestCheckpoint": None,
@@ -105,6 +109,13 @@ def instance(found: Document | None, principal: Principal) -> Shown | None:
         "replay": None,
         "viewerCan": may,
     }
+
+
+def _trainable(document: InstanceDoc) -> bool | None:
+    """Without a world there is nothing to learn from, whatever the model could do elsewhere."""
+    if document["environmentId"] is None and document["environmentInstanceId"] is None:
+        return False
+    return document["status"].get("trainable")
 
 
 def environment_instance(found: Document | None, principal: Principal) -> Shown | None:
@@ -155,12 +166,18 @@ def model(found: Document | None, principal: Principal) -> Shown | None:
         "providerId": document["providerId"],
         "parameters": [parameter(each) for each in document["parameters"]],
         "findings": document["findings"],
+        "launchable": unloadable(document) is None,
         "inputs": None,
         "outputs": None,
         "trainable": None,
         "architecture": None,
         "viewerCan": may,
     }
+
+
+def unloadable(document: ModelDoc) -> str | None:
+    """Returns the finding with which no runner could do anything, if there is one: then it is not launched."""
+    return next((finding for finding in document["findings"] if _UNLOADABLE.search(finding)), None)
 
 
 def environment(found: Document | None, principal: Principal) -> Shown | None:

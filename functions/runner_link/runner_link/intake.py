@@ -13,12 +13,14 @@ from ainimal_zookeeper.domain.documents import (
     InstanceDoc,
     LogChunkDoc,
     Ref,
+    SeriesDoc,
     instance_ref,
 )
 from ainimal_zookeeper.domain.errors import NotFound
 from ainimal_zookeeper.ports.clock import Clock
 from ainimal_zookeeper.ports.store import DocumentStore, Transaction
 
+from . import timelines
 from .requests import Caller, Reported
 
 MAX_LOG_LINES = 5_000  # kept of an instance
@@ -101,9 +103,12 @@ def _observations(document: InstanceDoc, said: Reported, transaction: Transactio
             probe = {"id": ref["id"], "revision": ref["revision"], "manifestJson": said.manifest_json}
             writes.append((Ref(Collections.PROBES, ref["id"]), probe))
     if said.series_json is not None:
-        writes.append(
-            (Ref(Collections.SERIES, owner), {"id": owner, "attempt": attempt, "seriesJson": said.series_json})
-        )
+        where = Ref(Collections.SERIES, owner)
+        told = transaction.get(where) if document["timeline"] > 1 else None
+        series_json = said.series_json
+        if told is not None:
+            series_json = timelines.joined(cast(SeriesDoc, told)["seriesJson"], series_json, document["timeline"])
+        writes.append((where, {"id": owner, "attempt": attempt, "seriesJson": series_json}))
     if said.thumbnail is not None:
         writes.append((Ref(Collections.THUMBNAILS, owner), {"id": owner, **said.thumbnail}))
     if said.lines:

@@ -206,6 +206,12 @@ def _preview_paths(value: Any, path: tuple[str, ...]) -> list[str]:
     return given[:8]
 
 
+def _flag(value: Any, path: tuple[str, ...]) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidInput(f"is {value!r}, not true or false", path)
+    return value
+
+
 def _checkpoint(value: Any, path: tuple[str, ...]) -> CheckpointPoint:
     given = _object(value, path)
     sha256 = given.get("sha256")
@@ -229,6 +235,7 @@ _REPORT = {
     "failure": _failure,
     "stats": _stats,
     "previewPaths": _preview_paths,
+    "trainable": _flag,
     "checkpoint": _checkpoint,
 }
 

@@ -171,6 +171,19 @@ async def test_an_instance_that_joined_shows_its_world_and_the_world_its_guests(
     }
 
 
+async def test_what_has_no_world_cannot_learn(visitor: Visitor, store: MemoryStore, clock: FakeClock) -> None:
+    """In a world it is as its runner has found it; unknown until then, and in documents from before anybody asked."""
+    alone = zoo.instance(clock.now(), environmentId=None, environmentName=None)
+    unknown, old, learner = (zoo.instance(clock.now(), f"ins_{number}") for number in (2, 3, 4))
+    del old["status"]["trainable"]  # type: ignore[misc]
+    learner["status"]["trainable"] = alone["status"]["trainable"] = True
+    zoo.put(store, Collections.INSTANCES, *map(dict, (alone, unknown, old, learner)))
+
+    for number, expected in enumerate([False, None, None, True], 1):
+        data = await visitor.data(f'{{instance(id:"ins_{number}"){{trainable}}}}')
+        assert data == {"instance": {"trainable": expected}}
+
+
 async def test_signals_are_those_below_a_prefix(visitor: Visitor, store: MemoryStore, clock: FakeClock) -> None:
     """A prefix is a whole path: inputs.x does not find inputs.xy."""
     zoo.put(store, Collections.INSTANCES, dict(zoo.instance(clock.now())))

@@ -8,6 +8,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 from zookeeper_runner.bell import Bell
+from zookeeper_runner.manifest import manifest_of
 from zookeeper_runner.session import End, Session
 
 from tests.fakes.runner_link import launch_of, wanted
@@ -60,6 +61,16 @@ def test_numbers_that_are_not_finite_are_reported_as_text() -> None:
     stats = json.loads(json.dumps(attempt.report(), allow_nan=False))["stats"]
 
     assert (stats["episodeReturn"], stats["loss"]) == ("Infinity", "NaN")
+
+
+def test_whether_it_learns_is_told_once_the_model_is_loaded() -> None:
+    """Before that nobody knows."""
+    attempt = session()
+    assert "trainable" not in attempt.report()
+
+    attempt.manifest = manifest_of({}, {}, trainable=True)
+
+    assert attempt.report()["trainable"] is True
 
 
 def test_asking_to_terminate_starts_the_grace_at_once() -> None:

@@ -120,6 +120,7 @@ class Status(TypedDict):
     failure: Failure | None
     stats: Stats
     previewPaths: list[str]
+    trainable: bool | None  # None until the current attempt's runner has loaded the model; absent in older documents
     lastSequence: int  # of the current attempt's reports: one that comes again is known by it
     logLines: int  # console lines received since the launch
     checkpoint: CheckpointPoint | None  # the newest of all attempts

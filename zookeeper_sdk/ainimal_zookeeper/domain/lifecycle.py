@@ -50,6 +50,7 @@ class Report(TypedDict, total=False):
     failure: Failure | None
     stats: Stats
     previewPaths: list[str]
+    trainable: bool
     checkpoint: CheckpointPoint
 
 
@@ -93,6 +94,7 @@ def new_status(now: datetime) -> Status:
         "failure": None,
         "stats": no_stats(),
         "previewPaths": [],
+        "trainable": None,
         "lastSequence": 0,
         "logLines": 0,
         "checkpoint": None,
