@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from ainimal_zookeeper.domain import errors, lifecycle, queries
 from ainimal_zookeeper.domain.documents import Collections, Ref
 from ainimal_zookeeper.domain.tokens import attempt_token, seat_token
 from ainimal_zookeeper.ports.bucket import SignedUrl
-from runner_link import RunnerLink
+from runner_link import RunnerLink, timelines
 from runner_link.answers import STATUS
 from runner_link.intake import MAX_LOG_LINES
 from starlette.applications import Starlette
@@ -416,3 +417,29 @@ async def test_checkpoint_that_breaks_a_rule_is_refused(
     assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_INPUT")
     assert "checkpoint" in answer.json()["message"]
     assert zoo.read(store)["status"]["checkpoint"] is None
+
+
+def series_of(timeline: int, *means: float) -> dict[str, Any]:
+    return {"path": "metrics.loss", "timeline": timeline, "steps": [1], "mean": list(means)}
+
+
+async def test_history_of_earlier_timelines_stays(runner: Runner, store: MemoryStore, clock: FakeClock) -> None:
+    """The next attempt's charts stand beside those of the timelines before, however often it reports."""
+    await runner.ask("claim")
+    await runner.report({"phase": "STOPPING", "checkpoint": POINT}, series=[series_of(1, 0.5)])
+    zoo.put(store, Collections.INSTANCES, dict(lifecycle.recover(zoo.read(store), clock.now(), "gone")))
+    second = Runner(runner._client, attempt=2)
+    await second.ask("claim")
+    for mean in (0.4, 0.3):
+        await second.report({"phase": "RUNNING"}, series=[series_of(2, mean)])
+    kept = json.loads(store.documents[Ref(Collections.SERIES, "ins_1")]["seriesJson"])
+    assert kept == [series_of(1, 0.5), series_of(2, 0.3)]
+
+
+def test_the_oldest_timelines_go_first() -> None:
+    """A document stays small enough to be stored, and what no runner of ours writes is left out."""
+    everything = json.dumps([series_of(number, 0.5) for number in range(1, 20)] + [7, {"timeline": "x"}])
+    kept = json.loads(timelines.joined(everything, json.dumps([series_of(20, 0.1)]), 20))
+    assert [series["timeline"] for series in kept] == [13, 14, 15, 16, 17, 18, 19, 20]
+    big = json.dumps([{**series_of(1), "note": "x" * 500_000}, {**series_of(2), "note": "x" * 500_000}])
+    assert [series["timeline"] for series in json.loads(timelines.joined(big, "[]", 3))] == [2]
