@@ -73,6 +73,19 @@ def instance_row(name: str, **changes: Any) -> Row:
     }
 
 
+def world_row(name: str, kind: str = "CartPole", **changes: Any) -> Row:
+    return {
+        "id": f"env_{name.lower()}",
+        "name": name,
+        "environment": environment_row(kind),
+        "phase": "RUNNING",
+        "connected": [],
+        "createdAt": "2026-01-01T00:00:00.000000Z",
+        "stats": {"step": 7.0, "episode": 1.0, "stepsPerSecond": 50.0},
+        **changes,
+    }
+
+
 def live_event(kind: str = "UPDATE", cursor: str = "c1", **changes: Any) -> Row:
     lists = ("instances", "environmentInstances", "removedInstanceIds", "values", "events", "logs", "problems")
     return {"kind": kind, "cursor": cursor, **{name: [] for name in lists}, **changes}
@@ -110,6 +123,9 @@ class FakeZoo:
         """The input of each stream."""
         self.on_instance: Callable[[Row], None] = lambda _row: None
         """Called before an instance is shown by id: what changes between two looks."""
+
+        self.on_world: Callable[[Row], None] = lambda _row: None
+        """As `on_instance`, for worlds."""
 
     @property
     def transport(self) -> httpx.MockTransport:
@@ -149,7 +165,9 @@ class FakeZoo:
             "instanceDelete": self._answering("instanceDelete", lambda given: {"deletedId": given["instanceId"]}),
             "instanceInfer": self._answering("instanceInfer", lambda given: {"outputs": given["inputs"], "step": 1.0}),
             "environmentLaunch": self._answering("environmentLaunch", self._newest_world),
+            "environmentReset": self._answering("environmentReset", self._newest_world),
             "environmentTerminate": self._answering("environmentTerminate", self._newest_world),
+            "node": self._node,
             **{f"instance{change}": self._changer(f"instance{change}") for change in changes},
         }
 
@@ -201,6 +219,13 @@ class FakeZoo:
             "signals": lambda _info, **page: self._connection(row.get("signals", []), **page),
             "metrics": lambda _info, **_page: row.get("metrics", []),
         }
+
+    def _node(self, _info: Any, id: str) -> Row | None:
+        row = next((row for row in self.worlds if row["id"] == id), None)
+        if row is None:
+            return None
+        self.on_world(row)
+        return {"__typename": "EnvironmentInstance", **row}
 
     def _connection(self, rows: list[Row], first: int = 20, after: str | None = None) -> Row:
         start = int(after or 0)

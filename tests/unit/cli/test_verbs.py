@@ -19,7 +19,16 @@ from ainimal_zookeeper.client import Zookeeper
 from ainimal_zookeeper.domain import errors
 from click.testing import CliRunner, Result
 
-from tests.fakes.zoo_api import FakeZoo, environment_row, instance_row, live_event, model_row, schema, value_row
+from tests.fakes.zoo_api import (
+    FakeZoo,
+    environment_row,
+    instance_row,
+    live_event,
+    model_row,
+    schema,
+    value_row,
+    world_row,
+)
 
 Zoo = Callable[..., Result]
 
@@ -110,7 +119,7 @@ class TestReading:
     )
     def test_json_is_what_the_api_answered(self, run: Zoo, fake: FakeZoo, verb: str, key: str) -> None:
         """--json prints a list of rows."""
-        fake.worlds = [instance_row("Arena", environment=environment_row("CartPole"), connected=[])]
+        fake.worlds = [world_row("Arena")]
 
         rows = json.loads(run(verb, "--json").stdout)
 
@@ -131,6 +140,12 @@ class TestReading:
         fake.models = [model_row("Broken", findings=["line 3: syntax error"])]
 
         assert run("models").stderr == "Broken: line 3: syntax error\n"
+
+    def test_a_model_that_cannot_be_launched_is_said_to_be_so(self, run: Zoo, fake: FakeZoo) -> None:
+        """The API decides, not a word in a finding."""
+        fake.models = [model_row("Broken", findings=["line 3: syntax error"], launchable=False)]
+
+        assert run("models").stderr == "Broken cannot be launched: line 3: syntax error\n"
 
     def test_nothing_to_show(self, run: Zoo, fake: FakeZoo) -> None:
         """An empty list says what to do next, and not on standard output."""
@@ -206,6 +221,64 @@ class TestLaunch:
 
         assert result.exit_code == 2
         assert "write --param name=value" in result.stderr
+
+
+class TestWorlds:
+    """Verbs for worlds on their own."""
+
+    @pytest.fixture
+    def fake(self, fake: FakeZoo) -> FakeZoo:
+        fake.worlds = [world_row("Arena", phase="PENDING", stage="waiting for a runner")]
+        return fake
+
+    def test_a_launch_sends_the_kind_and_its_parameters(self, run: Zoo, fake: FakeZoo) -> None:
+        """Values are read by the parameter's type; the answer names what to join."""
+        result = run("launch-world", "cart", "--param", "g=1.6")
+
+        assert result.stdout == "Arena (env_arena) is PENDING\n"
+        assert fake.asked == [("environmentLaunch", {"environmentId": "world_cartpole", "parameters": {"g": 1.6}})]
+
+    def test_waiting_tells_the_stages(self, run: Zoo, fake: FakeZoo) -> None:
+        """Each stage is one line on standard error."""
+        stages = iter(["loading the environment", None])
+
+        def next_stage(row: dict[str, object]) -> None:
+            stage = next(stages)
+            row.update(stage=stage, phase="STARTING" if stage else "RUNNING")
+
+        fake.on_world = next_stage
+        result = run("launch-world", "CartPole", "--wait")
+
+        assert result.stdout == "Arena (env_arena) is RUNNING\n"
+        assert result.stderr.splitlines() == [
+            "Arena: waiting for a runner",
+            "Arena: loading the environment",
+            "Arena: RUNNING",
+        ]
+
+    def test_a_world_that_breaks_shows_its_traceback(self, run: Zoo, fake: FakeZoo) -> None:
+        """The status is that of the environment's code."""
+        failure = {"code": "ENV_FAULT", "message": "no floor", "traceback": "Traceback: line 3"}
+        fake.on_world = lambda row: row.update(phase="FAILED", failure=failure)
+        result = run("launch-world", "CartPole", "--wait")
+
+        assert result.exit_code == 15
+        assert "Traceback: line 3" in result.stderr
+        assert "Arena is FAILED: no floor" in result.stderr
+
+    @pytest.mark.parametrize(
+        ("verb", "mutation"), [("reset-world", "environmentReset"), ("terminate-world", "environmentTerminate")]
+    )
+    def test_a_verb_is_one_mutation(self, run: Zoo, fake: FakeZoo, verb: str, mutation: str) -> None:
+        """A world goes by its name."""
+        assert run(verb, "Arena").exit_code == 0
+        assert fake.asked == [(mutation, {"environmentInstanceId": "env_arena"})]
+
+    def test_an_end_can_be_waited_for(self, run: Zoo, fake: FakeZoo) -> None:
+        """It returns once the world has ended."""
+        fake.on_world = lambda row: row.update(phase="TERMINATED")
+
+        assert run("terminate-world", "Arena", "--wait").stdout == "Arena (env_arena) is TERMINATED\n"
 
 
 class TestSteering:

@@ -25,6 +25,7 @@ from tests.fakes.zoo_api import (
     naps,
     schema,
     value_row,
+    world_row,
 )
 
 
@@ -203,6 +204,42 @@ class TestLaunch:
         """Both at once is refused."""
         with pytest.raises(errors.InvalidInput, match="not both"):
             zoo.launch("Painter", "CartPole", join="x")
+
+
+class TestWorlds:
+    """Worlds on their own."""
+
+    @pytest.fixture
+    def fake(self, fake: FakeZoo) -> FakeZoo:
+        fake.worlds = [world_row("Arena", phase="PENDING")]
+        return fake
+
+    def test_a_world_is_launched_reset_and_ended(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """Each is one mutation; keyword arguments are parameters."""
+        world = zoo.launch_world("CartPole", command_id="once", g=1.6)
+        zoo.reset_world(world.id)
+        zoo.terminate_world("arena")
+
+        launch = {"environmentId": "world_cartpole", "parameters": {"g": 1.6}, "commandId": "once"}
+        assert fake.asked == [
+            ("environmentLaunch", launch),
+            ("environmentReset", {"environmentInstanceId": "env_arena"}),
+            ("environmentTerminate", {"environmentInstanceId": "env_arena"}),
+        ]
+
+    def test_a_launch_waits_until_it_runs(self, fake: FakeZoo, zoo: Zookeeper, sleeps: list[float]) -> None:
+        """When it is told to; the world is then as it was seen last."""
+        phases = iter(["STARTING", "RUNNING"])
+        fake.on_world = lambda row: row.update(phase=next(phases))
+
+        assert zoo.launch_world("CartPole", wait=True).phase == "RUNNING"
+        assert len(sleeps) == 2
+
+    def test_a_world_that_is_gone_is_not_waited_for(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """Whoever waits is told."""
+        fake.on_world = lambda row: row.update(phase="TERMINATED")
+        with pytest.raises(errors.InvalidTransition, match="Arena is TERMINATED"):
+            zoo.wait_for_world("Arena")
 
 
 class TestInstance:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from ainimal_zookeeper.domain.documents import FINAL_PHASES
+
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
@@ -96,4 +98,5 @@ def _complete(rows: Callable[[Zookeeper], list[Any]]) -> Callable[..., list[Comp
 
 complete_model = _complete(lambda zoo: zoo.models())
 complete_environment = _complete(lambda zoo: zoo.environments())
+complete_world = _complete(lambda zoo: [row for row in zoo.worlds() if row.phase not in FINAL_PHASES])
 complete_instance = _complete(lambda zoo: [row for row in zoo.instances() if not row.ended])

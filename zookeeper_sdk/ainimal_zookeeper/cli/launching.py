@@ -11,11 +11,11 @@ import click
 
 from ainimal_zookeeper.domain.errors import InvalidInput
 
-from .connection import complete_environment, complete_model, reading
+from .connection import complete_environment, complete_model, complete_world, reading
 from .output import console, show_json
 
 if TYPE_CHECKING:
-    from ainimal_zookeeper.client import Instance, InstanceInfo, Zookeeper
+    from ainimal_zookeeper.client import InstanceInfo, WorldInfo, Zookeeper
 
 MODES = ("both", "training", "inference", "none")
 
@@ -23,7 +23,7 @@ MODES = ("both", "training", "inference", "none")
 @click.command()
 @click.argument("model", shell_complete=complete_model)
 @click.option("--env", metavar="NAME", shell_complete=complete_environment, help="Gives it a world of its own.")
-@click.option("--join", metavar="WORLD", help="Lets it join a running world (`zoo worlds` lists them).")
+@click.option("--join", metavar="WORLD", shell_complete=complete_world, help="Lets it join a running world.")
 @click.option("--param", "parameters", metavar="K=V", multiple=True, help="A parameter of the model; repeatable.")
 @click.option(
     "--env-param", "environment_parameters", metavar="K=V", multiple=True, help="One of the environment; repeatable."
@@ -71,7 +71,7 @@ def launch(
         wait=False,
     )
     if wait:
-        with stages(instance) as progress:
+        with stages(instance.info) as progress:
             instance.wait(("RUNNING", "PAUSED"), timeout_s=timeout, progress=progress)
     if as_json:
         show_json(instance.info.document)
@@ -80,25 +80,25 @@ def launch(
 
 
 @contextmanager
-def stages(instance: Instance) -> Iterator[Callable[[InstanceInfo], None]]:
-    """Yields what `Instance.wait` calls to show its stage on standard error: in place at a terminal, else by lines."""
+def stages(first: InstanceInfo | WorldInfo) -> Iterator[Callable[[InstanceInfo | WorldInfo], None]]:
+    """Yields what a wait calls to show the stage on standard error: in place at a terminal, else by lines."""
     screen = console(stderr=True)
     if screen.is_terminal:
-        with screen.status(_stage(instance.info)) as status:
+        with screen.status(_stage(first)) as status:
             yield lambda info: status.update(_stage(info))
         return
     said: list[str] = []
 
-    def say(info: InstanceInfo) -> None:
+    def say(info: InstanceInfo | WorldInfo) -> None:
         if said[-1:] != [_stage(info)]:
             said.append(_stage(info))
             click.echo(said[-1], err=True)
 
-    say(instance.info)
+    say(first)
     yield say
 
 
-def _stage(info: InstanceInfo) -> str:
+def _stage(info: InstanceInfo | WorldInfo) -> str:
     return f"{info.name}: {info.stage or info.phase}"
 
 

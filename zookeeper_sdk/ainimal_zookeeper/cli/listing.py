@@ -25,8 +25,9 @@ def models(zoo: Zookeeper, as_json: bool) -> None:
         return
     show_table(rows, "no models: name some in the configuration (models, model_providers)")
     for row in rows:
+        subject = row.name if row.launchable else f"{row.name} cannot be launched"
         for finding in row.findings:
-            click.echo(f"{row.name}: {finding}", err=True)
+            click.echo(f"{subject}: {finding}", err=True)
 
 
 @click.command()
@@ -48,7 +49,7 @@ def worlds(zoo: Zookeeper, as_json: bool) -> None:
     if as_json:
         show_json([row.document for row in rows])
     else:
-        show_table(rows, "no world runs on its own")
+        show_table(rows, "no world runs on its own; launch one: zoo launch-world ENVIRONMENT")
 
 
 @click.command()

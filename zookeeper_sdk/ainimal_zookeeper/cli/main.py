@@ -20,6 +20,9 @@ VERBS = {
     "instances": "listing",
     "logs": "listing",
     "launch": "launching",
+    "launch-world": "worlds",
+    "reset-world": "worlds",
+    "terminate-world": "worlds",
     "pause": "steering",
     "resume": "steering",
     "step": "steering",
@@ -44,7 +47,7 @@ class Verbs(click.Group):
         if name not in VERBS:
             return None
         module = import_module(f"{__package__}.{VERBS[name]}")
-        command: click.Command = getattr(module, name)
+        command: click.Command = getattr(module, name.replace("-", "_"))
         return command
 
     def invoke(self, context: click.Context) -> Any:

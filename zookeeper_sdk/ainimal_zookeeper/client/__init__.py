@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from .instance import Instance, InstanceInfo, LogLine, Series
     from .signals import Histogram, Tensor, Value
     from .tables import Table
-    from .zookeeper import EnvironmentInfo, ModelInfo, WorldInfo, Zookeeper
+    from .world import WorldInfo
+    from .zookeeper import EnvironmentInfo, ModelInfo, Zookeeper
 
 _HOMES = {
     "EnvironmentInfo": "zookeeper",
@@ -30,7 +31,7 @@ _HOMES = {
     "Table": "tables",
     "Tensor": "signals",
     "Value": "signals",
-    "WorldInfo": "zookeeper",
+    "WorldInfo": "world",
     "Zookeeper": "zookeeper",
 }
 

@@ -10,7 +10,7 @@ _MODALITY = "{ name kind shape dtype low high unit labels names }"
 
 _INSTANCE = """
 fragment InstanceFields on Instance {
-  id name phase desiredPhase stage mode { training inference } stepsPerSecond generation observedGeneration
+  id name phase desiredPhase stage mode { training inference } trainable stepsPerSecond generation observedGeneration
   acknowledgedAtStep attempt timeline failure { code message traceback step } modelName environment { id name }
   environmentInstance { id } parameters seed tags createdAt startedAt endedAt
   stats { step episode stepsPerSecond episodeReturn loss updatedAt }
@@ -32,7 +32,7 @@ MODELS: Final = f"""
 query Models($first: Int, $after: String) {{
   models(first: $first, after: $after) {{
     nodes {{
-      id name type source revision description trainable findings
+      id name type source revision description trainable findings launchable
       parameters {_PARAMETER} inputs {_MODALITY} outputs {_MODALITY}
     }}
     pageInfo {{ hasNextPage endCursor }}
@@ -60,6 +60,8 @@ query Worlds($first: Int, $after: String) {
 """
     + _WORLD
 )
+
+WORLD: Final = "query World($id: ID!) { node(id: $id) { ... on EnvironmentInstance { ...WorldFields } } }" + _WORLD
 
 INSTANCES: Final = (
     """
@@ -135,6 +137,7 @@ def _world_mutation(name: str, input_type: str) -> str:
 
 
 WORLD_LAUNCH: Final = _world_mutation("environmentLaunch", "EnvironmentLaunchInput")
+WORLD_RESET: Final = _world_mutation("environmentReset", "EnvironmentInstanceInput")
 WORLD_TERMINATE: Final = _world_mutation("environmentTerminate", "EnvironmentInstanceInput")
 
 LIVE: Final = """

@@ -9,13 +9,14 @@ from html import escape
 from typing import Any
 
 from ainimal_zookeeper.domain.documents import FINAL_PHASES, Mode
-from ainimal_zookeeper.domain.errors import InvalidInput, InvalidTransition, NotFound, Transient, UserCodeFault
+from ainimal_zookeeper.domain.errors import InvalidInput, NotFound
 
 from . import documents
 from .endpoint import Endpoint
 from .refusals import raise_user_errors, refusal
 from .signals import Value, decode, encode, read_value
 from .tables import Table
+from .waiting import wait_until
 
 MODES: Mapping[str, Mode] = {
     "both": {"training": True, "inference": True},
@@ -50,6 +51,8 @@ class InstanceInfo:
     """What it is doing, in a few words, while it starts or stops."""
     mode: str
     """both, training, inference or none."""
+    trainable: bool | None
+    """Whether it can learn where it lives, whatever the mode asks; None until its runner has loaded it."""
     rate: float | None
     """Steps per second asked for; None: as fast as it goes."""
     generation: int
@@ -167,25 +170,18 @@ class Instance:
         timeout_s: float,
         progress: Callable[[InstanceInfo], None] | None = None,
     ) -> None:
-        waited_s, pause_s = 0.0, 0.05
-        while not reached():
-            if self.ended:
-                info = self.info
-                if info.failure is not None:
-                    failure = refusal(info.failure_code, f"{self.name} is {info.phase}: {info.failure}")
-                    if isinstance(failure, UserCodeFault):
-                        failure.traceback = info.traceback
-                    raise failure
-                raise InvalidTransition(f"{self.name} is {info.phase}; it has ended, launch a new one")
-            if waited_s >= timeout_s:
-                doing = f" ({self.info.stage})" if self.info.stage else ""
-                raise Transient(f"waited {timeout_s:g} s for {self.name} {what}; it is {self.phase}{doing}")
-            self._sleep(pause_s)
-            waited_s += pause_s
-            pause_s = min(pause_s * 1.3, 0.5)
-            self.refresh()
-            if progress is not None:
-                progress(self.info)
+        def look() -> InstanceInfo:
+            return self.refresh().info
+
+        wait_until(
+            self.info,
+            look,
+            lambda _info: reached(),
+            what,
+            timeout_s=timeout_s,
+            sleep=self._sleep,
+            progress=progress,
+        )
 
     # --- steering it -------------------------------------------------------------------------------------------------
 
@@ -394,6 +390,7 @@ def read_info(document: Mapping[str, Any]) -> InstanceInfo:
         desired_phase=document["desiredPhase"],
         stage=document["stage"],
         mode=next(name for name, mode in MODES.items() if mode == document["mode"]),
+        trainable=document["trainable"],
         rate=document["stepsPerSecond"],
         generation=document["generation"],
         observed_generation=document["observedGeneration"],

@@ -18,6 +18,8 @@ from .instance import Instance, InstanceInfo, read_mode
 from .names import pick
 from .refusals import raise_user_errors
 from .tables import Table
+from .waiting import wait_until
+from .world import WorldInfo, read_world
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class ModelInfo:
     parameters: tuple[Mapping[str, Any], ...]
     findings: tuple[str, ...]
     """What is wrong with it or was inferred of it."""
+    launchable: bool
+    """False when a launch would be refused, for one of the findings."""
     document: Mapping[str, Any] = field(repr=False, compare=False)
 
 
@@ -48,18 +52,6 @@ class EnvironmentInfo:
     max_connected: int
     autostart: bool
     parameters: tuple[Mapping[str, Any], ...]
-    document: Mapping[str, Any] = field(repr=False, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class WorldInfo:
-    """A running world that instances may join."""
-
-    id: str
-    name: str
-    environment: str
-    phase: str
-    connected: tuple[str, ...]
     document: Mapping[str, Any] = field(repr=False, compare=False)
 
 
@@ -114,6 +106,7 @@ class Zookeeper:
                     trainable=row["trainable"],
                     parameters=tuple(row["parameters"]),
                     findings=tuple(row["findings"]),
+                    launchable=row["launchable"],
                     document=row,
                 )
                 for row in self._rows(documents.MODELS, "models")
@@ -156,7 +149,7 @@ class Zookeeper:
     def worlds(self) -> Table[WorldInfo]:
         """Returns the worlds that run on their own."""
         return Table(
-            (_world(row) for row in self._rows(documents.WORLDS, "environmentInstances")),
+            (read_world(row) for row in self._rows(documents.WORLDS, "environmentInstances")),
             {
                 "name": lambda world: world.name,
                 "environment": lambda world: world.environment,
@@ -269,19 +262,76 @@ class Zookeeper:
         instance = self._handle(answer["instance"])
         return instance.wait(("RUNNING", "PAUSED"), timeout_s=timeout_s) if wait else instance
 
-    def launch_world(self, environment: str, **parameters: Any) -> WorldInfo:
-        """Starts a world that instances can join."""
-        wanted = {"environmentId": self.environment(environment).id, "parameters": parameters or None}
-        answer = self._endpoint.ask(documents.WORLD_LAUNCH, input=wanted)["environmentLaunch"]
-        raise_user_errors(answer)
-        return _world(answer["environmentInstance"])
+    # --- worlds on their own -----------------------------------------------------------------------------------------
+
+    def launch_world(
+        self,
+        environment: str,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        command_id: str | None = None,
+        wait: bool = False,
+        timeout_s: float = 900.0,
+        **more_parameters: Any,
+    ) -> WorldInfo:
+        """Starts a world that instances can join; they may be launched into it before it runs.
+
+        Args, Raises: as `launch`.
+        """
+        wanted = {
+            "environmentId": self.environment(environment).id,
+            "parameters": {**(parameters or {}), **more_parameters} or None,
+            "commandId": command_id,
+        }
+        given = {key: value for key, value in wanted.items() if value is not None}
+        world = self._change_world(documents.WORLD_LAUNCH, "environmentLaunch", given)
+        return self.wait_for_world(world.id, timeout_s=timeout_s) if wait else world
+
+    def reset_world(self, wanted: str) -> WorldInfo:
+        """Ends its episode, for all who are in it, and starts the next."""
+        return self._change_world(documents.WORLD_RESET, "environmentReset", self._input_for(wanted))
 
     def terminate_world(self, wanted: str) -> WorldInfo:
-        answer = self._endpoint.ask(documents.WORLD_TERMINATE, input={"environmentInstanceId": self.world(wanted).id})[
-            "environmentTerminate"
-        ]
+        """Ends it for good."""
+        return self._change_world(documents.WORLD_TERMINATE, "environmentTerminate", self._input_for(wanted))
+
+    def wait_for_world(
+        self,
+        wanted: str,
+        phase: str = "RUNNING",
+        *,
+        timeout_s: float = 900.0,
+        progress: Callable[[WorldInfo], None] | None = None,
+    ) -> WorldInfo:
+        """Waits until the world is in `phase`; `progress` is called with each look at it.
+
+        Raises: as `Instance.wait`.
+        """
+        world = self.world(wanted)
+
+        def look() -> WorldInfo:
+            document = self._endpoint.ask(documents.WORLD, id=world.id)["node"]
+            if not document:
+                raise NotFound(f"world {world.name} ({world.id}) is no longer there")
+            return read_world(document)
+
+        return wait_until(
+            world,
+            look,
+            lambda seen: seen.phase == phase.upper(),
+            f"to be {phase.upper()}",
+            timeout_s=timeout_s,
+            sleep=self._sleep,
+            progress=progress,
+        )
+
+    def _input_for(self, wanted: str) -> dict[str, Any]:
+        return {"environmentInstanceId": self.world(wanted).id}
+
+    def _change_world(self, document: str, name: str, given: Mapping[str, Any]) -> WorldInfo:
+        answer = self._endpoint.ask(document, input=given)[name]
         raise_user_errors(answer)
-        return _world(answer["environmentInstance"])
+        return read_world(answer["environmentInstance"])
 
     def _handle(self, document: Mapping[str, Any]) -> Instance:
         return Instance(self._endpoint, document, sleep=self._sleep)
@@ -299,17 +349,6 @@ class Zookeeper:
 
     def __repr__(self) -> str:
         return f"<Zookeeper of {self.url}>"
-
-
-def _world(document: Mapping[str, Any]) -> WorldInfo:
-    return WorldInfo(
-        id=document["id"],
-        name=document["name"],
-        environment=document["environment"]["name"],
-        phase=document["phase"],
-        connected=tuple(instance["name"] for instance in document["connected"]),
-        document=document,
-    )
 
 
 __all__ = ["EnvironmentInfo", "InstanceInfo", "ModelInfo", "WorldInfo", "Zookeeper"]
