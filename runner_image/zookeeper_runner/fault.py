@@ -28,7 +28,10 @@ def fault_of(error: BaseException, kind: type[UserCodeFault]) -> UserCodeFault:
 
 def first_line(error: BaseException) -> str:
     """Returns type and text of an exception, short enough for a list."""
-    text = " ".join(str(error).split())
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001 - its text is user code as well
+        text = "(its text cannot be made)"
     if isinstance(error, SystemExit):
         text = f"the code asked the process to exit with {error.code!r}"
     if len(text) > _TEXT:
