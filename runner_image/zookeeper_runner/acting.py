@@ -8,7 +8,6 @@ leaves as soon as the bell rings. Whatever changes a value on its way belongs in
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +25,7 @@ from .fault import fault_of
 from .forwarding import action_of, inputs_of, neutral_action, of_one
 from .journal import Journal
 from .session import Leave
-from .training import Trainer
+from .training import Trainer, kept
 
 
 class Actor:
@@ -47,7 +46,6 @@ class Actor:
         self._observation: Any = None
         self._episode_return = 0.0
         self._began_at = 0
-        self._reused: bool | None = None  # whether the environment writes each observation into the same array
 
     @property
     def can_learn(self) -> bool:
@@ -145,8 +143,7 @@ class Actor:
         trainer = self._trainer if mode["training"] else None
         acting = mode["inference"]
         while True:
-            original = self._observation
-            observation = original if self._reused is False else copy.deepcopy(original)
+            observation = self._observation if trainer is None else kept(self._observation)
             inputs = inputs_of(observation, input_key)
             outputs: Mapping[str, Any] | None = None
             if acting:
@@ -164,15 +161,14 @@ class Actor:
                 raise
             except BaseException as error:
                 raise fault_of(error, EnvFault) from error
-            if self._reused is None:
-                self._reused = following is original
             self._observation = following
             counters.step += 1
             self._episode_return += reward
             journal.rewards.add(float(reward))
             self._leave_moment(inputs, outputs, action, reward)
             if trainer is not None:
-                timestep = Timestep(inputs, outputs, action, reward, terminated, truncated, None, False, None, info)
+                proposed, done = kept(outputs), kept(action)
+                timestep = Timestep(inputs, proposed, done, reward, terminated, truncated, None, False, None, info)
                 losses = trainer.add(timestep, inputs_of(following, input_key))
                 if losses is not None:
                     journal.learnt(losses)

@@ -16,15 +16,14 @@ from .bell import Bell
 from .fault import fault_of
 from .forwarding import action_of, inputs_of, neutral_action, of_many
 from .journal import Journal
-from .training import LONGEST, Trainer
+from .training import LONGEST, Trainer, kept
 
 
 class BatchActor:
     """One agent in `num_envs` environments, which begin new episodes by themselves.
 
     A VECTORIZED agent learns from timesteps that hold batches; another one from a trajectory of each environment.
-    Where an episode has ended, what follows is the first observation of the next; the last one is in
-    `info["final_obs"]`.
+    Where an episode has ended, `final_inputs` hold its last observation, not the first of the next.
     """
 
     def __init__(self, agent: Agent, world: World, journal: Journal, bell: Bell, seed: int | None) -> None:
@@ -100,7 +99,8 @@ class BatchActor:
 
     def _step(self, mode: Mode) -> None:
         world, journal = self._world, self._journal
-        inputs = inputs_of(self._observation, world.observation_key)
+        learns = mode["training"] and self.can_learn
+        inputs = inputs_of(kept(self._observation) if learns else self._observation, world.observation_key)
         outputs = None
         action = self._neutral
         if mode["inference"]:
@@ -124,8 +124,8 @@ class BatchActor:
         moment.step = journal.counters.step
         moment.version += 1
         ended = terminated | truncated
-        if mode["training"] and self.can_learn:
-            self._learn(inputs, outputs, action, (reward, terminated, truncated), info, following)
+        if learns:
+            self._learn(inputs, kept(outputs), kept(action), (reward, terminated, truncated), info, following)
         self._returns += reward
         self._lengths += 1
         for index in np.flatnonzero(ended):
@@ -142,7 +142,7 @@ class BatchActor:
         next_inputs = inputs_of(following, self._world.observation_key)
         if self._batches is not None:
             timestep = Timestep(inputs, outputs, action, reward, terminated, truncated, None, False, None, info)
-            losses = self._batches.add_batch(timestep, next_inputs)
+            losses = self._batches.add_batch(timestep, self._with_last(next_inputs, timestep.last, info))
             if losses is not None:
                 self._journal.learnt(losses)
             return
@@ -160,6 +160,16 @@ class BatchActor:
             losses = trainer.add(timestep, seen)
             if losses is not None:
                 self._journal.learnt(losses)
+
+    def _with_last(self, inputs: Any, ended: Any, info: Any) -> dict[str, Any]:
+        """Returns `inputs` with the last observation of each ended episode in place of the first of the next."""
+        if not ended.any() or "final_obs" not in info:
+            return inputs  # type: ignore[no-any-return]
+        seen = kept(inputs)
+        for index in np.flatnonzero(ended):
+            for name, value in inputs_of(info["final_obs"][index], self._world.observation_key).items():
+                seen[name][index] = value
+        return seen  # type: ignore[no-any-return]
 
     def _trainers(self) -> list[Trainer]:
         return self._singles if self._batches is None else [self._batches]

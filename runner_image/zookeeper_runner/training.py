@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+import numpy as np
 from ainimal_zookeeper.ainimal import losses
 from ainimal_zookeeper.domain.errors import AInimalFault
 from ainimal_zookeeper.timestep import Timestep, Trajectory
@@ -43,20 +44,21 @@ class Trainer:
         current.append(timestep)
         ended = timestep.terminated or timestep.truncated
         if ended:
-            timestep.final_inputs = inputs
+            timestep.final_inputs = kept(inputs)
         by_episode = self._every == "episode"
         if not ((ended or len(current) >= LONGEST) if by_episode else len(current) >= int(self._every)):
             return None
-        timestep.final_inputs = inputs
+        if not ended:
+            timestep.final_inputs = kept(inputs)
         return self.learn()
 
     def add_batch(self, timestep: Timestep, inputs: Mapping[str, Any]) -> dict[str, float] | None:
         """As `add`, for a timestep that holds a batch: only the number of timesteps decides."""
         self._current.append(timestep)
-        if self._every == "episode" or len(self._current) < self._every:
-            return None
-        timestep.final_inputs = inputs
-        return self.learn()
+        due = self._every != "episode" and len(self._current) >= self._every
+        if due or np.any(timestep.last):
+            timestep.final_inputs = kept(inputs)
+        return self.learn() if due else None
 
     def cut(self) -> None:
         """Ends the trajectory without learning from it: what comes next does not follow from what was."""
@@ -99,6 +101,20 @@ class Trainer:
             oldest, size = self._past.popleft()
             self._past_timesteps -= len(oldest)
             self._past_bytes -= size
+
+
+def kept(tree: Any) -> Any:
+    """Returns values with copies of their arrays, as environments and models may write into theirs again.
+
+    What is no array, mapping or list stays as it is: tensors may belong to a graph that training needs.
+    """
+    if isinstance(tree, np.ndarray):
+        return tree.copy()
+    if type(tree) is dict:
+        return {name: kept(part) for name, part in tree.items()}
+    if type(tree) in (list, tuple):
+        return type(tree)(map(kept, tree))
+    return tree
 
 
 def _bytes(tree: Any) -> int:

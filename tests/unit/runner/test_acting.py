@@ -197,6 +197,34 @@ def test_an_environment_that_reuses_its_array_does_not_spoil_the_past() -> None:
     assert [step.observation["place"].tolist() for step in setting.trajectories[0]] == [[0.0], [1.0], [2.0]]
 
 
+def test_views_of_one_array_do_not_spoil_the_past() -> None:
+    """A new view at each step shows the same memory: what was seen, done and seen last stays what it was."""
+
+    class Views(Corridor):
+        def _seen(self) -> Any:
+            self._buffer[0] = self._at
+            return self._buffer[:]
+
+    world = Views()
+    answer = np.zeros((), np.int64)
+
+    def forward(inputs: Any) -> Any:
+        answer[...] = int(inputs["place"][0])
+        return {"move": answer}
+
+    trajectories: list[Trajectory] = []
+    can = Capabilities(train=trajectories.append)
+    setting = Setting(world, agent=Agent(forward=forward, outputs=dict(world.action), can=can))
+
+    setting.steps(4, BOTH)
+
+    (trajectory,) = trajectories
+    assert [step.observation["place"].tolist() for step in trajectory] == [[0.0], [1.0], [2.0]]
+    assert [int(step.action) for step in trajectory] == [0, 1, 2]
+    assert trajectory[-1].final_inputs is not None
+    assert trajectory[-1].final_inputs["place"].tolist() == [3.0]
+
+
 @pytest.mark.parametrize("mode", [ACT, BOTH])
 @pytest.mark.parametrize("answer", [{"move": 3, "value": 1.0}, {"move": 0, "value": float("nan")}, {"value": 1.0}, 5])
 def test_outputs_that_break_their_promise_are_faults(mode: Mode, answer: Any) -> None:
@@ -332,6 +360,28 @@ def test_a_vectorized_agent_learns_from_batches_and_is_told_which_began() -> Non
     assert trajectories[0].stack().observations["place"].shape == (2, 2, 1)
     assert trajectories[0][-1].terminated.tolist() == [True, False]
     assert [None if mask is None else mask.tolist() for mask in masks] == [None, [True, False]]
+
+
+def test_a_batch_tells_what_an_episode_saw_last() -> None:
+    """Where one has ended, what follows is its own last observation, not the first of the next."""
+    world = Corridors()
+    trajectories: list[Trajectory] = []
+    agent = Agent(
+        forward=lambda _: {"move": np.array([0, 1])},
+        inputs=dict(world.observation),
+        outputs=dict(world.action),
+        can=Capabilities(train=trajectories.append),
+        train_every=3,
+        vectorized=True,
+    )
+
+    Setting(world, agent=agent).steps(3, BOTH)
+
+    stacked = trajectories[0].stack()
+    assert stacked.next_observations is not None
+    assert stacked.observations["place"][:, 0, 0].tolist() == [0.0, 1.0, 0.0]
+    assert stacked.next_observations["place"][:, 0, 0].tolist() == [1.0, 2.0, 1.0]
+    assert stacked.next_observations["place"][:, 1, 0].tolist() == [1.0, 2.0, 3.0]
 
 
 def test_an_agent_with_memory_is_refused_in_many_environments() -> None:
