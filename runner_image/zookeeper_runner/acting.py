@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from ainimal_zookeeper.domain.documents import Mode
@@ -42,7 +43,10 @@ class Actor:
         self._neutral = neutral_action(world.action, world.action_key)
         self._outputs = {**agent.outputs, **world.action}
         self._check = compile_check(self._outputs)
-        self._trainer = None if agent.can.train is None else Trainer(agent.can.train, agent.train_every)
+        self._trainer: Trainer | None = None
+        if agent.can.train is not None:
+            proposed = partial(action_of, key=world.action_key, names=self._names)
+            self._trainer = Trainer(agent.can.train, agent.train_every, on=agent.train_on, proposed=proposed)
         self._observation: Any = None
         self._episode_return = 0.0
         self._began_at = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,14 +38,15 @@ class BatchActor:
         self._check = compile_check({**agent.outputs, **world.action}, count)
         self._neutral = neutral_action(world.action, world.action_key, count)
         self._names = tuple(world.action)
-        train = agent.can.train
+        train, on = agent.can.train, agent.train_on
+        proposed = partial(action_of, key=world.action_key, names=self._names)
         self._batches: Trainer | None = None
         self._singles: list[Trainer] = []
         if train is not None and agent.vectorized:
             every = agent.train_every if agent.train_every != "episode" else max(1, LONGEST // count)
-            self._batches = Trainer(train, every)
+            self._batches = Trainer(train, every, on=on, proposed=proposed)
         elif train is not None:
-            self._singles = [Trainer(train, agent.train_every) for _ in range(count)]
+            self._singles = [Trainer(train, agent.train_every, on=on, proposed=proposed) for _ in range(count)]
         self._observation: Any = None
         self._returns = np.zeros(count)
         self._lengths = np.zeros(count, np.int64)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from ainimal_zookeeper.ainimal import losses
 from ainimal_zookeeper.domain.errors import AInimalFault
+from ainimal_zookeeper.models.agent import TrainOn
 from ainimal_zookeeper.timestep import Timestep, Trajectory
 
 from .fault import fault_of
@@ -22,12 +23,23 @@ class Trainer:
     """Gathers timesteps of one actor and decides when `train` is called.
 
     every: timesteps between two calls; "episode": at the end of each episode, at the latest every 2048 timesteps.
+    on: what is learnt from when somebody drove: what was executed, what the agent proposed (`proposed` makes an action
+    of its outputs), or nothing ("skip"): then the trajectory ends where somebody took the wheel.
     Past trajectories are kept, 16,384 timesteps or about 256 MiB in all, for learning without acting.
     """
 
-    def __init__(self, train: Callable[[Trajectory], Any], every: int | Literal["episode"]) -> None:
+    def __init__(
+        self,
+        train: Callable[[Trajectory], Any],
+        every: int | Literal["episode"],
+        *,
+        on: TrainOn = "executed",
+        proposed: Callable[[Mapping[str, Any]], Any] | None = None,
+    ) -> None:
         self._train = train
         self._every = every
+        self._on = on
+        self._proposed = proposed
         self._current: list[Timestep] = []
         self._past: deque[tuple[Trajectory, int]] = deque()
         self._past_timesteps = 0
@@ -40,6 +52,8 @@ class Trainer:
 
     def add(self, timestep: Timestep, inputs: Mapping[str, Any]) -> dict[str, float] | None:
         """Takes a timestep and the inputs that followed it; returns what `learn` does when it was time to learn."""
+        if not self._learns_from(timestep):
+            return self.learn() if self._current and self._every == "episode" else None
         current = self._current
         current.append(timestep)
         ended = timestep.terminated or timestep.truncated
@@ -54,11 +68,24 @@ class Trainer:
 
     def add_batch(self, timestep: Timestep, inputs: Mapping[str, Any]) -> dict[str, float] | None:
         """As `add`, for a timestep that holds a batch: only the number of timesteps decides."""
+        if not self._learns_from(timestep):
+            return None
         self._current.append(timestep)
         due = self._every != "episode" and len(self._current) >= self._every
         if due or np.any(timestep.last):
             timestep.final_inputs = kept(inputs)
         return self.learn() if due else None
+
+    def _learns_from(self, timestep: Timestep) -> bool:
+        """Makes of a timestep in which somebody drove what `on` says; False: nothing, and the trajectory ends."""
+        if timestep.driver is None or self._on == "executed":
+            return True
+        if self._on == "proposed" and self._proposed is not None and timestep.outputs is not None:
+            timestep.action = self._proposed(timestep.outputs)
+            return True
+        if self._current and self._current[-1].final_inputs is None:
+            self._current[-1].final_inputs = timestep.observation
+        return False
 
     def cut(self) -> None:
         """Ends the trajectory without learning from it: what comes next does not follow from what was."""

@@ -63,6 +63,50 @@ def test_a_number_of_timesteps_crosses_episodes() -> None:
     assert learner.trajectories[0][3].final_inputs == {"x": 103}
 
 
+def driven(number: int, **ends: bool) -> Timestep:
+    """A timestep in which somebody executed action 9 where the agent proposed 0."""
+    return Timestep({"x": number}, {"a": 0}, 9, 1.0, False, ends.get("truncated", False), driver="somebody")
+
+
+@pytest.mark.parametrize(("on", "actions"), [("executed", [0, 9, 0]), ("proposed", [0, 0, 0])])
+def test_train_on_says_which_action_counts_when_somebody_drove(on: Any, actions: list[int]) -> None:
+    """What was done, or what the agent would have done."""
+    learner = Learner()
+    trainer = Trainer(learner.train, "episode", on=on, proposed=lambda outputs: outputs["a"])
+
+    for step in (timestep(0), driven(1), timestep(2, terminated=True)):
+        trainer.add(step, {"x": step.observation["x"] + 1})
+
+    assert [step.action for step in learner.trajectories[0]] == actions
+
+
+def test_train_on_skip_cuts_the_trajectory_where_somebody_drove() -> None:
+    """What came before is learnt from, with the inputs that followed it; nothing of what was driven is."""
+    learner = Learner()
+    trainer = Trainer(learner.train, "episode", on="skip")
+
+    for step in (timestep(0), timestep(1), driven(2), driven(3), timestep(4), timestep(5, terminated=True)):
+        trainer.add(step, {"x": step.observation["x"] + 1})
+
+    before, after = learner.trajectories
+    assert [step.observation["x"] for step in before] == [0, 1]
+    assert before[-1].final_inputs == {"x": 2}
+    assert [step.observation["x"] for step in after] == [4, 5]
+
+
+def test_skipped_timesteps_do_not_join_what_lies_around_them() -> None:
+    """With TRAIN_EVERY as a number one trajectory goes on, but says what followed before somebody drove."""
+    learner = Learner()
+    trainer = Trainer(learner.train, 3, on="skip")
+
+    for step in (timestep(0), driven(1), timestep(2), driven(3, truncated=True), timestep(4)):
+        trainer.add(step, {"x": step.observation["x"] + 1})
+
+    (trajectory,) = learner.trajectories
+    assert [step.observation["x"] for step in trajectory] == [0, 2, 4]
+    assert [trajectory.following(index) for index in range(3)] == [{"x": 1}, {"x": 3}, {"x": 5}]
+
+
 def test_what_was_lived_through_can_be_learnt_again() -> None:
     """Without acting, the kept trajectories come in turn."""
     learner = Learner()
