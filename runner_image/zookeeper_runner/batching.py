@@ -167,11 +167,11 @@ class BatchActor:
         """Returns `inputs` with the last observation of each ended episode in place of the first of the next."""
         if not ended.any() or "final_obs" not in info:
             return inputs  # type: ignore[no-any-return]
-        seen = kept(inputs)
+        seen = {name: list(value) if isinstance(value, tuple) else kept(value) for name, value in inputs.items()}
         for index in np.flatnonzero(ended):
             for name, value in inputs_of(info["final_obs"][index], self._world.observation_key).items():
                 seen[name][index] = value
-        return seen  # type: ignore[no-any-return]
+        return seen
 
     def _trainers(self) -> list[Trainer]:
         return self._singles if self._batches is None else [self._batches]

@@ -113,6 +113,33 @@ def test_a_class_becomes_a_vector_too(make: Make) -> None:
         make(ENV, num_envs=2)
 
 
+def test_a_vector_names_the_parts_of_what_was_seen_last(make: Make) -> None:
+    """Nested observations go by their flat names also where an episode has ended."""
+    text = """
+        import gymnasium, numpy as np
+        from gymnasium.spaces import Box, Dict
+        class Short(gymnasium.Env):
+            observation_space = Dict({"arm": Dict({"angle": Box(0, 9, (1,))}), "eye": Box(0, 9, (1,))})
+            action_space = gymnasium.spaces.Discrete(2)
+            def seen(self):
+                return {"arm": {"angle": np.full(1, self.at, np.float32)}, "eye": np.full(1, -self.at, np.float32)}
+            def reset(self, *, seed=None, options=None):
+                self.at = 0
+                return self.seen(), {}
+            def step(self, action):
+                self.at += 1
+                return self.seen(), 1.0, action == 1, False, {}
+    """
+    world = make(text, num_envs=2, class_name="Short")
+    world.reset(0)
+
+    observation, *_, info = world.step(np.array([0, 1]))
+
+    assert observation["arm.angle"].tolist() == [[1.0], [0.0]]
+    assert info["final_obs"][0] is None
+    assert {name: value.tolist() for name, value in info["final_obs"][1].items()} == {"arm.angle": [1.0], "eye": [-1.0]}
+
+
 def test_an_env_is_a_world(make: Make) -> None:
     """One channel each way passes bare; parameters and the seed reach the constructor by name."""
     world = make(ENV, {"length": 5}, seed=3)

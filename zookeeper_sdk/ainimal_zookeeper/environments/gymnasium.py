@@ -106,6 +106,8 @@ class GymnasiumWorld:
         rate = _metadata(env).get("render_fps", _metadata(env).get("video.frames_per_second"))
         self.frame_rate = float(rate) if rate else None
         step = env.step if trusted else five(env.step)
+        if self.vectorized and not self._observation.flat:
+            step = _with_last_by_name(step, self._observation)
         self.step = cast("Callable[[Any], Outcome]", translated(step, self._observation, self._action))
         self._reset = reset_of(env.reset, getattr(env, "seed", None))
         self._render = _render_of(env)
@@ -124,6 +126,21 @@ class GymnasiumWorld:
         self._render = _nothing
         if env is not None and hasattr(env, "close"):
             env.close()
+
+
+def _with_last_by_name(
+    step: Callable[[Any], tuple[Any, ...]], observation: Structure
+) -> Callable[[Any], tuple[Any, ...]]:
+    """Returns a vector's `step` with the last observations of ended episodes by name, as all others are."""
+
+    def step_by_name(action: Any) -> tuple[Any, ...]:
+        *outcome, info = step(action)
+        if "final_obs" not in info:
+            return (*outcome, info)
+        last = [None if seen is None else observation.flatten(seen) for seen in info["final_obs"]]
+        return (*outcome, {**info, "final_obs": last})
+
+    return step_by_name
 
 
 def _render_of(env: Any) -> Callable[[], Any]:
