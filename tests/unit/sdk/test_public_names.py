@@ -30,6 +30,17 @@ def test_importing_the_package_imports_no_heavy_library() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_no_function_imports_a_library_of_user_code() -> None:
+    """Neither directly nor by way of the SDK: the functions and the host stay small and start at once."""
+    script = (
+        "import sys, graphql_api.deployment, job_launcher, runner_link, ainimal_zookeeper.server.run\n"
+        "heavy = ('numpy', 'torch', 'gymnasium', 'PIL', 'zookeeper_runner')\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_an_unknown_name_lists_the_known_ones() -> None:
     """A misspelt name is answered with what there is."""
     with pytest.raises(AttributeError, match="AInimal, ConfigurationError"):
