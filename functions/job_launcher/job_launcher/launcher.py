@@ -55,7 +55,7 @@ class Launcher:
         return Delivery.ACK
 
     def _job(self, document: InstanceDoc) -> Job:
-        model, environment = self._entries(document)
+        model, environment, configuration = self._entries(document)
         instance_id, attempt = document["id"], document["attempt"]
         return Job(
             kind=document["kind"],
@@ -67,16 +67,17 @@ class Launcher:
                 "ZOO_ATTEMPT": str(attempt),
                 "ZOO_TOKEN": attempt_token(self._secret, "link", instance_id, attempt),
             },
-            python=interpreter.choose(model, environment),
+            python=interpreter.choose(model, environment, interpreter.of_compute(configuration, document["computeId"])),
         )
 
     def _entries(self, document: InstanceDoc) -> list[Document | None]:
-        """Returns the catalogue documents of the model and of the environment that run in the job."""
+        """Returns the catalogue documents of the model and the environment that run in the job, and the zoo's."""
         model = document["model"]
         return self._store.get_many(
             [
                 Ref(Collections.MODELS, "none" if model is None else model["id"]),
                 Ref(Collections.ENVIRONMENTS, document["environmentId"] or "none"),
+                Ref(Collections.CONFIGURATION, "zoo"),
             ]
         )
 

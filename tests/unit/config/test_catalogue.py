@@ -267,7 +267,7 @@ def test_names_that_only_a_run_can_know_are_taken_on_trust(root: Path) -> None:
 
 
 def test_interpreters_reach_the_specifications(root: Path, tmp_path: Path) -> None:
-    """A model's own `python` goes before its provider's, and that before the compute provider's."""
+    """A model's own `python` goes before its provider's; a compute provider's is for whoever names none."""
     (root / "file.py").write_text("class A:\n  def act(self): ...")
     pythons = []
     for name in ("one", "two", "three"):
@@ -279,8 +279,9 @@ def test_interpreters_reach_the_specifications(root: Path, tmp_path: Path) -> No
         models=[{"path": root / "file.py", "python": pythons[0], "name": "own"}],
         model_providers=[LocalModelProvider(root, python=pythons[1])],
         environments=[{"env_name": "A-v1"}],
-        compute_providers=[{"type": "local", "python": pythons[2]}],
+        compute_providers=[{"type": "local"}, {"type": "local", "name": "other", "python": pythons[2]}],
     ).compile()
 
     specs = [json.loads(document["specJson"]) for document in [*compiled.models, *compiled.environments]]
-    assert [spec["python"] for spec in specs] == pythons
+    assert [spec.get("python") for spec in specs] == [pythons[0], pythons[1], None]
+    assert [compute["python"] for compute in compiled.configuration["computes"]] == [None, pythons[2]]

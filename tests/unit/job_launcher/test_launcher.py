@@ -127,6 +127,22 @@ def test_shared_interpreter_is_used_for_both(launcher: Launcher, store: MemorySt
     assert compute.jobs["ins_1", 1].python == "/opt/py"
 
 
+def test_compute_brings_the_interpreter_of_whoever_names_none(
+    launcher: Launcher, store: MemoryStore, compute: FakeCompute, clock: FakeClock
+) -> None:
+    """It is that of the provider which the launch has chosen, and no reason to refuse a model of another Python."""
+    computes = [{"id": "compute_old", "python": "/opt/old/bin/python"}, {"id": "compute_new", "python": "/opt/new"}]
+    zoo.put(store, Collections.CONFIGURATION, {"id": "zoo", "computes": computes})
+    zoo.put(store, Collections.INSTANCES, {**zoo.read(store), "computeId": "compute_new"})
+    zoo.put(store, Collections.INSTANCES, {**zoo.instance(clock.now(), id="ins_2"), "computeId": "compute_old"})
+
+    launcher.deliver(wanted())
+    zoo.put(store, Collections.MODELS, zoo.model(python="/opt/py"))
+    launcher.deliver(wanted("ins_2"))
+
+    assert [compute.jobs[name, 1].python for name in ("ins_1", "ins_2")] == ["/opt/new", "/opt/py"]
+
+
 def test_different_interpreters_cannot_share_a_process(
     launcher: Launcher, store: MemoryStore, compute: FakeCompute
 ) -> None:

@@ -51,8 +51,7 @@ def files_of(zoo: Section) -> list[Path]:
 
 def make_catalogue(zoo: Section, problems: Problems) -> Catalogue:
     """Returns the documents; what is wrong goes to `problems`, and to the findings of what it concerns."""
-    computes = [section.get("python") for section in zoo.get("compute_providers", []) if section.get("python")]
-    maker = _Maker(problems, computes[0] if computes else None)
+    maker = _Maker(problems)
     models = [maker.model(section) for section in zoo.get("models", []) if "path" in section.values]
     environments: list[EnvironmentDoc] = []
     for section in zoo.get("environments", []):
@@ -76,9 +75,8 @@ def make_catalogue(zoo: Section, problems: Problems) -> Catalogue:
 
 
 class _Maker:
-    def __init__(self, problems: Problems, python: str | None) -> None:
+    def __init__(self, problems: Problems) -> None:
         self._problems = problems
-        self._python = python
         self._opaque: set[str] = set()  # ids of what could not be read: nothing is known of its parameters
         self._unread = False
 
@@ -143,7 +141,7 @@ class _Maker:
             self._opaque.add(id)
         if section.get("rate") is not None:
             spec["rate"] = section.get("rate")
-        if python := section.get("python") or self._python:
+        if python := section.get("python"):
             spec["python"] = python
         name = spec["name"]
         return {
@@ -214,7 +212,7 @@ class _Maker:
                 yield self._environment(spec, section, list(facts.parameters))
 
     def _environment(self, spec: EnvironmentSpec, section: Section, parameters: list[ParameterDoc]) -> EnvironmentDoc:
-        if python := section.get("python") or self._python:
+        if python := section.get("python"):
             spec["python"] = python
         return {
             "id": f"world_{_slug(spec['name'])}",

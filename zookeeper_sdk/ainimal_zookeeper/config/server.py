@@ -211,7 +211,7 @@ class Server(Described):
         settings = self._settings
         computes = [
             {"id": f"compute_local{index or ''}", "name": compute.get("name", "this machine"), "kind": "local",
-             "accelerators": []}
+             "accelerators": [], "python": compute.get("python")}
             for index, compute in enumerate(settings.get("compute_providers") or [Section("", Place())])
         ]  # fmt: skip
         configuration: ConfigurationDoc = {

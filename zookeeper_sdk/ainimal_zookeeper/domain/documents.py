@@ -206,7 +206,7 @@ class ConfigurationDoc(TypedDict):
     maxModels: int | None  # instances that may run at once
     maxEnvironments: int | None  # worlds that may run at once, brought by instances or on their own
     launchDeadlineSeconds: float
-    computes: list[dict[str, Any]]  # {id, name, kind, accelerators}
+    computes: list[dict[str, Any]]  # {id, name, kind, accelerators, python: interpreter or None}
     allowedOrigins: list[str]
 
 
