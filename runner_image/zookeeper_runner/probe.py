@@ -1,6 +1,6 @@
 """The probe: what the zoo makes of a model file, found out in a process of its own.
 
-    python -m zookeeper_runner.probe FILE[:CLASS] [--class CLASS] [--json]
+    python -m zookeeper_runner.probe FILE[:CLASS]
 
 The last line of standard output is JSON: the manifest, or `code`, `message` and `traceback` of what went wrong. What
 the model prints comes before it. Exit status 0, or 1 when the model cannot be loaded.
@@ -45,11 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m zookeeper_runner.probe", description="Tells what a model file is.")
     parser.add_argument("target", metavar="FILE[:CLASS]")
-    parser.add_argument("--class", dest="class_name", metavar="CLASS")
-    parser.add_argument("--json", action="store_true", help="JSON on one line, which is the only form there is")
-    given = parser.parse_args(arguments)
-    file, class_name = given.target, given.class_name
-    if class_name is None and not Path(file).exists() and ":" in file:
+    file: str = parser.parse_args(arguments).target
+    class_name: str | None = None
+    if not Path(file).exists() and ":" in file:
         file, class_name = file.rsplit(":", 1)
     try:
         answer, status = probed(file, class_name), 0

@@ -14,7 +14,7 @@ def test_a_model_is_described_on_the_last_line(tmp_path: Path, capfd: pytest.Cap
     file = tmp_path / "model.py"
     file.write_text("print('hello', end='')\nclass One:\n  def act(self, x: float):\n    return 2.0\n")
 
-    status = probe.main([f"{file}:One", "--json"])
+    status = probe.main([f"{file}:One"])
 
     report = json.loads(capfd.readouterr().out.splitlines()[-1])
     assert status == 0
