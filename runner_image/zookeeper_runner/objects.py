@@ -51,7 +51,7 @@ def download(url: str, headers: Mapping[str, str], file: Path, *, sha256: str, s
     if received != size_bytes or found != sha256:
         raise DataCorrupt(
             f"the checkpoint is damaged: {_bytes(received, size_bytes)} with SHA-256 {found[:12]}... came, "
-            f" {size_bytes} bytes with {sha256[:12]}... were saved; nothing of it was loaded, launch a new instance"
+            f"{size_bytes} bytes with {sha256[:12]}... were saved; nothing of it was loaded, launch a new instance"
         )
 
 
