@@ -33,7 +33,7 @@ def test_importing_the_package_imports_no_heavy_library() -> None:
 def test_no_function_imports_a_library_of_user_code() -> None:
     """Neither directly nor by way of the SDK: the functions and the host stay small and start at once."""
     script = (
-        "import sys, graphql_api.deployment, job_launcher, runner_link, ainimal_zookeeper.server.run\n"
+        "import sys, graphql_api.deployment, job_launcher, runner_link, ainimal_zookeeper.server.serving\n"
         "heavy = ('numpy', 'torch', 'gymnasium', 'PIL', 'zookeeper_runner')\n"
         "print([name for name in heavy if name in sys.modules])"
     )
@@ -45,3 +45,14 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
     """A misspelt name is answered with what there is."""
     with pytest.raises(AttributeError, match="AInimal, ConfigurationError"):
         ainimal_zookeeper.Aminal
+
+
+def test_the_host_can_be_started_twice_in_one_process() -> None:
+    """`server.run` stays the function that it is after the host's own module was imported."""
+    script = (
+        "import importlib, ainimal_zookeeper.server as server\n"
+        "importlib.import_module('ainimal_zookeeper.server.serving')\n"
+        "assert callable(server.run), server.run\n"
+    )
+
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -20,8 +20,8 @@ def run(
     insecure: bool = False,
     state_dir: Path | None = None,
 ) -> None:
-    """Serves the zoo until Ctrl-C or SIGTERM; what is not given is as the configuration says. See `run.run`."""
+    """Serves the zoo until Ctrl-C or SIGTERM; what is not given is as the configuration says. See `serving.serve`."""
     # A short way to --help: the API and its libraries are imported when there is something to serve.
-    from .run import run as serve
+    from .serving import serve
 
     serve(compilation, host=host, port=port, client=client, insecure=insecure, state_dir=state_dir)

@@ -31,7 +31,7 @@ REFUSED = 2  # exit status
 INTERRUPTED = 130
 
 
-def run(
+def serve(
     compilation: Compilation,
     *,
     host: str | None = None,
