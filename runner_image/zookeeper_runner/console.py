@@ -1,7 +1,7 @@
 """Console: everything that is printed, by Python, libraries or child processes, also kept as log lines.
 
-File descriptors 1 and 2 become pipes; a thread reads them, copies the bytes to where they went before and cuts them
-into lines. User code may close or replace its streams: the copies of the originals are not reachable for it.
+File descriptors 1 and 2 become pipes; a thread reads them, copies the first bytes to where they went before and cuts
+them into lines. User code may close or replace its streams: the copies of the originals are not reachable for it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ainimal_zookeeper.domain.lifecycle import timestamp
 
 LINE_BYTES = 4_000
 PENDING_LINES = 2_000
+COPIED_BYTES = 8 * 2**20  # of each stream: where they go may be a file that nobody shortens
 _CHUNK = 65_536
 
 
@@ -100,8 +101,9 @@ class LineCutter:
 class Console:
     """The captured streams of this process; `start` once, `close` puts the originals back."""
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: Lines, *, copied_bytes: int = COPIED_BYTES) -> None:
         self.lines = lines
+        self._copied_bytes = copied_bytes
         self._originals: dict[str, int] = {}
         self._threads: list[threading.Thread] = []
 
@@ -142,8 +144,13 @@ class Console:
 
     def _read(self, reading: int, original: int, name: str) -> None:
         cutter = LineCutter()
+        left = self._copied_bytes
         while data := os.read(reading, _CHUNK):
-            _write_all(original, data)
+            if left > 0:
+                _write_all(original, data[:left])
+                left -= len(data)
+                if left <= 0:
+                    _write_all(original, b"\n[zoo] what is printed from here on is in the instance's log alone\n")
             for text in cutter.feed(data):
                 self.lines.add(name, text)
         for text in cutter.flush():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import subprocess
+import sys
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,3 +68,20 @@ def test_whoever_follows_sees_what_came_since() -> None:
     assert [line["text"] for line in fresh] == ["after"]
     assert lines.since(count) == ([], 2)
     assert len(lines.take()) == 2
+
+
+def test_the_copy_of_endless_output_ends() -> None:
+    """What goes to a file that nobody shortens is bounded; the lines go on."""
+    script = (
+        "from zookeeper_runner.console import Console, Lines\n"
+        "console = Console(Lines(), copied_bytes=25)\n"
+        "console.start()\n"
+        "for number in range(1000): print('line', number)\n"
+        "console.close(10)\n"
+        "print('lines', console.lines.count)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout.startswith("line 0\nline 1\nline 2\nline\n[zoo] what is printed from here on")
+    assert done.stdout.endswith("\nlines 1000\n")
+    assert len(done.stdout) < 200
