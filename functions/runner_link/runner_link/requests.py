@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -17,10 +17,11 @@ from ainimal_zookeeper.domain.paths import is_path
 from ainimal_zookeeper.domain.tokens import attempt_token, same_token
 from starlette.requests import Request
 
+from . import observed
+
 PROTOCOL = 1
 MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_DOCUMENT_BYTES = 900_000  # a document is at most 1 MiB, and JSON text grows a little inside JSON
-MAX_THUMBNAIL_BYTES = 256 * 1024
 MAX_UPLOAD_BYTES = 64 * 1024**3
 MAX_LINES = 2_000
 MAX_LINE_CHARACTERS = 8_192
@@ -120,13 +121,13 @@ def upload(given: Mapping[str, Any]) -> Upload:
 def reported(given: Mapping[str, Any]) -> Reported:
     """Raises: InvalidInput with the path of the first value that breaks a rule."""
     sequence = _whole(given.get("sequence"), ("sequence",), least=1)
-    manifest, series = given.get("manifest"), given.get("series")
+    manifest, series, picture = given.get("manifest"), given.get("series"), given.get("thumbnail")
     return Reported(
         sequence=sequence,
         report=_report(_object(given.get("report", {}), ("report",))),
-        manifest_json=None if manifest is None else _text_of(_object(manifest, ("manifest",)), ("manifest",)),
-        series_json=None if series is None else _text_of(_list(series, ("series",)), ("series",)),
-        thumbnail=None if given.get("thumbnail") is None else _thumbnail(given["thumbnail"]),
+        manifest_json=None if manifest is None else _text_of(observed.manifest, manifest, ("manifest",)),
+        series_json=None if series is None else _text_of(observed.series, series, ("series",)),
+        thumbnail=None if picture is None else observed.thumbnail(picture, ("thumbnail",)),
         lines=_lines(_list(given.get("logs") or [], ("logs",))),
         events=_events(_list(given.get("events") or [], ("events",))),
     )
@@ -194,7 +195,7 @@ def _stats(value: Any, path: tuple[str, ...]) -> Stats:
         "stepsPerSecond": speed if speed is not None and math.isfinite(speed) else 0.0,
         "episodeReturn": _number(given.get("episodeReturn"), (*path, "episodeReturn")),
         "loss": _number(given.get("loss"), (*path, "loss")),
-        "updatedAt": None if updated is None else _text(updated, (*path, "updatedAt"))[:40],
+        "updatedAt": None if updated is None else observed.moment(updated, (*path, "updatedAt")),
     }
 
 
@@ -240,25 +241,6 @@ _REPORT = {
 }
 
 
-def _thumbnail(value: Any) -> dict[str, Any]:
-    given = _object(value, ("thumbnail",))
-    data, shape = given.get("data"), given.get("shape")
-    if not isinstance(data, str) or len(data) > MAX_THUMBNAIL_BYTES:
-        raise InvalidInput(f"must be base64 of at most {MAX_THUMBNAIL_BYTES} characters", ("thumbnail", "data"))
-    if not isinstance(shape, list) or not 1 <= len(shape) <= 4 or not all(type(size) is int for size in shape):
-        raise InvalidInput(f"{shape!r} is no shape of a picture", ("thumbnail", "shape"))
-    if given.get("encoding") not in ("RAW", "JPEG"):
-        raise InvalidInput(f"{given.get('encoding')!r} is neither RAW nor JPEG", ("thumbnail", "encoding"))
-    return {
-        "path": _text(given.get("path"), ("thumbnail", "path"))[:256],
-        "step": _whole(given.get("step", 0), ("thumbnail", "step"), least=0),
-        "dtype": _text(given.get("dtype", "uint8"), ("thumbnail", "dtype"))[:16],
-        "shape": shape,
-        "encoding": given["encoding"],
-        "data": data,
-    }
-
-
 def _lines(given: list[Any]) -> tuple[dict[str, str], ...]:
     lines = []
     for number, value in enumerate(given[-MAX_LINES:]):
@@ -268,8 +250,8 @@ def _lines(given: list[Any]) -> tuple[dict[str, str], ...]:
         if stream not in _STREAMS:
             raise InvalidInput(f"{stream!r} is no stream; use {', '.join(_STREAMS)}", (*path, "stream"))
         text = _text(line.get("text"), (*path, "text"))
-        at = _text(line.get("at"), (*path, "at"))
-        lines.append({"at": at[:40], "stream": stream, "text": text[:MAX_LINE_CHARACTERS]})
+        at = observed.moment(line.get("at"), (*path, "at"))
+        lines.append({"at": at, "stream": stream, "text": text[:MAX_LINE_CHARACTERS]})
     return tuple(lines)
 
 
@@ -300,8 +282,8 @@ def _size(value: Any, path: tuple[str, ...]) -> int:
     return value
 
 
-def _text_of(value: Any, path: tuple[str, ...]) -> str:
-    text = _storable(json.dumps(value, separators=(",", ":"), ensure_ascii=False))
+def _text_of(check: Callable[[Any, tuple[str, ...]], Any], value: Any, path: tuple[str, ...]) -> str:
+    text = _storable(json.dumps(check(value, path), separators=(",", ":"), ensure_ascii=False))
     if len(text) > MAX_DOCUMENT_BYTES:
         raise InvalidInput(f"is {len(text)} bytes of JSON, more than {MAX_DOCUMENT_BYTES}; leave something out", path)
     return text
@@ -329,7 +311,10 @@ def _number(value: Any, path: tuple[str, ...]) -> float | None:
         return None
     if type(value) not in {int, float}:
         raise InvalidInput(f"is {value!r}, not a number", path)
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise InvalidInput("is a number with too many digits; send a float", path) from None
 
 
 def _object(value: Any, path: tuple[str, ...]) -> dict[str, Any]:

@@ -214,13 +214,20 @@ async def test_report_keeps_what_the_runner_saw(runner: Runner, store: MemorySto
     """Manifest, probe, series and thumbnail become documents of their own."""
     await runner.ask("claim")
     manifest: dict[str, Any] = {"inputs": [], "outputs": [], "signals": []}
-    thumbnail = {"path": "env.frame", "step": 3, "dtype": "uint8", "shape": [2, 2, 3], "encoding": "JPEG", "data": "aa"}
+    thumbnail = {
+        "path": "env.frame",
+        "step": 3,
+        "dtype": "uint8",
+        "shape": [2, 2, 3],
+        "encoding": "JPEG",
+        "data": "AAAA",
+    }
     answer = await runner.report({"phase": "RUNNING"}, manifest=manifest, series=[], thumbnail=thumbnail)
     assert answer.status_code == 200
     assert store.documents[Ref(Collections.MANIFESTS, "ins_1")]["manifestJson"].startswith('{"inputs"')
     assert store.documents[Ref(Collections.PROBES, "mod_learner")]["revision"] == "r1"
     assert store.documents[Ref(Collections.SERIES, "ins_1")]["seriesJson"] == "[]"
-    assert store.documents[Ref(Collections.THUMBNAILS, "ins_1")]["data"] == "aa"
+    assert store.documents[Ref(Collections.THUMBNAILS, "ins_1")]["data"] == "AAAA"
 
 
 async def test_manifest_of_an_older_revision_is_no_probe(runner: Runner, store: MemoryStore) -> None:
@@ -267,7 +274,9 @@ async def test_only_the_last_log_lines_are_kept(runner: Runner, store: MemorySto
     """A chatty instance does not fill the store: whole chunks of old lines go."""
     await runner.ask("claim")
     for number in range(14):
-        lines = [{"at": "t", "stream": "stdout", "text": f"{number * 500 + n}"} for n in range(500)]
+        lines = [
+            {"at": "2030-01-01T00:00:00.000000Z", "stream": "stdout", "text": f"{number * 500 + n}"} for n in range(500)
+        ]
         assert (await runner.report({}, logs=lines)).status_code == 200
     kept = log_lines(store)
     assert len(kept) == MAX_LOG_LINES
@@ -293,7 +302,7 @@ BAD_REPORTS: list[dict[str, Any]] = [
     {"sequence": 1, "report": {"liveAddress": "host:99999"}},
     {"sequence": 1, "report": {"stats": {"step": -1}}},
     {"sequence": 1, "report": {"stats": {"loss": "low"}}},
-    {"sequence": 1, "report": {}, "logs": [{"at": "t", "stream": "loud", "text": "x"}]},
+    {"sequence": 1, "report": {}, "logs": [{"at": "2030-01-01T00:00:00.000000Z", "stream": "loud", "text": "x"}]},
     {"sequence": 1, "report": {}, "logs": "x"},
     {"sequence": 1, "report": {}, "events": [{"kind": "TERMINATED", "message": "x"}]},
     {"sequence": 1, "report": {}, "events": [{"kind": [], "message": "x"}]},
@@ -420,7 +429,8 @@ async def test_checkpoint_that_breaks_a_rule_is_refused(
 
 
 def series_of(timeline: int, *means: float) -> dict[str, Any]:
-    return {"path": "metrics.loss", "timeline": timeline, "steps": [1], "mean": list(means)}
+    columns = {"steps": [1], "times": [1.9e9], "mean": list(means), "min": list(means), "max": list(means)}
+    return {"path": "metrics.loss", "timeline": timeline, **columns}
 
 
 async def test_history_of_earlier_timelines_stays(runner: Runner, store: MemoryStore, clock: FakeClock) -> None:
