@@ -44,7 +44,7 @@ check: $(MADE)-tools $(MODULES)/.made
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 	cd client_web && npm run check
 
 # Runs the comparisons in benchmarks/ and writes benchmarks/results.md (some: ARGS="step api").
