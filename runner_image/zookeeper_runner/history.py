@@ -83,17 +83,19 @@ class History:
         self._series: dict[str, Series] = {}
         self._lock = threading.Lock()
 
-    def add(self, path: str, step: int, time: float, value: float) -> None:
-        self.add_many(path, step, time, 1, value, value, value)
+    def add(self, path: str, step: int, time: float, value: float) -> bool:
+        return self.add_many(path, step, time, 1, value, value, value)
 
-    def add_many(self, path: str, step: int, time: float, count: int, total: float, low: float, high: float) -> None:
+    def add_many(self, path: str, step: int, time: float, count: int, total: float, low: float, high: float) -> bool:
+        """Returns whether the values are kept."""
         with self._lock:
             series = self._series.get(path)
             if series is None:
                 if len(self._series) >= PATHS:
-                    return
+                    return False
                 series = self._series[path] = Series()
             series.add_many(step, time, count, total, low, high)
+            return True
 
     def to_document(self) -> list[dict[str, Any]]:
         """Returns what `SeriesDoc.seriesJson` holds."""

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 
 from ainimal_zookeeper.domain import paths
 
-from .history import History
+from .history import PATHS, History
 from .session import Counters, Session
 from .signals import Moment, Signals
+
+NAMES = 500  # of metrics: each is a signal of the manifest
 
 
 class Tally:
@@ -56,6 +58,7 @@ class Journal:
         self._returns = Tally()
         self._lengths = Tally()
         self._known = {paths.EPISODE_RETURN, paths.EPISODE_LENGTH, paths.LOSS}
+        self._told_of_limit = False
 
     def episode(self, episode_return: float, length: int) -> None:
         """An episode has ended."""
@@ -83,12 +86,18 @@ class Journal:
         for name, value in values.items():
             path = paths.join("metrics", name)
             if path not in self._known:
-                if not paths.is_path(path):
+                if not paths.is_path(path) or len(self._known) >= NAMES:
                     continue
                 self._known.add(path)
                 self.new_metrics.add(path)
             self._signals.metric(path, value, step)
-            self._history.add(path, step, now, value)
+            if not self._history.add(path, step, now, value) and not self._told_of_limit:
+                self._told_of_limit = True
+                self._session.event(
+                    "WARNING",
+                    f"the history of {path} is not kept: {PATHS} scalars have one already; log fewer names, or watch "
+                    f"it live (the first {NAMES} can be)",
+                )
 
     def flush(self) -> None:
         now, step = time.time(), self.counters.step
