@@ -40,6 +40,17 @@ def test_all_mistakes_are_reported_at_once(zoo: Path) -> None:
     assert caught.value.code == "INVALID_INPUT"
 
 
+def test_a_type_that_is_not_settled_hides_no_other_mistake(zoo: Path) -> None:
+    """What is certainly wrong is said together with the type, whichever of its alternatives is chosen."""
+    text = "envs:\n  - type: gym.Env | dm_env.Env\n    path: gone.py\n    max_instances: -1,\n    later: 1\n"
+
+    assert [found.partition(": ")[2].partition(":")[0] for found in problems(zoo, text)] == [
+        "envs[0].type",
+        "envs[0].path",
+        "envs[0].max_instances",
+    ]
+
+
 JSON_MISTAKES = {
     "with tabs": ('{\n\t"server":\t{\n\t\t"port":\t-1\n\t}\n}',
                   "3: server.port: must be a port from 0 to 65535, not -1"),

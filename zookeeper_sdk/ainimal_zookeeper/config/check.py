@@ -124,6 +124,8 @@ class Checker:
             where = join(path, "type")
             if isinstance(name, str) and "|" in name:
                 self._problems.add(entry.place, where, f"{name!r} lists alternatives; write one of: {', '.join(known)}")
+                if any(part.strip() in known for part in name.split("|")):
+                    self._look_through(item, path, TABLES[table])
             else:
                 self._problems.add(entry.place, where, _not_supported(name, known))
             return None
@@ -131,6 +133,13 @@ class Checker:
             self._problems.add(item.place, path, f"the key 'type' is missing; supported: {', '.join(TYPES[table])}")
             return None
         return ""
+
+    def _look_through(self, node: Node, path: str, keys: Keys) -> None:
+        """Reports what is wrong with the keys of an entry whose type is not settled, as far as they are known."""
+        section = Section(path, node.place)
+        for entry in node.entries:
+            if entry.key in keys and entry.key != "type":
+                self._fill(section, entry.key, keys[entry.key], entry, join(path, entry.key))
 
     def _unsupported(self, node: Node, path: str) -> Any:
         """Reports what belongs to a later version; an empty list or mapping is fine."""
