@@ -165,7 +165,8 @@ class Launches:
             document["environmentName"] = environment["name"]
         document["seed"] = input.get("seed")
         document["computeId"] = _compute(catalogue.configuration, input)
-        mode = input.get("mode") or {"training": catalogue.trainable is not False, "inference": True}
+        learns = catalogue.trainable is not False and (environment is not None or world is not None)
+        mode = input.get("mode") or {"training": learns, "inference": True}
         document["desired"] = {
             "phase": "PAUSED" if input.get("paused") else "RUNNING",
             "mode": {"training": mode["training"], "inference": mode["inference"]},

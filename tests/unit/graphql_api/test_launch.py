@@ -70,6 +70,13 @@ async def test_a_launch_is_stored_and_published_before_it_is_answered(
     assert (await launch(visitor))["instance"]["name"] == "learner 2"
 
 
+async def test_what_has_no_world_is_not_asked_to_learn(visitor: Visitor) -> None:
+    """Unless somebody says so: what was asked is kept."""
+    assert (await launch(visitor))["instance"]["mode"] == {"training": False, "inference": True}
+    asked = {"training": True, "inference": True}
+    assert (await launch(visitor, mode=asked))["instance"]["mode"] == asked
+
+
 async def test_a_parameter_out_of_range_is_refused_with_the_path_to_it(visitor: Visitor, store: MemoryStore) -> None:
     """The error leads to the value from the top of the input, and nothing is stored."""
     change(store, Collections.MODELS, "mod_learner", parameters=[PARAMETER])
