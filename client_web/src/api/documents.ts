@@ -10,6 +10,7 @@ export const InstanceRowFields = graphql(`
     desiredPhase
     stage
     mode { training inference }
+    trainable
     stepsPerSecond
     generation
     observedGeneration
@@ -131,6 +132,7 @@ export const ModelsQuery = graphql(
         description
         trainable
         findings
+        launchable
         viewerCan
         parameters { ...ParameterParts }
         inputs { ...ModalityParts }

@@ -31,6 +31,7 @@ const row = (id: string, generation: number): InstanceRow => ({
   desiredPhase: 'RUNNING',
   stage: null,
   mode: { training: true, inference: true },
+  trainable: null,
   stepsPerSecond: null,
   generation,
   observedGeneration: generation,

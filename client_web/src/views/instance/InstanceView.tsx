@@ -2,6 +2,7 @@
 import { useEffect, useMemo } from 'react';
 import { Link } from 'wouter';
 import { InstancePageQuery, SignalsQuery, type InstancePage, type InstanceRow, type SignalOffer } from '../../api/documents';
+import { hasWorld, modeText } from '../../domain/mode';
 import { hasEnded, offers, phaseLook } from '../../domain/phase';
 import { useAnswer } from '../../live/answer';
 import { useConnection, useInstanceRow, useInterest } from '../../live/hooks';
@@ -58,7 +59,8 @@ function Instance({ row, page }: { readonly row: InstanceRow; readonly page: Ins
   const { label } = phaseLook(row.phase);
   const speech = `${row.name}: ${label}${row.stage === null ? '' : `, ${row.stage}`}`;
   useEffect(() => announce(speech), [announce, speech]);
-  const withoutWorld = row.environment === null && row.environmentInstance === null;
+  const withoutWorld = !hasWorld(row);
+  const doing = modeText(row);
   const inputs = page?.model?.inputs ?? inputsOf(signals);
   const still = page?.thumbnail ?? undefined;
   const canInfer = withoutWorld && offers(row).steer && inputs !== undefined && inputs.length > 0;
@@ -83,7 +85,8 @@ function Instance({ row, page }: { readonly row: InstanceRow; readonly page: Ins
                 <Link href={`/worlds/${row.environmentInstance.id}`}>a shared world</Link>
               </>
             )}
-            {row.stage !== null && !hasEnded(row.phase) && ` · ${row.stage}`}
+            {!hasEnded(row.phase) && doing !== undefined && ` · ${doing}`}
+            {!hasEnded(row.phase) && row.stage !== null && ` · ${row.stage}`}
           </p>
         </div>
       </header>
@@ -92,7 +95,7 @@ function Instance({ row, page }: { readonly row: InstanceRow; readonly page: Ins
         <div className="column">
           {canInfer && <InferPanel row={row} inputs={inputs} />}
           {!withoutWorld && (!hasEnded(row.phase) || still !== undefined) && <Stage row={row} signals={signals} still={still} />}
-          <ControlBar row={row} withoutWorld={withoutWorld} mayLearn={page?.model?.trainable !== false} />
+          <ControlBar row={row} withoutWorld={withoutWorld} mayLearn={(row.trainable ?? page?.model?.trainable) !== false} />
           {!withoutWorld && <StatTiles row={row} />}
           {!withoutWorld && <MetricPanel row={row} signals={signals} />}
         </div>

@@ -2,6 +2,7 @@
 import { useState } from 'react';
 import type { InstanceRow, SignalOffer } from '../../api/documents';
 import { hasEnded } from '../../domain/phase';
+import { FRAME } from '../../domain/picture';
 import { Panel } from '../../ui/Panel';
 import { SignalView } from '../signal/SignalView';
 
@@ -10,7 +11,6 @@ const GROUPS: readonly (readonly [string, (path: string) => boolean])[] = [
   ['It proposes', (path) => path.startsWith('outputs.')],
   ['It does', (path) => path === 'action' || path.startsWith('action.')],
 ];
-const FRAME = 'env.frame';
 const SHOWN_PER_GROUP = 4;
 
 export function SignalPanel({ row, signals }: { readonly row: InstanceRow; readonly signals: readonly SignalOffer[] }) {

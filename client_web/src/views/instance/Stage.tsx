@@ -2,9 +2,10 @@
 import type { InstanceRow, SignalOffer } from '../../api/documents';
 import type { EncodedTensor } from '../../api/tensor';
 import { hasEnded } from '../../domain/phase';
+import { FRAME, pictureOf } from '../../domain/picture';
 import { LiveScreen } from '../signal/LiveScreen';
 
-const FRAME = 'env.frame';
+const NO_PICTURE = 'This world has no picture.';
 
 interface Props {
   readonly row: InstanceRow;
@@ -15,15 +16,16 @@ interface Props {
 
 export function Stage({ row, signals, still }: Props) {
   const ended = hasEnded(row.phase);
-  const path = row.previewPaths[0] ?? signals.find((signal) => signal.path === FRAME)?.path;
-  const quiet = ended ? 'It has ended.' : path === undefined ? (row.stage ?? 'This world has no picture.') : '';
+  const picture = pictureOf(row) ?? (signals.some(({ path }) => path === FRAME) ? { instanceId: row.id, path: FRAME } : undefined);
+  const quiet = ended ? 'It has ended.' : picture === undefined ? (row.stage ?? NO_PICTURE) : '';
   return (
     <section className="stage" aria-label="Live picture">
       <LiveScreen
         className="stage-screen"
-        signal={path === undefined || ended ? undefined : { instanceId: row.id, path, maxRate: 30, reduce: 'JPEG', maxSize: 640 }}
+        signal={picture === undefined || ended ? undefined : { ...picture, maxRate: 30, reduce: 'JPEG', maxSize: 640 }}
         label={`Live picture of ${row.name}`}
         still={still}
+        without={picture?.instanceId === row.id ? undefined : NO_PICTURE}
         quiet={still !== undefined ? '' : quiet}
         moving={row.phase === 'RUNNING'}
       />

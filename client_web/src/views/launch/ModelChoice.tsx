@@ -1,5 +1,4 @@
 import type { ModelOffer } from '../../api/documents';
-import { isTrouble } from '../../domain/finding';
 import { Icon } from '../../ui/Icon';
 
 interface Props {
@@ -33,7 +32,7 @@ export function ModelChoice({ models, chosen, search, onSearch, onChoose }: Prop
             <input type="radio" name="model" checked={model === chosen} onChange={() => onChoose(model)} />
             <span className="model-name">{model.name}</span>
             <span className="soft small">{model.description ?? model.source}</span>
-            {model.findings.filter(isTrouble).map((finding) => (
+            {(model.launchable ? [] : model.findings).map((finding) => (
               <span key={finding} className="trouble small">
                 <Icon name="alert" />
                 {finding}

@@ -14,6 +14,8 @@ interface Props {
   readonly layout?: Layout;
   /** Shown until the first picture comes, and while there is none. */
   readonly quiet: string;
+  /** Said where there turns out to be no such signal: a picture is not to be counted upon. Absent: the zoo's reason. */
+  readonly without?: string | undefined;
   /** Whether new pictures are expected: only then an old one is remarked on. */
   readonly moving: boolean;
   /** Shown until the first live picture comes. */
@@ -23,7 +25,7 @@ interface Props {
 
 const REMARK_AFTER_MS = 2500;
 
-export function LiveScreen({ signal, label, layout = 'HWC', quiet, moving, still, className = '' }: Props) {
+export function LiveScreen({ signal, label, layout = 'HWC', quiet, without, moving, still, className = '' }: Props) {
   const feed = useFeed(signal);
   const problem = useFeedProblem(feed);
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -60,7 +62,7 @@ export function LiveScreen({ signal, label, layout = 'HWC', quiet, moving, still
     <div className={`screen ${className}`}>
       <canvas ref={canvas} role="img" aria-label={label} width={1} height={1} />
       <span ref={note} className="quiet">
-        {problem ?? quiet}
+        {problem === undefined ? quiet : (without ?? problem)}
       </span>
       <span ref={age} className="age" />
     </div>

@@ -4,7 +4,9 @@ import { Link } from 'wouter';
 import { MetricsQuery, type InstanceRow } from '../../api/documents';
 import type { EncodedTensor } from '../../api/tensor';
 import { formatCount, formatNumber, formatRate } from '../../domain/format';
+import { hasWorld, modeText } from '../../domain/mode';
 import { offers } from '../../domain/phase';
+import { pictureOf } from '../../domain/picture';
 import { toNumber } from '../../domain/real';
 import { useAnswer } from '../../live/answer';
 import { useFrame } from '../../live/hooks';
@@ -17,6 +19,7 @@ import { LiveScreen } from '../signal/LiveScreen';
 import { useSteering } from '../steering';
 import { useOnScreen } from '../visible';
 
+const NO_PICTURE = 'This world has no picture';
 const PREVIEW = { maxRate: 3, reduce: 'JPEG', maxSize: 200 } as const;
 
 export function InstanceCard({ row, still }: { readonly row: InstanceRow; readonly still: EncodedTensor | null | undefined }) {
@@ -25,17 +28,18 @@ export function InstanceCard({ row, still }: { readonly row: InstanceRow; readon
   const steering = useSteering(row.id);
   const [ending, setEnding] = useState(false);
   const may = offers(row);
-  const previewPath = row.previewPaths[0];
+  const picture = pictureOf(row);
   const href = `/instances/${row.id}`;
 
   return (
     <article ref={card} className="card" aria-label={row.name}>
       <Link href={href} className="card-screen" tabIndex={-1} aria-hidden="true">
         <LiveScreen
-          signal={onScreen && previewPath !== undefined ? { instanceId: row.id, path: previewPath, ...PREVIEW } : undefined}
+          signal={onScreen && picture !== undefined ? { ...picture, ...PREVIEW } : undefined}
           label=""
           still={still}
           quiet={quietText(row)}
+          without={picture?.instanceId === row.id ? undefined : NO_PICTURE}
           moving={row.phase === 'RUNNING'}
         />
       </Link>
@@ -72,7 +76,7 @@ export function InstanceCard({ row, still }: { readonly row: InstanceRow; readon
             {may.pause && <IconButton icon="pause" label={`Pause ${row.name}`} busy={steering.busy} onClick={steering.pause} />}
             {may.resume && <IconButton icon="play" label={`Resume ${row.name}`} busy={steering.busy} onClick={steering.resume} />}
             {may.terminate && <IconButton icon="ended" label={`End ${row.name}`} busy={steering.busy} onClick={() => setEnding(true)} />}
-            <span className="soft small mode">{modeText(row.mode)}</span>
+            <span className="soft small mode">{modeText(row)}</span>
           </div>
         )}
       </div>
@@ -85,15 +89,11 @@ export function InstanceCard({ row, still }: { readonly row: InstanceRow; readon
   );
 }
 
-function quietText({ phase, stage, previewPaths, environment, environmentInstance }: InstanceRow): string {
+function quietText(row: InstanceRow): string {
+  const { phase, stage } = row;
   if (phase === 'PENDING' || phase === 'STARTING' || phase === 'STOPPING') return stage ?? '';
-  if (previewPaths.length > 0) return '';
-  return environment === null && environmentInstance === null ? 'It answers when it is asked' : 'This world has no picture';
-}
-
-export function modeText({ training, inference }: InstanceRow['mode']): string {
-  if (training) return inference ? 'learning and acting' : 'learning only';
-  return inference ? 'acting' : 'idle';
+  if (pictureOf(row) !== undefined) return '';
+  return hasWorld(row) ? NO_PICTURE : 'It answers when it is asked';
 }
 
 const SPARK_POINTS = 60;
