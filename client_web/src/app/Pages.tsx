@@ -1,5 +1,5 @@
 /** The frame around every page, and which page is shown. */
-import { lazy, Suspense, useEffect, useRef, useState } from 'react';
+import { Suspense, useEffect, useRef, useState } from 'react';
 import { Link, Route, Switch, useLocation } from 'wouter';
 import { HomeQuery } from '../api/documents';
 import { useAnswer } from '../live/answer';
@@ -12,11 +12,14 @@ import { useShortcuts } from '../ui/shortcuts';
 import { Toasts } from '../ui/Toasts';
 import { ZooView } from '../views/zoo/ZooView';
 import { LiveBadge } from './LiveBadge';
+import { PageBoundary } from './PageBoundary';
+import { page } from './pages';
 import { ShortcutSheet } from './ShortcutSheet';
 
-const LaunchView = lazy(() => import('../views/launch/LaunchView').then((module) => ({ default: module.LaunchView })));
-const InstanceView = lazy(() => import('../views/instance/InstanceView').then((module) => ({ default: module.InstanceView })));
-const WorldView = lazy(() => import('../views/world/WorldView').then((module) => ({ default: module.WorldView })));
+const LaunchView = page('launch', () => import('../views/launch/LaunchView').then((module) => module.LaunchView));
+const LaunchWorldView = page('launch-world', () => import('../views/launch/LaunchWorldView').then((module) => module.LaunchWorldView));
+const InstanceView = page('instance', () => import('../views/instance/InstanceView').then((module) => module.InstanceView));
+const WorldView = page('world', () => import('../views/world/WorldView').then((module) => module.WorldView));
 
 interface Props {
   readonly connection: Connection;
@@ -65,22 +68,25 @@ function Framed({ own, onLeave }: Omit<Props, 'connection'>) {
       </a>
       <TopBar name={name} own={own} onLeave={onLeave} onSheet={() => setSheet(true)} />
       <main ref={main} id="main" tabIndex={-1} className="page">
-        <Suspense fallback={<p className="soft">…</p>}>
-          <Switch>
-            <Route path="/" component={ZooView} />
-            <Route path="/launch" component={LaunchView} />
-            <Route path="/instances/:id">{({ id }) => <InstanceView key={id} id={id} />}</Route>
-            <Route path="/worlds/:id">{({ id }) => <WorldView key={id} id={id} />}</Route>
-            <Route>
-              <div className="empty">
-                <h1>No such page</h1>
-                <Link href="/" className="button">
-                  Back to the zoo
-                </Link>
-              </div>
-            </Route>
-          </Switch>
-        </Suspense>
+        <PageBoundary key={place}>
+          <Suspense fallback={<p className="soft">…</p>}>
+            <Switch>
+              <Route path="/" component={ZooView} />
+              <Route path="/launch" component={LaunchView} />
+              <Route path="/launch/world" component={LaunchWorldView} />
+              <Route path="/instances/:id">{({ id }) => <InstanceView key={id} id={id} />}</Route>
+              <Route path="/worlds/:id">{({ id }) => <WorldView key={id} id={id} />}</Route>
+              <Route>
+                <div className="empty">
+                  <h1>No such page</h1>
+                  <Link href="/" className="button">
+                    Back to the zoo
+                  </Link>
+                </div>
+              </Route>
+            </Switch>
+          </Suspense>
+        </PageBoundary>
       </main>
       {sheet && <ShortcutSheet onClose={() => setSheet(false)} />}
     </HomeContext>
@@ -111,7 +117,7 @@ function TopBar({ name, own, onLeave, onSheet }: TopBarProps) {
           <Button tone="plain" icon="swap" aria-label="Choose another zoo" title="Choose another zoo" data-square onClick={onLeave} />
         )}
         <Button tone="plain" icon="question" aria-label="Keyboard shortcuts" title="Keyboard shortcuts" data-square data-keys onClick={onSheet} />
-        {mayLaunch && place !== '/launch' && (
+        {mayLaunch && !place.startsWith('/launch') && (
           <Link href="/launch" className="button" data-tone="primary">
             <Icon name="plus" />
             Launch
