@@ -95,6 +95,23 @@ class LiveZoo:
         assert not payload["userErrors"], payload["userErrors"]
         return str(payload["instance"]["id"])
 
+    def launch_world(self, environment: str) -> str:
+        """Launches a world on its own and returns its id."""
+        payload = self.ask(
+            "mutation($id: ID!) { environmentLaunch(input: {environmentId: $id}) "
+            "{ environmentInstance { id } userErrors { message } } }",
+            id=self.id_of("environments", environment),
+        )["environmentLaunch"]
+        assert not payload["userErrors"], payload["userErrors"]
+        return str(payload["environmentInstance"]["id"])
+
+    def terminate_world(self, world_id: str) -> None:
+        self.ask(
+            "mutation($id: ID!) "
+            "{ environmentTerminate(input: {environmentInstanceId: $id}) { userErrors { message } } }",
+            id=world_id,
+        )
+
     def terminate(self, instance_id: str) -> None:
         self.ask(
             "mutation($id: ID!) { instanceTerminate(input: {instanceId: $id}) { userErrors { message } } }",

@@ -12,20 +12,25 @@ from .conftest import DESKTOP, PHONE, LiveZoo, OpenPage, axe_violations
 
 @pytest.fixture(scope="module")
 def inhabitants(zoo: LiveZoo) -> Iterator[dict[str, str]]:
-    """One of each kind: a learner, one that fails, and a parrot that answers."""
+    """One of each kind: a learner, one that fails, a parrot that answers, and a world with a guest."""
     ids = {
         "learner": zoo.launch("Balancer", name="Steady"),
         "failed": zoo.launch("Stumbler", name="Fallen"),
         "answering": zoo.launch("Parrot", environment=None, name="Talker"),
     }
-    yield ids
+    world_id = zoo.launch_world("CartPole")
+    ids["guest"] = zoo.launch("Balancer", environment=None, environmentInstanceId=world_id, name="Guest")
+    yield {**ids, "world": world_id}
     for instance_id in ids.values():
         zoo.terminate(instance_id)
+    zoo.terminate_world(world_id)
 
 
 PAGES = {
     "home": ("/", "article"),
     "launch": ("/launch", ".model-card"),
+    "launch-world": ("/launch/world", "form button"),
+    "world": ("/worlds/{world}", "canvas"),
     "instance": ("/instances/{learner}", ".chart canvas"),
     "failed": ("/instances/{failed}", ".traceback"),
     "answering": ("/instances/{answering}", "form textarea"),

@@ -69,13 +69,13 @@ def test_a_card_pauses_and_resumes(zoo: LiveZoo, learner: str, open_page: OpenPa
 def test_worlds_that_run_on_their_own_are_listed(zoo: LiveZoo, open_page: OpenPage) -> None:
     """An autostarted world has its row, its page and its picture's place."""
     page = open_page(zoo.url)
-    page.get_by_role("region", name="Worlds").get_by_role("link").first.click()
+    page.get_by_role("region", name="Worlds").get_by_role("listitem").get_by_role("link").first.click()
     expect(page.get_by_role("heading", name="Who is in it")).to_be_visible()
     expect(page.get_by_text("Nobody yet")).to_be_visible()
 
 
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-@pytest.mark.parametrize("path", ["/", "/launch", "/instances/{id}"])
+@pytest.mark.parametrize("path", ["/", "/launch", "/launch/world", "/instances/{id}"])
 def test_no_page_scrolls_sideways(
     path: str, viewport: dict[str, int], zoo: LiveZoo, learner: str, open_page: OpenPage
 ) -> None:

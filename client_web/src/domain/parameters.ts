@@ -133,6 +133,11 @@ export function collect(specs: readonly ParameterSpec[], drafts: Drafts): Collec
   return { values, errors };
 }
 
+/** Errors by the names of fields, as the API would name them below `prefix`. */
+export function under(prefix: string, errors: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(errors).map(([name, message]) => [`${prefix}.${name}`, message]));
+}
+
 export interface PathError {
   readonly message: string;
   readonly path: readonly string[] | null;

@@ -4,13 +4,13 @@ import { useLocation } from 'wouter';
 import { newCommandId } from '../../api/command';
 import { LaunchMutation, type EnvironmentOffer, type LaunchInput, type ModelOffer, type WorldRow } from '../../api/documents';
 import { outcomeOf } from '../../api/outcome';
-import { isTrouble } from '../../domain/finding';
-import { collect, errorsByField, firstDrafts, type Drafts } from '../../domain/parameters';
+import { collect, errorsByField, firstDrafts, under, type Drafts } from '../../domain/parameters';
 import { useConnection } from '../../live/hooks';
 import { Button } from '../../ui/Button';
 import { Field } from '../../ui/Field';
 import { Notice } from '../../ui/Notice';
 import { FoldedPanel } from '../../ui/Panel';
+import { focusFirstError } from './focus';
 import { ParameterFields } from './ParameterFields';
 import { firstWorldChoice, WorldChoice, type WorldPick } from './WorldChoice';
 import { Segments } from '../../ui/Segments';
@@ -22,6 +22,8 @@ interface Props {
   readonly worlds: readonly WorldRow[];
   /** The kind of world that this model was last launched in: undefined for never, null for none. */
   readonly lastEnvironmentId: string | null | undefined;
+  /** The running world that whoever launches comes from. */
+  readonly worldId: string | null;
 }
 
 type ModeChoice = 'default' | 'both' | 'inference' | 'training';
@@ -35,11 +37,11 @@ const MODES = {
 
 type Errors = Readonly<Record<string, string>>;
 
-export function LaunchForm({ model, environments, worlds, lastEnvironmentId }: Props) {
+export function LaunchForm({ model, environments, worlds, lastEnvironmentId, worldId }: Props) {
   const { zoo, live } = useConnection();
   const [, go] = useLocation();
   const form = useRef<HTMLFormElement>(null);
-  const [pick, setPick] = useState<WorldPick>(() => firstWorldChoice(environments, worlds, lastEnvironmentId));
+  const [pick, setPick] = useState<WorldPick>(() => firstWorldChoice(environments, worlds, lastEnvironmentId, worldId));
   const environment = pick.kind === 'new' ? environments.find((offer) => offer.id === pick.environmentId) : undefined;
   const [drafts, setDrafts] = useState<Drafts>(() => firstDrafts(model.parameters));
   const [worldDrafts, setWorldDrafts] = useState<Drafts>({});
@@ -85,8 +87,6 @@ export function LaunchForm({ model, environments, worlds, lastEnvironmentId }: P
     go(`/instances/${instance.id}`);
   };
 
-  const troubles = model.findings.filter(isTrouble);
-  const facts = model.findings.filter((finding) => !isTrouble(finding));
   const shown = fieldKeys(model, environment);
   const rest = Object.entries(errors).filter(([key]) => !shown.has(key));
 
@@ -100,12 +100,6 @@ export function LaunchForm({ model, environments, worlds, lastEnvironmentId }: P
         if (!busy) void submit();
       }}
     >
-      {troubles.length > 0 && (
-        <Notice tone="bad">
-          <strong>{model.name} cannot be read as it is</strong>
-          {troubles.map((finding) => `\n${finding}`)}
-        </Notice>
-      )}
       <WorldChoice environments={environments} worlds={worlds} pick={pick} onPick={setPick} error={errors.environmentId ?? errors.environmentInstanceId} />
       <ParameterFields
         title={environment === undefined ? 'Parameters' : `Parameters of ${environment.name}`}
@@ -139,10 +133,10 @@ export function LaunchForm({ model, environments, worlds, lastEnvironmentId }: P
           </Switch>
         </div>
       </FoldedPanel>
-      {facts.length > 0 && (
-        <FoldedPanel title={`What was found out about ${model.name}`} count={facts.length}>
+      {model.findings.length > 0 && (
+        <FoldedPanel title={`What was found out about ${model.name}`} count={model.findings.length}>
           <ul className="findings">
-            {facts.map((finding) => (
+            {model.findings.map((finding) => (
               <li key={finding}>{finding}</li>
             ))}
           </ul>
@@ -162,10 +156,6 @@ export function LaunchForm({ model, environments, worlds, lastEnvironmentId }: P
   );
 }
 
-function under(prefix: string, errors: Errors): Errors {
-  return Object.fromEntries(Object.entries(errors).map(([name, message]) => [`${prefix}.${name}`, message]));
-}
-
 function fieldKeys(model: ModelOffer, environment: EnvironmentOffer | undefined): ReadonlySet<string> {
   return new Set([
     ...model.parameters.map((spec) => `parameters.${spec.name}`),
@@ -175,8 +165,4 @@ function fieldKeys(model: ModelOffer, environment: EnvironmentOffer | undefined)
     'name',
     'seed',
   ]);
-}
-
-function focusFirstError(form: HTMLFormElement | null): void {
-  requestAnimationFrame(() => form?.querySelector<HTMLElement>('[aria-invalid=true]')?.focus());
 }

@@ -46,6 +46,7 @@ interface ChooseProps {
 function Choose({ models, environments, worlds }: ChooseProps) {
   const [query, setQuery] = useSearchParams();
   const [search, setSearch] = useState('');
+  const worldId = query.get('world');
   const only = models.length === 1 ? models[0] : undefined;
   const chosen = only ?? models.find((model) => model.id === query.get('model'));
   if (models.length === 0) {
@@ -59,10 +60,16 @@ function Choose({ models, environments, worlds }: ChooseProps) {
           chosen={chosen}
           search={search}
           onSearch={setSearch}
-          onChoose={(model) => setQuery({ model: model.id }, { replace: true })}
+          onChoose={(model) => setQuery({ model: model.id, ...(worldId === null ? {} : { world: worldId }) }, { replace: true })}
         />
       )}
-      {chosen !== undefined && <Form key={chosen.id} model={chosen} environments={environments} worlds={worlds} />}
+      {chosen?.launchable === true && <Form key={chosen.id} model={chosen} environments={environments} worlds={worlds} worldId={worldId} />}
+      {chosen?.launchable === false && (
+        <Notice tone="bad">
+          <strong>{chosen.name} cannot be launched as it is</strong>
+          {chosen.findings.map((finding) => `\n${finding}`)}
+        </Notice>
+      )}
     </>
   );
 }
@@ -71,6 +78,7 @@ interface FormProps {
   readonly model: ModelOffer;
   readonly environments: readonly EnvironmentOffer[];
   readonly worlds: readonly WorldRow[];
+  readonly worldId: string | null;
 }
 
 function Form(props: FormProps) {

@@ -9,12 +9,14 @@ export type WorldPick =
   | { readonly kind: 'new'; readonly environmentId: string }
   | { readonly kind: 'join'; readonly worldId: string };
 
-/** What worked for this model before is proposed again. */
+/** The world that somebody comes from; else what worked for this model before. */
 export function firstWorldChoice(
   environments: readonly EnvironmentOffer[],
   worlds: readonly WorldRow[],
   lastEnvironmentId: string | null | undefined,
+  worldId: string | null,
 ): WorldPick {
+  if (worldId !== null && worlds.some(({ id }) => id === worldId)) return { kind: 'join', worldId };
   if (lastEnvironmentId === null) return { kind: 'none' };
   const environment = environments.find(({ id }) => id === lastEnvironmentId) ?? environments[0];
   if (environment !== undefined) return { kind: 'new', environmentId: environment.id };

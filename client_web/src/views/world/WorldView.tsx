@@ -4,19 +4,20 @@ import { Link } from 'wouter';
 import { WorldPageQuery, WorldResetMutation, WorldTerminateMutation, type WorldRow } from '../../api/documents';
 import { outcomeOf, reasons, type Outcome } from '../../api/outcome';
 import { formatCount, formatRate } from '../../domain/format';
+import { FRAME } from '../../domain/picture';
 import { hasEnded } from '../../domain/phase';
 import { useAnswer } from '../../live/answer';
+import { useMay } from '../../live/home';
 import { useConnection, useInterest, useWorldRow } from '../../live/hooks';
 import { Button } from '../../ui/Button';
 import { Confirm } from '../../ui/Dialog';
+import { Icon } from '../../ui/Icon';
 import { Notice } from '../../ui/Notice';
 import { Panel } from '../../ui/Panel';
 import { PhaseBadge } from '../../ui/PhaseBadge';
 import { useVoice } from '../../ui/Toasts';
 import { FailureNotice } from '../instance/FailureNotice';
 import { LiveScreen } from '../signal/LiveScreen';
-
-const FRAME = 'env.frame';
 
 export function WorldView({ id }: { readonly id: string }) {
   useInterest({ worldIds: [id] });
@@ -50,8 +51,10 @@ function World({ row, watchable }: { readonly row: WorldRow; readonly watchable:
   const { zoo, live } = useConnection();
   const { complain, announce } = useVoice();
   const [ending, setEnding] = useState(false);
+  const mayLaunch = useMay('LAUNCH');
   const ended = hasEnded(row.phase);
   const maySteer = row.viewerCan.includes('CONTROL') && !ended && row.phase !== 'STOPPING';
+  const mayJoin = mayLaunch && !ended && row.phase !== 'STOPPING' && row.connected.length < row.environment.maxConnected;
   const input = { environmentInstanceId: row.id };
   const settle = (outcome: Outcome<{ readonly environmentInstance: WorldRow | null }>, done: string): void => {
     if (!outcome.ok) return complain(reasons(outcome.errors));
@@ -117,7 +120,7 @@ function World({ row, watchable }: { readonly row: WorldRow; readonly watchable:
           </dl>
           <Panel title="Who is in it" aside={<span className="soft small">{row.connected.length} of {row.environment.maxConnected}</span>}>
             {row.connected.length === 0 ? (
-              <p className="soft">Nobody yet. Launch an AInimal and choose this world.</p>
+              <p className="soft">{ended ? 'Nobody.' : 'Nobody yet.'}</p>
             ) : (
               <ul className="rows">
                 {row.connected.map((instance) => (
@@ -130,6 +133,12 @@ function World({ row, watchable }: { readonly row: WorldRow; readonly watchable:
                   </li>
                 ))}
               </ul>
+            )}
+            {mayJoin && (
+              <Link href={`/launch?world=${row.id}`} className="button" data-tone="primary">
+                <Icon name="plus" />
+                Launch an AInimal into it
+              </Link>
             )}
           </Panel>
         </div>

@@ -1,16 +1,35 @@
 /** Worlds that run on their own, for instances to join. */
 import { Link } from 'wouter';
-import type { WorldRow } from '../../api/documents';
+import type { EnvironmentOffer, WorldRow } from '../../api/documents';
 import { formatCount } from '../../domain/format';
 import { hasEnded } from '../../domain/phase';
+import { useMay } from '../../live/home';
+import { Icon } from '../../ui/Icon';
 import { PhaseBadge } from '../../ui/PhaseBadge';
 import { Panel } from '../../ui/Panel';
 
-export function WorldList({ worlds }: { readonly worlds: readonly WorldRow[] }) {
+interface Props {
+  readonly worlds: readonly WorldRow[];
+  readonly environments: readonly EnvironmentOffer[];
+}
+
+export function WorldList({ worlds, environments }: Props) {
+  const mayLaunch = useMay('LAUNCH_ENVIRONMENT') && environments.length > 0;
   const running = worlds.filter((world) => !hasEnded(world.phase) || world.phase === 'FAILED');
-  if (running.length === 0) return null;
+  if (running.length === 0 && !mayLaunch) return null;
   return (
-    <Panel title="Worlds">
+    <Panel
+      title="Worlds"
+      aside={
+        mayLaunch && (
+          <Link href="/launch/world" className="button">
+            <Icon name="plus" />
+            Launch a world
+          </Link>
+        )
+      }
+    >
+      {running.length === 0 && <p className="soft">None runs on its own.</p>}
       <ul className="rows">
         {running.map((world) => (
           <li key={world.id}>

@@ -83,7 +83,7 @@ export function ZooView() {
         </section>
       )}
 
-      {worlds.data !== undefined && <WorldList worlds={worlds.data.environmentInstances.nodes} />}
+      {worlds.data !== undefined && <WorldList worlds={worlds.data.environmentInstances.nodes} environments={worlds.data.environments.nodes} />}
       <EndedList rows={ended} />
       <ProcessList />
     </>
