@@ -23,6 +23,7 @@ class FakeRunner:
         self.heard: list[dict[str, Any]] = []
         self.connections: list[ServerConnection] = []
         self.connected_times = 0
+        self.welcomes: list[str] = []  # said instead of a welcome, one to each of the first connections
         self.answer: Callable[[dict[str, Any]], dict[str, Any]] = lambda asked: {"outputs": asked["inputs"], "step": 1}
         self._token = attempt_token(secret, "live", instance_id, attempt)
         self._instance_id = instance_id
@@ -80,6 +81,9 @@ class FakeRunner:
         hello = json.loads(await connection.recv())
         if not same_token(hello["token"], self._token):
             await connection.close(4401)
+            return
+        if self.welcomes:
+            await connection.send(self.welcomes.pop(0))
             return
         welcome = {"type": "welcome", "protocol": 1, "instanceId": self._instance_id, "attempt": self._attempt}
         await connection.send(json.dumps({**welcome, "timeline": 1}))

@@ -19,6 +19,8 @@ HISTOGRAM_BINS = 32
 JPEG_QUALITY = 80
 SMALL_SIDE = 128  # up to here pixels are seen one by one, and so is what compression does to them
 SMALL_JPEG_QUALITY = 92
+MAX_BYTES = 32 * 2**20  # of one value; a message that the other side refuses would end the link for all who watch
+MAX_CHARACTERS = 2**20
 
 
 class PictureUnavailable(Exception):
@@ -28,10 +30,10 @@ class PictureUnavailable(Exception):
 def reduced(value: Any, request: WatchRequest, modality: ModalityDoc | None) -> tuple[dict[str, Any], bytes]:
     """Returns the fields that say what `value` is, and the payload.
 
-    Raises: InvalidInput when crop or index do not fit; PictureUnavailable.
+    Raises: InvalidInput when crop or index do not fit, or too much would be sent; PictureUnavailable.
     """
     if isinstance(value, str):
-        return {"text": value}, b""
+        return {"text": value[:MAX_CHARACTERS]}, b""
     array = _picked(_cropped(np.asarray(value), request), request)
     if array.dtype.kind not in "biufc":
         raise InvalidInput(f"{request.path} holds {array.dtype} values; watch one of its parts", ("path",))
@@ -44,7 +46,14 @@ def reduced(value: Any, request: WatchRequest, modality: ModalityDoc | None) -> 
     if request.reduce == "JPEG":
         data, shape = jpeg(array, modality, request.max_size)
         return {"dtype": "uint8", "shape": list(shape), "encoding": "JPEG"}, data
-    thinned = plain_array(thin(array, modality, request.max_size))
+    thinned = thin(array, modality, request.max_size)
+    if thinned.nbytes > MAX_BYTES:
+        raise InvalidInput(
+            f"{request.path} has {thinned.nbytes:,} bytes, and at most {MAX_BYTES:,} are sent of one value; "
+            "ask with maxSize, crop or reduce",
+            ("maxSize",),
+        )
+    thinned = plain_array(thinned)
     return {"dtype": thinned.dtype.name, "shape": list(thinned.shape), "encoding": "RAW"}, thinned.tobytes()
 
 

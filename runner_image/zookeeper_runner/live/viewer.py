@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ainimal_zookeeper.domain.documents import SignalDoc
 from ainimal_zookeeper.domain.errors import InvalidInput, ZookeeperError
 
+from ..fault import first_line
 from ..signals import Captured, Unreadable
 from .frames import pack
 from .reduction import PictureUnavailable, reduced
@@ -210,6 +211,9 @@ class Viewer:
             fields, payload = self._reduced(watch.request, captured)
         except ZookeeperError as error:
             self._drop(watch, error.code, str(error))
+            return
+        except Exception as error:  # noqa: BLE001  whatever user code leaves in a signal, the others still come
+            self._drop(watch, "UNAVAILABLE", f"{watch.request.path} cannot be sent: {first_line(error)}")
             return
         header = {
             "id": watch.request.id,

@@ -169,6 +169,29 @@ async def test_a_lost_connection_is_made_again_with_all_that_was_asked(visitor: 
         assert (await tab.live_until(lambda told: told["values"]))["values"][0]["scalar"] == 4.0
 
 
+@pytest.mark.parametrize("said", ["[" * 100_000, "7", '{"type":"status","report":7}', '{"type":"log","lines":{}}'])
+async def test_a_runner_that_talks_nonsense_is_heard_again(visitor: Visitor, runner: FakeRunner, said: str) -> None:
+    """Nothing that a runner says ends its link: what follows still comes."""
+    async with visitor.watch(LIVE, i={"instanceIds": [], "signals": [{"instanceId": "ins_1", "path": "a"}]}) as tab:
+        await tab.live()
+        await runner.until(lambda: len(runner.asked("watch")) == 1)
+        await runner.connections[0].send(said)
+        await runner.say_value("a", scalar=4.0)
+        assert (await tab.live_until(lambda told: told["values"]))["values"][0]["scalar"] == 4.0
+
+
+@pytest.mark.parametrize("welcome", ["7", "[" * 100_000, "no JSON"])
+async def test_a_link_is_dialled_again_whatever_the_welcome_was(
+    visitor: Visitor, runner: FakeRunner, welcome: str
+) -> None:
+    """A first answer that cannot be read is a failure like any other."""
+    runner.welcomes = [welcome]
+    async with visitor.watch(LIVE, i={"instanceIds": [], "signals": [{"instanceId": "ins_1", "path": "a"}]}) as tab:
+        await tab.live()
+        await runner.until(lambda: len(runner.asked("watch")) == 1)
+    assert runner.welcomes == []
+
+
 async def test_a_change_reaches_the_runner_at_once(visitor: Visitor, runner: FakeRunner) -> None:
     """The answer does not wait for the runner; the newest generation is what it hears last."""
     await visitor.data('mutation{instancePause(input:{instanceId:"ins_1"}){userErrors{code}}}')

@@ -66,6 +66,16 @@ def test_crop_index_and_size_cut() -> None:
         reduced(array, ask(crop=(0, 1, 0, 1, 0, 1)), None)
 
 
+def test_a_value_that_no_message_may_hold_is_refused_with_what_to_ask() -> None:
+    """Too large a message would end the link for everybody who watches."""
+    array = np.broadcast_to(np.uint8(0), (10_000, 10_000))
+
+    with pytest.raises(InvalidInput, match=r"inputs.x has 100,000,000 bytes.*maxSize, crop or reduce"):
+        reduced(array, ask(), None)
+    assert reduced(array, ask(max_size=100), None)[0]["shape"] == [100, 100]
+    assert len(reduced("x" * 2**21, ask(), None)[0]["text"]) == 2**20
+
+
 def test_an_image_keeps_its_colours_when_it_is_thinned() -> None:
     """Only height and width are thinned."""
     image = np.zeros((100, 50, 3), np.uint8)
