@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
 from ainimal_zookeeper.domain.documents import Mode
 from ainimal_zookeeper.domain.errors import AInimalFault, EnvFault
 from ainimal_zookeeper.environments.world import World
@@ -118,6 +119,9 @@ class Actor:
                 action = outputs[output_key] if output_key is not None else {name: outputs[name] for name in names}
                 try:
                     observation, reward, terminated, truncated, _ = step(action)
+                    if type(reward) is not float:
+                        reward = _number(reward)
+                    over = bool(terminated or truncated)
                 except Leave:
                     raise
                 except BaseException as error:
@@ -127,7 +131,7 @@ class Actor:
                 episode_return += reward
                 low = min(low, reward)
                 high = max(high, reward)
-                if terminated or truncated:
+                if over:
                     total += episode_return
                     journal.episode(float(episode_return), number - self._began_at)
                     self._begin()
@@ -161,6 +165,8 @@ class Actor:
                 action = self._neutral
             try:
                 following, reward, terminated, truncated, info = world.step(action)
+                reward = _number(reward)
+                over = bool(terminated or truncated)
             except Leave:
                 raise
             except BaseException as error:
@@ -168,7 +174,7 @@ class Actor:
             self._observation = following
             counters.step += 1
             self._episode_return += reward
-            journal.rewards.add(float(reward))
+            journal.rewards.add(reward)
             self._leave_moment(inputs, outputs, action, reward)
             if trainer is not None:
                 proposed, done = kept(outputs), kept(action)
@@ -176,7 +182,7 @@ class Actor:
                 losses = trainer.add(timestep, inputs_of(following, input_key))
                 if losses is not None:
                     journal.learnt(losses)
-            if terminated or truncated:
+            if over:
                 journal.episode(float(self._episode_return), counters.step - self._began_at)
                 self._begin()
             if bell.rung:
@@ -207,3 +213,13 @@ class Actor:
         moment.inputs, moment.outputs, moment.action, moment.reward = inputs, outputs, action, reward
         moment.step = self._journal.counters.step
         moment.version += 1
+
+
+def _number(reward: Any) -> float:
+    """Returns a reward as a float; an array of one number is one as well. Raises: EnvFault."""
+    if isinstance(reward, (int, float)):
+        return float(reward)
+    array = np.asarray(reward)
+    if array.size != 1 or array.dtype.kind not in "biuf":
+        raise EnvFault(f"step returned the reward {reward!r:.100}; it must be a number")
+    return float(array.item())

@@ -246,6 +246,43 @@ def test_what_the_environment_raises_is_its_fault(mode: Mode) -> None:
         Setting(Corridor(breaks=True)).steps(1, mode)
 
 
+class Paying(Corridor):
+    """Its steps return any reward and any end."""
+
+    def __init__(self, reward: Any, over: Any = False) -> None:
+        super().__init__()
+        self._outcome = reward, over
+
+    def step(self, action: Any) -> Outcome:
+        reward, over = self._outcome
+        return super().step(action)._replace(reward=reward, terminated=over)
+
+
+@pytest.mark.parametrize("mode", [ACT, BOTH])
+@pytest.mark.parametrize("reward", [2, np.float32(2), np.array([2.0]), np.array(2)])
+def test_any_single_number_is_a_reward(mode: Mode, reward: Any) -> None:
+    """Environments return numbers of all kinds, also arrays of one."""
+    setting = Setting(Paying(reward))
+    setting.steps(2, mode)
+
+    assert setting.actor._episode_return == 4.0
+
+
+@pytest.mark.parametrize("mode", [ACT, BOTH])
+@pytest.mark.parametrize("reward", [None, "one", np.array([1.0, 2.0]), {}, [None]])
+def test_what_is_no_reward_is_the_environments_fault(mode: Mode, reward: Any) -> None:
+    """The message names the value and what it must be."""
+    with pytest.raises(EnvFault, match=r"step returned the reward .*; it must be a number"):
+        Setting(Paying(reward)).steps(2, mode)
+
+
+@pytest.mark.parametrize("mode", [ACT, BOTH])
+def test_an_end_that_is_neither_yes_nor_no_is_the_environments_fault(mode: Mode) -> None:
+    """Whatever cannot be told true from false."""
+    with pytest.raises(EnvFault, match="truth value"):
+        Setting(Paying(1.0, np.array([True, False]))).steps(2, mode)
+
+
 @pytest.mark.parametrize("kind", ["async", "generator"])
 def test_coroutines_and_generators_are_driven(kind: str) -> None:
     """A coroutine to its end, a generator to its last value."""
