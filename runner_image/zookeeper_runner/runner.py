@@ -132,7 +132,7 @@ class Runner:
             refuse=None if self._inference is None else self._inference.refuse_all,
             gather=self._gather,
         )
-        session.enter(None)
+        session.enter("making the first step")
         self._loop.run()
 
     def _enter(self, text: str) -> None:

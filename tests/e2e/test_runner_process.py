@@ -197,6 +197,7 @@ def test_a_hang_is_seen_with_its_stack_and_does_not_stop_the_end(processes: Proc
         "ins_1", lambda said: next((e for each in said for e in each.get("events", []) if e["kind"] == "HANG"), None)
     )
     assert "act (model.py:5)" in event["message"]
+    assert any(said["report"]["stage"] == "making the first step" for said in link.reports["ins_1"])
     live = viewer_of(link)
     live.send({"type": "ping", "at": 5})
     assert live.until(lambda message: message["type"] == "pong")["at"] == 5
