@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ainimal_zookeeper import environments
-from ainimal_zookeeper.domain.errors import EnvFault
+from ainimal_zookeeper.domain.errors import EnvFault, InvalidInput
 from ainimal_zookeeper.environments.seated import neutral_action
 from ainimal_zookeeper.environments.world import SeatedWorld
 
@@ -103,3 +103,10 @@ def test_a_step_that_is_not_by_seat_is_a_fault(tmp_path: Path) -> None:
     world.reset()
     with pytest.raises(EnvFault, match="2 seats returned a list; it must return a dict from seat"):
         world.step({"0": 0, "1": 0})
+
+
+def test_a_vector_cannot_be_shared() -> None:
+    """A world on its own is one environment; several are for an instance that brings them."""
+    spec = {"type": "gymnasium", "env_name": "CartPole-v1", "num_envs": 3}
+    with pytest.raises(InvalidInput, match="num_envs is 3, but a world on its own is one environment"):
+        environments.load_seated(spec, {}, seed=None, stage=lambda _: None)

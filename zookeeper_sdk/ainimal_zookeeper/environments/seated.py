@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ainimal_zookeeper.domain.errors import EnvFault
+from ainimal_zookeeper.domain.errors import EnvFault, InvalidInput
 from ainimal_zookeeper.env import Env
 from ainimal_zookeeper.environments.outcome import first_observation, reset_of
 from ainimal_zookeeper.environments.python_class import channels_declared, lone_or_named, make, world_of
@@ -22,6 +22,12 @@ def load(
     spec: Mapping[str, Any], parameters: Mapping[str, Any], *, seed: int | None, stage: Callable[[str], None]
 ) -> SeatedWorld:
     """Makes a world that several agents share; an environment of one seat becomes one with one seat."""
+    if (count := int(spec.get("num_envs") or 1)) > 1:
+        raise InvalidInput(
+            f"num_envs is {count}, but a world on its own is one environment; let instances bring it, or offer it once "
+            "more without num_envs",
+            ("num_envs",),
+        )
     if spec.get("path") and (spec.get("class_name") or spec.get("type") != "gymnasium"):
         env = make(spec, parameters, seed=seed, stage=stage)()
         return seats_of(env) or OneSeat(world_of(env, spec))
