@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+_LONGEST_S = 3_600.0  # a rate near zero asks for waits that no clock can express
+
 
 class Bell:
     """Rung by any thread; the step thread looks at `rung` after each step, and waits while there is nothing to do.
@@ -27,5 +29,5 @@ class Bell:
         self.rung = False
 
     def wait(self, seconds: float | None) -> bool:
-        """Returns True as soon as the bell is rung, False after `seconds`; None: waits for a ring."""
-        return self._event.wait(seconds)
+        """Returns True as soon as the bell is rung, False after `seconds` or an hour; None: waits for a ring."""
+        return self._event.wait(None if seconds is None else min(seconds, _LONGEST_S))

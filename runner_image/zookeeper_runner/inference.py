@@ -14,7 +14,7 @@ from ainimal_zookeeper.modality import decoded
 from ainimal_zookeeper.models.agent import Agent
 
 from .bell import Bell
-from .fault import fault_of
+from .fault import fault_of, first_line
 from .history import plain_number
 
 CONVERSATIONS = 64
@@ -87,10 +87,11 @@ class Inference:
         question = self._questions.popleft()
         try:
             result = self._infer(question)
+            outputs = {str(name): _sendable(name, value) for name, value in result.outputs.items()}
         except ZookeeperError as error:
             question.answered({"code": error.code, "message": str(error)})
             return None
-        question.answered({"outputs": {name: plain(value) for name, value in result.outputs.items()}, "step": step})
+        question.answered({"outputs": outputs, "step": step})
         return result
 
     def _infer(self, question: Question) -> Answered:
@@ -139,6 +140,14 @@ class Inference:
         self._conversations.move_to_end(conversation)
         while len(self._conversations) > CONVERSATIONS:
             self._conversations.popitem(last=False)
+
+
+def _sendable(name: str, value: Any) -> Any:
+    """Returns `plain(value)`. Raises: AInimalFault for what contains itself, or another thing no answer can hold."""
+    try:
+        return plain(value)
+    except Exception as error:
+        raise AInimalFault(f"forward returned {name}, which cannot be sent: {first_line(error)}") from error
 
 
 def _is_tensor(value: Any) -> bool:

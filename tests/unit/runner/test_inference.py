@@ -100,6 +100,23 @@ def test_what_forward_raises_is_told_to_whoever_asked() -> None:
     assert counter.ask({"number": 2})["outputs"] == {"sum": 2.0}
 
 
+def test_an_output_that_cannot_be_sent_harms_only_its_question() -> None:
+    """A value that contains itself is refused by name, and the next question is answered."""
+    endless: list[Any] = []
+    endless.append(endless)
+    answers: list[dict[str, Any]] = []
+    agent = Agent(forward=lambda inputs: {"made": inputs["x"]})
+    desk = Inference(Bell())
+    desk.serve(agent, agent.forward, compile_check({}))
+    for value in (endless, 1.0):
+        desk.submit({"x": value}, None, answers.append)
+        desk.answer(1)
+
+    assert answers[0]["code"] == "AINIMAL_FAULT"
+    assert answers[0]["message"].startswith("forward returned made, which cannot be sent: RecursionError")
+    assert answers[1]["outputs"] == {"made": 1.0}
+
+
 def test_too_many_questions_are_turned_away() -> None:
     """The queue is bounded."""
     desk = Inference(Bell())
