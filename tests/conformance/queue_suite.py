@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from typing import ClassVar, Protocol
 
 import pytest
 from ainimal_zookeeper.ports.queue import Delivery, Message, Queue
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from tests.conformance.deadline import DEADLINE_S, Heard, run_all
+from tests.conformance.deadline import DEADLINE_S, Heard, eventually, run_all
 
 
 class QueuePlace(Protocol):
@@ -127,6 +131,7 @@ class QueueTests:
         heard.wait_for(self.FEWEST_DELIVERIES)
         queue.publish("launches", {"n": 2})
         messages = heard.wait_for(self.FEWEST_DELIVERIES + 1)
+        eventually(lambda: bool(queue.dead_letters("launches")), "a dead letter")
         queue.close()
         letters = place.open().dead_letters("launches")
         assert [(letter.id, letter.data) for letter in letters] == [(bad, {"n": 1})]
@@ -199,3 +204,88 @@ def _acknowledge(queue: Queue, topic: str) -> Heard[Message]:
 
     queue.subscribe(topic, handle)
     return heard
+
+
+def queue_machine(
+    make: Callable[[], tuple[Callable[[], Queue], Callable[[], None]]],
+    *,
+    max_deliveries: int,
+    exact: bool = True,
+    topic: str = "launches",
+) -> type[RuleBasedStateMachine]:
+    """Returns a state machine whose messages fail a planned number of times while consumers and queues come and go.
+
+    make: returns what opens an adapter on a new place, and what removes the place.
+    exact: whether a delivery that reached no handler, because its consumer was just closing, does not count.
+    """
+
+    class QueueMachine(RuleBasedStateMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.open, self.remove = make()
+            self.queue = self.open()
+            self.changed = threading.Condition()
+            self.failures: dict[str, int] = {}  # by the message's name: how often it fails
+            self.attempts: dict[str, list[int]] = defaultdict(list)
+            self.subscriptions = [self.queue.subscribe(topic, self.handle)]
+
+        def handle(self, message: Message) -> Delivery:
+            name = message.data["name"]
+            with self.changed:
+                self.attempts[name].append(message.attempt)
+                self.changed.notify_all()
+            if message.attempt > self.failures[name]:
+                return Delivery.ACK
+            if self.failures[name] % 2:
+                raise LookupError(name)
+            return Delivery.RETRY
+
+        def is_done(self, name: str) -> bool:
+            """Tells whether the message's last delivery, as far as one was heard of, has been its last."""
+            return max(self.attempts[name], default=0) >= min(self.failures[name] + 1, max_deliveries)
+
+        @rule(failures=st.integers(0, max_deliveries + 1))
+        def publish(self, failures: int) -> None:
+            name = str(len(self.failures))
+            self.failures[name] = failures
+            self.queue.publish(topic, {"name": name})
+
+        @rule()
+        def subscribe(self) -> None:
+            self.subscriptions.append(self.queue.subscribe(topic, self.handle))
+
+        @rule()
+        def unsubscribe(self) -> None:
+            if self.subscriptions:
+                self.subscriptions.pop().close()
+
+        @rule()
+        def open_again(self) -> None:
+            self.queue.close()
+            self.queue = self.open()
+            self.subscriptions = []
+
+        def dead(self) -> set[str]:
+            return {letter.data["name"] for letter in self.queue.dead_letters(topic)}
+
+        def teardown(self) -> None:
+            self.queue.subscribe(topic, self.handle)
+            doomed = {name for name, failures in self.failures.items() if failures >= max_deliveries}
+            with self.changed:
+                self.changed.wait_for(lambda: all(map(self.is_done, self.failures)), DEADLINE_S)
+            eventually(lambda: self.dead() >= doomed, f"dead letters {doomed}")
+            undone = {name for name in self.failures if not self.is_done(name)}
+            eventually(lambda: exact or all(self.is_done(name) or name in self.dead() for name in undone), f"{undone}")
+            dead = self.dead()
+            self.queue.close()
+            self.remove()
+            if exact:
+                # Every handler here lives to its answer, so deliveries are exact; a handler's death may add some.
+                assert dict(self.attempts) == {
+                    name: list(range(1, min(failures + 1, max_deliveries) + 1))
+                    for name, failures in self.failures.items()
+                }
+                assert dead == doomed
+
+    QueueMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=15, deadline=None)
+    return QueueMachine

@@ -7,20 +7,16 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from ainimal_zookeeper.adapters.embedded.queue import SqliteQueue
 from ainimal_zookeeper.domain.errors import DataCorrupt, Transient
 from ainimal_zookeeper.ports.queue import Delivery, Message
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from tests.conformance.deadline import DEADLINE_S, Heard, eventually
-from tests.conformance.queue_suite import QueueTests
+from tests.conformance.queue_suite import QueueTests, queue_machine
 
 _DYING_CONSUMER = """
 import os, pathlib, signal, sys, threading
@@ -127,72 +123,12 @@ def test_names_a_damaged_file(tmp_path: Path) -> None:
         SqliteQueue(path)
 
 
-class QueueMachine(RuleBasedStateMachine):
-    """Messages fail a planned number of times; consumers and whole queues come and go meanwhile."""
-
-    MAX_DELIVERIES = 3
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.folder = Path(tempfile.mkdtemp())
-        self.queue = self.open()
-        self.changed = threading.Condition()
-        self.failures: dict[str, int] = {}  # by the message's name: how often it fails
-        self.attempts: dict[str, list[int]] = defaultdict(list)
-        self.subscriptions = [self.queue.subscribe("t", self.handle)]
-
-    def open(self) -> SqliteQueue:
-        return SqliteQueue(self.folder / "queue", max_deliveries=self.MAX_DELIVERIES, retry_base_s=0.001)
-
-    def handle(self, message: Message) -> Delivery:
-        name = message.data["name"]
-        with self.changed:
-            self.attempts[name].append(message.attempt)
-            self.changed.notify_all()
-        if message.attempt > self.failures[name]:
-            return Delivery.ACK
-        if self.failures[name] % 2:
-            raise LookupError(name)
-        return Delivery.RETRY
-
-    @rule(failures=st.integers(0, 4))
-    def publish(self, failures: int) -> None:
-        name = str(len(self.failures))
-        self.failures[name] = failures
-        self.queue.publish("t", {"name": name})
-
-    @rule()
-    def subscribe(self) -> None:
-        self.subscriptions.append(self.queue.subscribe("t", self.handle))
-
-    @rule()
-    def unsubscribe(self) -> None:
-        if self.subscriptions:
-            self.subscriptions.pop().close()
-
-    @rule()
-    def open_again(self) -> None:
-        self.queue.close()
-        self.queue = self.open()
-        self.subscriptions = []
-
-    def teardown(self) -> None:
-        self.queue.subscribe("t", self.handle)
-        expected = {name: min(failures + 1, self.MAX_DELIVERIES) for name, failures in self.failures.items()}
-        with self.changed:
-            done = self.changed.wait_for(
-                lambda: all(len(self.attempts[name]) >= count for name, count in expected.items()), DEADLINE_S
-            )
-        self.queue.close()
-        queue = self.open()
-        dead = {letter.data["name"] for letter in queue.dead_letters("t")}
-        queue.close()
-        shutil.rmtree(self.folder)
-        assert done, f"of {expected} deliveries came {dict(self.attempts)}"
-        # Every handler here lives to its answer, so deliveries are exact; a handler's death may add some.
-        assert dict(self.attempts) == {name: list(range(1, count + 1)) for name, count in expected.items()}
-        assert dead == {name for name, failures in self.failures.items() if failures >= self.MAX_DELIVERIES}
+def _temporary_place() -> tuple[Callable[[], SqliteQueue], Callable[[], None]]:
+    folder = Path(tempfile.mkdtemp())
+    return (
+        lambda: SqliteQueue(folder / "queue", max_deliveries=3, retry_base_s=0.001),
+        lambda: shutil.rmtree(folder),
+    )
 
 
-QueueMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=15, deadline=None)
-TestSqliteQueueAsAModel = QueueMachine.TestCase
+TestSqliteQueueAsAModel = queue_machine(_temporary_place, max_deliveries=3).TestCase
