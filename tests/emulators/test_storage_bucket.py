@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import io
+import json
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 from functools import cache
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from ainimal_zookeeper.adapters.gcp.storage import StorageBucket
+from ainimal_zookeeper.adapters.gcp.storage_links import link_signer
+from ainimal_zookeeper.domain.errors import Conflict, InvalidInput, Transient
 from ainimal_zookeeper.ports.bucket import SignedUrl
 from cryptography.hazmat.primitives.asymmetric import rsa
+from google.api_core.exceptions import PreconditionFailed
+from google.auth import credentials
 from google.auth.crypt import RSASigner
+from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage
 from google.oauth2 import service_account
 from hypothesis import HealthCheck, settings
 
 from tests.conformance.bucket_suite import BucketTests, bucket_machine
 from tests.emulators.links import refusal
+from tests.emulators.processes import free_address
 
 pytestmark = pytest.mark.emulators
 
@@ -96,6 +106,163 @@ def place(emulator: None) -> Iterator[BucketPlace]:
 
 class TestStorageBucket(BucketTests):
     CHECKS_DELETES = False  # the emulator's, not Cloud Storage's
+
+    def test_delete_names_the_generation(self, place: BucketPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Cloud Storage is asked to delete that generation only, and its refusal is a conflict."""
+        bucket = place.open()
+        bucket.put("a", b"1")
+        asked: list[object] = []
+
+        def refuse(_: object, **named: object) -> None:
+            asked.append(named["if_generation_match"])
+            raise PreconditionFailed("conditionNotMet")
+
+        monkeypatch.setattr(storage.Blob, "delete", refuse)
+        with pytest.raises(Conflict, match="object a is not at generation 7"):
+            bucket.delete("a", if_generation=7)
+        assert asked == [7]
+
+    def test_keeps_the_hash_with_the_object(self, place: BucketPlace) -> None:
+        """Whoever lists the bucket sees the SHA-256, and Cloud Storage has checked the bytes by CRC32C."""
+        info = place.open().put("a", io.BytesIO(b"hello"))
+        blob = place.raw.bucket(place.name).get_blob("a")
+        assert blob.metadata == {"sha256": info.sha256} == {"sha256": hashlib.sha256(b"hello").hexdigest()}
+        assert blob.crc32c == "mnG7TA=="
+
+    def test_object_that_came_by_a_link(self, place: BucketPlace) -> None:
+        """It is there with its size; nobody has computed its SHA-256."""
+        bucket = place.open()
+        assert place.request("PUT", bucket.sign_put("runs/a", 5), b"hello")[0] == 200
+        info = bucket.info("runs/a")
+        assert info is not None
+        assert (info.size_bytes, info.sha256) == (5, "")
+        assert list(bucket.list("runs/")) == [info]
+
+    def test_link_to_create_names_its_conditions(self, place: BucketPlace) -> None:
+        """The holder must send the signed conditions: only if absent, and exactly that many bytes."""
+        link = place.open().sign_put("runs/a", 5, expires_s=60)
+        assert dict(link.headers) == {"x-goog-if-generation-match": "0", "x-goog-content-length-range": "5,5"}
+        query = parse_qs(urlsplit(link.url).query)
+        assert query["X-Goog-SignedHeaders"] == ["host;x-goog-content-length-range;x-goog-if-generation-match"]
+        assert query["X-Goog-Expires"] == ["60"]
+        without = SignedUrl(link.url, link.expires_at, {})
+        assert place.request("PUT", without, b"hello")[0] == 403
+        for name, other in [("x-goog-if-generation-match", "1"), ("x-goog-content-length-range", "0,9")]:
+            bent = SignedUrl(link.url, link.expires_at, {**link.headers, name: other})
+            assert place.request("PUT", bent, b"hello")[0] == 403
+
+    @pytest.mark.parametrize("expires_s", [0, -1, 7 * 24 * 3600 + 1])
+    def test_refuses_links_that_live_too_long(self, place: BucketPlace, expires_s: float) -> None:
+        """A link lives at least a second and at most a week."""
+        with pytest.raises(InvalidInput, match="expires_s"):
+            place.open().sign_get("a", expires_s)
+
+    def test_absent_bucket_is_named(self) -> None:
+        """A bucket that nobody has made is told with what to do."""
+        bucket = StorageBucket("ghost", project="tests")
+        for use in (lambda: bucket.put("a", b""), lambda: list(bucket.list())):
+            with pytest.raises(Transient, match=r"the bucket ghost does not exist .*; create it"):
+                use()
+        bucket.close()
+
+    def test_big_objects_are_sent_in_parts(self, place: BucketPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What is sent in parts asks for its precondition, which the emulator heeds only where all is sent at once."""
+        bucket = place.open()
+        session, urls = bucket._client._http, []
+        request = session.request
+
+        def record(method: str, url: str, **named: object) -> object:
+            urls.append(url)
+            return request(method, url, **named)
+
+        monkeypatch.setattr(session, "request", record)
+        data = bytes(range(256)) * 40_000
+        info = bucket.put("a", io.BytesIO(data), if_generation=0)
+        assert "uploadType=resumable" in urls[0]
+        assert "ifGenerationMatch=0" in urls[0]
+        assert bucket.info("a") == info
+        assert bucket.get("a", 10_000_000, 10_000_003) == data[10_000_000:10_000_003]
+
+
+def test_service_that_is_away_is_transient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody answers, every use says so and names the bucket."""
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://{free_address()}")
+    bucket = StorageBucket("away", project="tests", patience_s=0.2)
+    for use in (lambda: bucket.put("a", b""), lambda: bucket.get("a"), lambda: bucket.info("a")):
+        with pytest.raises(Transient, match="the bucket away cannot be used now"):
+            use()
+    bucket.close()
+
+
+class Metadata(credentials.Credentials, credentials.Scoped):  # type: ignore[misc]
+    """Credentials as Cloud Run has them: no key, and a name only after a refresh."""
+
+    service_account_email: str | None = None
+
+    def __init__(self, account: str | None = "zoo@tests.invalid", scopes: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self.account = account
+        self.given = scopes
+
+    @property
+    def requires_scopes(self) -> bool:
+        return True
+
+    def with_scopes(self, scopes: Sequence[str], default_scopes: object = None) -> Metadata:
+        return Metadata(self.account, tuple(scopes))
+
+    def refresh(self, request: object) -> None:
+        self.token, self.service_account_email = f"token for {self.given}", self.account
+
+
+class IamApi:
+    """Google's API that signs, as google-auth's transport."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+
+    def __call__(self, url: str, method: str, body: bytes, headers: dict[str, str], **_: object) -> IamApi:
+        self.asked.append((url, headers["authorization"]))
+        signature = RSASigner(private_key()).sign(base64.b64decode(json.loads(body)["payload"]))
+        self.status = 200
+        self.headers: dict[str, str] = {}
+        self.data = json.dumps({"keyId": "1", "signedBlob": base64.b64encode(signature).decode()}).encode()
+        return self
+
+
+def test_iam_signs_where_there_is_no_key(place: BucketPlace) -> None:
+    """On Cloud Run a link is signed by the API, in the name of the function's own account."""
+    api = IamApi()
+    bucket = StorageBucket(place.name, project="tests", signer=link_signer(Metadata(), api))
+    bucket.put("a", b"hello")
+    link = bucket.sign_get("a")
+    assert place.request("GET", link) == (200, b"hello")
+    ((url, authorization),) = api.asked
+    assert url.endswith("/serviceAccounts/zoo@tests.invalid:signBlob")
+    assert "cloud-platform" in authorization
+    assert "zoo%40tests.invalid" in link.url
+    bucket.close()
+
+
+def test_credentials_that_cannot_sign_are_refused() -> None:
+    """A person's own credentials have no account to sign in the name of; the way out is told."""
+    with pytest.raises(GoogleAuthError, match="impersonate"):
+        link_signer(Metadata(account=None), IamApi())
+
+
+def test_credentials_with_a_key_sign_themselves() -> None:
+    """A service account's key needs no API."""
+    own = service_account.Credentials(RSASigner(private_key()), "tests@zoo.invalid", "https://zoo.invalid")
+    assert link_signer(own) is own
+
+
+def test_emulator_needs_no_credentials(place: BucketPlace) -> None:
+    """Without any credentials, as on an emulator, links are signed by a key of the process's own."""
+    bucket = StorageBucket(place.name, project="tests")
+    bucket.put("a", b"hello")
+    with urllib.request.urlopen(bucket.sign_get("a").url, timeout=10) as answer:  # noqa: S310
+        assert answer.read() == b"hello"
+    bucket.close()
 
 
 def _temporary_bucket() -> tuple[StorageBucket, Callable[[], None]]:

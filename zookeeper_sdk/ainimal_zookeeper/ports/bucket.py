@@ -10,7 +10,10 @@ from typing import BinaryIO, Protocol
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """`generation` grows with each write of the name and is never 0."""
+    """`generation` grows with each write of the name and is never 0.
+
+    `sha256` (hex) is empty where nobody has computed it: Cloud Storage does not for what came by a link.
+    """
 
     name: str
     size_bytes: int

@@ -48,4 +48,5 @@ def translated(place: str) -> Iterator[None]:
 
 
 def _words(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(getattr(error, 'message', error))[:300]}"
+    words = " ".join(str(getattr(error, "message", error)).split())
+    return f"{type(error).__name__}: {words[:300]}"

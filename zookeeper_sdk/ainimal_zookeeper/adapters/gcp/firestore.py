@@ -54,6 +54,7 @@ class FirestoreStore:
         self._name = f"the Firestore database {database} of {project}"
         with translated(self._name):
             self._client = firestore.Client(project=project, database=database)
+            _wait_for_streams(self._client)
         self._patience_s = patience_s
         retry = Retry(_TRIED_AGAIN, initial=0.1, maximum=1.0, timeout=patience_s)
         self._call: dict[str, Any] = {"retry": retry, "timeout": patience_s}
@@ -185,6 +186,12 @@ class FirestoreStore:
     def _check_open(self) -> None:
         if self._closed:
             raise RuntimeError(f"{self._name} is closed")
+
+
+def _wait_for_streams(client: firestore.Client) -> None:
+    """Lets watches wait for a server that is away: the library asks again without a pause, which takes a whole core."""
+    transport = client._firestore_api.transport
+    transport._stubs["listen"] = partial(transport.listen, wait_for_ready=True)
 
 
 def _is_overtaken(error: BaseException | None) -> bool:

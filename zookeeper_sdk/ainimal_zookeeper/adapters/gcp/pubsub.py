@@ -13,12 +13,10 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-import grpc
 from google.api_core import exceptions
-from google.api_core.gapic_v1 import routing_header
 from google.api_core.retry import Retry
 from google.cloud import pubsub_v1
-from google.pubsub_v1.types import PullRequest, ReceivedMessage
+from google.pubsub_v1.types import ReceivedMessage
 
 from ainimal_zookeeper.domain.errors import DataCorrupt, ZookeeperError
 from ainimal_zookeeper.ports.queue import Delivery, Handler, Message
@@ -27,8 +25,10 @@ from .failures import PATIENCE_S, translated
 from .pubsub_topics import Names
 
 _AT_ONCE = 8  # handlers of one subscription that run at the same time
-_PULL_S = 90.0  # how long one pull waits for a message
-_LAST_LETTER_S = 2.0  # dead letters that do not come within this time are not there
+_LETTERS_AT_ONCE = 1000
+# Pub/Sub answers that there is nothing about a second before the client would leave. A pull that is left may take
+# messages with it, which then come only after their lease: so pulls are short, and none is ever broken off.
+_PULL_S = 1.5
 _AGAIN_S = 1.0
 _CLOSE_S = 5.0
 _CALL: dict[str, Any] = {"retry": Retry(initial=0.1, maximum=1.0, timeout=PATIENCE_S), "timeout": PATIENCE_S}
@@ -79,16 +79,17 @@ class PubsubQueue:
         return consumer
 
     def dead_letters(self, topic: str) -> list[Message]:
-        """Takes about two seconds: Pub/Sub does not tell that there are no more."""
+        """Takes about a second: only by waiting one learns that there are no more. What is no JSON is logged only."""
         self._check_open()
         path = self._names.dead_subscription(topic)
         found: list[ReceivedMessage] = []
         with translated(path):
-            while received := self._pull_letters(path):
+            while received := _pull(self._subscriber, path, _LETTERS_AT_ONCE):
                 found += received
             if found:
                 _set_deadline(self._subscriber, path, [letter.ack_id for letter in found], 0)
-        return [_message(topic, letter) for letter in found]
+        letters = (_readable(topic, letter) for letter in found)
+        return [letter for letter in letters if letter is not None]
 
     def close(self) -> None:
         """Delivers no more and waits up to 5 s for the handlers that run; what they leave undone comes again."""
@@ -107,13 +108,6 @@ class PubsubQueue:
         self._publisher.stop()
         self._publisher.transport.close()
         self._subscriber.close()
-
-    def _pull_letters(self, path: str) -> list[ReceivedMessage]:
-        try:
-            answer = self._subscriber.pull(subscription=path, max_messages=1000, retry=None, timeout=_LAST_LETTER_S)
-        except exceptions.DeadlineExceeded:
-            return []
-        return list(answer.received_messages)
 
     def _keep_leases(self) -> None:
         while True:
@@ -143,7 +137,6 @@ class _Consumer:
         self._lease_s = lease_s
         self._changed = threading.Condition()
         self._running: set[str] = set()  # acknowledgement ids
-        self._pull: grpc.Future | None = None
         self._open = True
         self._thread = threading.Thread(target=self._run, name=f"queue-{topic}", daemon=True)
 
@@ -159,8 +152,6 @@ class _Consumer:
         with self._changed:
             self._open = False
             self._changed.notify_all()
-            if self._pull is not None:
-                self._pull.cancel()
 
     def join(self, patience_s: float) -> None:
         """Waits until what `close` has ended is over; for handlers up to `patience_s`."""
@@ -184,26 +175,19 @@ class _Consumer:
                 threading.Thread(target=self._handle, args=(item,), name=f"queue-{self._topic}", daemon=True).start()
 
     def _received(self) -> list[ReceivedMessage] | None:
-        """Waits for messages, counts them as running, and returns them; None at the end."""
+        """Waits a while for messages, counts them as running, and returns them; None at the end."""
         with self._changed:
             self._changed.wait_for(lambda: not self._open or len(self._running) < _AT_ONCE)
             if not self._open:
                 return None
-            # The client's own `pull` cannot be interrupted: a consumer would end only when a message comes.
-            self._pull = pulling = self._subscriber.transport.pull.future(
-                PullRequest(subscription=self._path, max_messages=_AT_ONCE - len(self._running)),
-                timeout=_PULL_S,
-                metadata=[routing_header.to_grpc_metadata([("subscription", self._path)])],
-            )
+            room = _AT_ONCE - len(self._running)
         try:
-            received = list(pulling.result().received_messages)
-        except grpc.FutureCancelledError:
-            return None
-        except grpc.RpcError as error:
-            if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
-                _logger.warning("%s cannot be pulled from: %s; trying on", self._path, error.details())
-                with self._changed:
-                    self._changed.wait_for(lambda: not self._open, _AGAIN_S)
+            with translated(self._path):
+                received = _pull(self._subscriber, self._path, room)
+        except ZookeeperError as error:
+            _logger.warning("messages cannot be pulled: %s", error)
+            with self._changed:
+                self._changed.wait_for(lambda: not self._open, _AGAIN_S)
             return []
         with self._changed:
             self._running.update(item.ack_id for item in received)
@@ -230,6 +214,9 @@ class _Consumer:
             return Delivery.RETRY
         try:
             return self._handler(_message(self._topic, received))
+        except DataCorrupt as error:
+            _logger.warning("%s; it comes again until it is a dead letter", error)
+            return Delivery.RETRY
         except Exception:
             _logger.exception("the handler of message %s on %s raised", received.message.message_id, self._topic)
             return Delivery.RETRY
@@ -242,6 +229,14 @@ class _Consumer:
                     _set_deadline(self._subscriber, self._path, ack_ids, seconds)
             except ZookeeperError as error:
                 _logger.warning("the lease of %d messages was not set: %s", len(ack_ids), error)
+
+
+def _pull(subscriber: pubsub_v1.SubscriberClient, path: str, at_most: int) -> list[ReceivedMessage]:
+    try:
+        answer = subscriber.pull(subscription=path, max_messages=at_most, retry=None, timeout=_PULL_S)
+    except exceptions.DeadlineExceeded:
+        return []
+    return list(answer.received_messages)
 
 
 def _set_deadline(subscriber: pubsub_v1.SubscriberClient, path: str, ack_ids: list[str], seconds: int) -> None:
@@ -259,3 +254,11 @@ def _message(topic: str, received: ReceivedMessage) -> Message:
         raise DataCorrupt(f"message {wrapped.message_id} on {topic} is no JSON object: {wrapped.data[:80]!r}")
     attempt = int(letter_of or received.delivery_attempt or 1)
     return Message(wrapped.attributes.get(_ID) or wrapped.message_id, topic, data, attempt)
+
+
+def _readable(topic: str, letter: ReceivedMessage) -> Message | None:
+    try:
+        return _message(topic, letter)
+    except DataCorrupt as error:
+        _logger.warning("a dead letter cannot be read: %s", error)
+        return None

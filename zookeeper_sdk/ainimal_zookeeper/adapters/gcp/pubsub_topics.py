@@ -14,7 +14,6 @@ from ainimal_zookeeper.domain.errors import InvalidInput
 
 from .failures import PATIENCE_S, translated
 
-_ACK_DEADLINE_S = 60
 _LONGEST_RETRY_S = 60.0
 _DELIVERIES = range(5, 101)  # what Pub/Sub takes
 
@@ -40,12 +39,18 @@ class Names:
 
 
 def make_topic(
-    names: Names, topic: str, *, max_deliveries: int = 20, retry_base_s: float = 0.1, push_endpoint: str | None = None
+    names: Names,
+    topic: str,
+    *,
+    max_deliveries: int = 20,
+    retry_base_s: float = 0.1,
+    ack_deadline_s: int = 60,
+    push_endpoint: str | None = None,
 ) -> None:
     """Makes `topic`, the topic of its dead letters, and a subscription to each; what exists already is left as it is.
 
-    max_deliveries: 5 to 100. retry_base_s: the first delay between deliveries, 0 for none. push_endpoint: the URL that
-    messages are posted to; without it they wait to be pulled.
+    max_deliveries: 5 to 100. retry_base_s: the first delay between deliveries, 0 for none. ack_deadline_s: 10 to 600,
+    how long a push may take. push_endpoint: the URL that messages are posted to; without it they wait to be pulled.
     Raises: InvalidInput, Transient.
     """
     if max_deliveries not in _DELIVERIES:
@@ -58,7 +63,7 @@ def make_topic(
         Subscription(
             name=names.subscription(topic),
             topic=names.topic(topic),
-            ack_deadline_seconds=_ACK_DEADLINE_S,
+            ack_deadline_seconds=ack_deadline_s,
             dead_letter_policy=DeadLetterPolicy(
                 dead_letter_topic=names.dead_topic(topic), max_delivery_attempts=max_deliveries
             ),

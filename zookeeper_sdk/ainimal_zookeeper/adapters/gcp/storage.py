@@ -30,7 +30,7 @@ _MAX_NAME_BYTES = 1024
 _LONGEST_LINK_S = 7 * 24 * 3600.0
 _SHA256 = "sha256"
 _FACTS = "items(name,size,generation,metadata,contentType),nextPageToken"
-_CALL: dict[str, Any] = {"retry": DEFAULT_RETRY.with_timeout(PATIENCE_S), "timeout": 60.0}
+_TIMEOUT_S = 60.0  # without a byte
 
 
 class StorageBucket:
@@ -40,8 +40,16 @@ class StorageBucket:
     by `signer`, or by the zoo's own credentials, for which IAM signs where they have no private key.
     """
 
-    def __init__(self, bucket: str, *, project: str | None = None, signer: Signing | None = None) -> None:
+    def __init__(
+        self,
+        bucket: str,
+        *,
+        project: str | None = None,
+        signer: Signing | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         self._name = f"the bucket {bucket}"
+        self._call: dict[str, Any] = {"retry": DEFAULT_RETRY.with_timeout(patience_s), "timeout": _TIMEOUT_S}
         with translated(self._name):
             self._client = storage.Client(project=project)
         self._bucket = self._client.bucket(bucket)
@@ -68,7 +76,7 @@ class StorageBucket:
                     content_type=content_type,
                     if_generation_match=if_generation,
                     checksum="crc32c",
-                    **_CALL,
+                    **self._call,
                 )
         return ObjectInfo(name, size, blob.generation, sha256, content_type)
 
@@ -84,7 +92,7 @@ class StorageBucket:
         try:
             with self._translated(name):
                 content: bytes = blob.download_as_bytes(
-                    start=start or None, end=None if end is None else end - 1, **_CALL
+                    start=start or None, end=None if end is None else end - 1, **self._call
                 )
         except _Unsatisfiable:
             self._check_start(name, start)
@@ -94,20 +102,20 @@ class StorageBucket:
     def info(self, name: str) -> ObjectInfo | None:
         self._blob(name)
         with self._translated(name):
-            blob = self._bucket.get_blob(name, **_CALL)
+            blob = self._bucket.get_blob(name, **self._call)
         return None if blob is None else _info(blob)
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         if "/" in prefix:
             _check_name(prefix.rpartition("/")[0])
         with translated(self._name):
-            for blob in self._client.list_blobs(self._bucket, prefix=prefix, fields=_FACTS, **_CALL):
+            for blob in self._client.list_blobs(self._bucket, prefix=prefix, fields=_FACTS, **self._call):
                 yield _info(blob)
 
     def delete(self, name: str, *, if_generation: int | None = None) -> None:
         blob = self._blob(name)
         with self._translated(name, if_generation):
-            blob.delete(if_generation_match=if_generation, **_CALL)
+            blob.delete(if_generation_match=if_generation, **self._call)
 
     def sign_get(self, name: str, expires_s: float = 900) -> SignedUrl:
         return self._sign("GET", name, expires_s, {})
