@@ -47,7 +47,7 @@ check: $(MADE)-tools $(MODULES)/.made
 	$(BIN)/lint-imports --no-cache
 	cd client_web && npm run check
 
-# Runs the comparisons in benchmarks/ and writes benchmarks/results.md (some: ARGS="step api").
+# Runs the comparisons in benchmarks/ and writes benchmarks/results.md (some: ARGS="step_overhead launch").
 bench: $(MADE)-tools
 	$(BIN)/python -m benchmarks $(ARGS)
 

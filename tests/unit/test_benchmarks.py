@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from benchmarks.__main__ import amount, section
+import re
+from pathlib import Path
+
+from benchmarks.__main__ import amount, names, section
 from benchmarks.row import Row
 
 
@@ -31,3 +34,14 @@ def test_amounts_keep_three_digits() -> None:
     """Small numbers are not rounded away, large ones are readable."""
     assert amount(0.012345, "s") == "0.0123 s"
     assert amount(22762.4, "requests/s") == "22,762 requests/s"
+
+
+def test_the_comparisons_that_are_named_to_people_exist() -> None:
+    """What the Makefile and CONTRIBUTING.md give as examples can be run."""
+    root = Path(__file__).parents[2]
+    makefile = re.search(r'writes benchmarks/results.md \(some: ARGS="([^"]+)"\)', (root / "Makefile").read_text())
+    contributing = re.search(r"make bench .*ARGS=(\w+) for one", (root / "CONTRIBUTING.md").read_text())
+
+    assert makefile is not None
+    assert contributing is not None
+    assert {*makefile[1].split(), contributing[1]} <= set(names())
