@@ -1,5 +1,5 @@
 /** Single-key shortcuts. They rest while somebody types, and leave a focused control its own keys. */
-import { useEffect, useEffectEvent } from 'react';
+import { useEffectEvent, useLayoutEffect } from 'react';
 
 export type Shortcuts = Readonly<Record<string, (() => void) | undefined>>;
 
@@ -21,7 +21,8 @@ export function useShortcuts(shortcuts: Shortcuts): void {
     event.preventDefault();
     act();
   });
-  useEffect(() => {
+  // With the commit that shows the page, not after it: whoever sees the page may press a key.
+  useLayoutEffect(() => {
     const listener = (event: KeyboardEvent): void => press(event);
     addEventListener('keydown', listener);
     return () => removeEventListener('keydown', listener);
