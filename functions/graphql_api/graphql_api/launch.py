@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,6 +52,7 @@ from .projection import SERVER_ID, resource_of, unloadable
 _log = logging.getLogger(__name__)
 
 _MAX_PARAMETERS_BYTES = 200_000
+_COMMAND_ID = re.compile(r"[A-Za-z0-9:\-][A-Za-z0-9.:_\-]{0,127}\Z")  # it names a document, in every store
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,7 @@ class Launches:
             document["environmentName"] = world["environmentName"]
         elif environment is not None:
             document["environmentName"] = environment["name"]
-        document["seed"] = input.get("seed")
+        document["seed"] = _seed(input.get("seed"))
         document["computeId"] = _compute(catalogue.configuration, input)
         learns = catalogue.trainable is not False and (environment is not None or world is not None)
         mode = input.get("mode") or {"training": learns, "inference": True}
@@ -241,14 +243,24 @@ def _row(kind: Kind, id: str, principal: Principal, now: datetime) -> InstanceDo
     }
 
 
+def _seed(given: int | None) -> int | None:
+    """Raises: InvalidInput: generators of chance take no seed below 0."""
+    if given is not None and given < 0:
+        raise InvalidInput(f"seed is {given}; it must be from 0 to {2**31 - 1}", ("input", "seed"))
+    return given
+
+
 def _told(
     transaction: Transaction, command_id: str | None, principal: Principal, collection: str
 ) -> InstanceDoc | None:
     """Returns what the command made when it came before."""
     if command_id is None:
         return None
-    if not 1 <= len(command_id) <= 128 or "/" in command_id:
-        raise InvalidInput("commandId must have 1 to 128 characters and no '/'", ("input", "commandId"))
+    if not _COMMAND_ID.match(command_id):
+        raise InvalidInput(
+            f"commandId is {command_id!r:.150}; use 1 to 128 letters, digits and .:-_, beginning with none of ._",
+            ("input", "commandId"),
+        )
     command = transaction.get(Ref(Collections.COMMANDS, command_id))
     if command is None:
         return None

@@ -105,7 +105,15 @@ async def test_a_parameter_out_of_range_is_refused_with_the_path_to_it(visitor: 
         ),
         ({"name": "n" * 101}, "INVALID_INPUT", ["input", "name"]),
         ({"tags": ["", "b"]}, "INVALID_INPUT", ["input", "tags", "0"]),
+        ({"name": "a\x1b[31mb"}, "INVALID_INPUT", ["input", "name"]),
+        ({"name": "a\nb"}, "INVALID_INPUT", ["input", "name"]),
+        ({"name": "a\u202eb"}, "INVALID_INPUT", ["input", "name"]),
+        ({"tags": ["a", "b\x00"]}, "INVALID_INPUT", ["input", "tags", "1"]),
         ({"commandId": "a/b"}, "INVALID_INPUT", ["input", "commandId"]),
+        ({"commandId": ".."}, "INVALID_INPUT", ["input", "commandId"]),
+        ({"commandId": "__x__"}, "INVALID_INPUT", ["input", "commandId"]),
+        ({"commandId": "a\n"}, "INVALID_INPUT", ["input", "commandId"]),
+        ({"seed": -1}, "INVALID_INPUT", ["input", "seed"]),
     ],
 )
 async def test_what_does_not_fit_is_refused(
