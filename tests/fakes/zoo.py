@@ -66,6 +66,7 @@ def model(**spec: Any) -> Document:
         "providerId": None,
         "parameters": [],
         "findings": [],
+        "defect": None,
         "keywords": [],
         "specJson": json.dumps({"type": "python_class", "path": "/zoo/learner.py", "class_name": "Learner", **spec}),
     }

@@ -47,7 +47,7 @@ from ainimal_zookeeper.ports.store import DocumentStore, Transaction
 
 from . import labels
 from .loading import CONFIGURATION
-from .projection import SERVER_ID, resource_of, unloadable
+from .projection import SERVER_ID, resource_of
 
 _log = logging.getLogger(__name__)
 
@@ -145,9 +145,8 @@ class Launches:
         self, id: str, principal: Principal, input: Mapping[str, Any], catalogue: _Catalogue, now: datetime
     ) -> InstanceDoc:
         model, environment, world = cast(ModelDoc, catalogue.model), catalogue.environment, catalogue.world
-        broken = unloadable(model)
-        if broken is not None:
-            raise InvalidInput(f"model {model['name']} cannot be launched: {broken}", ("input", "modelId"))
+        if model["defect"] is not None:
+            raise InvalidInput(f"model {model['name']} cannot be launched: {model['defect']}", ("input", "modelId"))
         document = _row("instance", id, principal, now)
         document["model"] = {"id": model["id"], "name": model["name"], "revision": model["revision"]}
         document["parametersJson"] = _parameters(model, input, "parameters")

@@ -39,8 +39,6 @@ _ERROR_CODES = frozenset(
     }
 )  # fmt: skip
 
-_UNLOADABLE = re.compile("syntax error|is not Python")
-
 SERVER_ID = "server_zoo"
 
 
@@ -166,18 +164,13 @@ def model(found: Document | None, principal: Principal) -> Shown | None:
         "providerId": document["providerId"],
         "parameters": [parameter(each) for each in document["parameters"]],
         "findings": document["findings"],
-        "launchable": unloadable(document) is None,
+        "launchable": document["defect"] is None,
         "inputs": None,
         "outputs": None,
         "trainable": None,
         "architecture": None,
         "viewerCan": may,
     }
-
-
-def unloadable(document: ModelDoc) -> str | None:
-    """Returns the finding with which no runner could do anything, if there is one: then it is not launched."""
-    return next((finding for finding in document["findings"] if _UNLOADABLE.search(finding)), None)
 
 
 def environment(found: Document | None, principal: Principal) -> Shown | None:

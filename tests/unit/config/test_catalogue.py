@@ -191,7 +191,9 @@ def test_a_broken_file_is_a_finding_and_harms_nobody(root: Path, content: bytes,
 
     assert (broken["name"], good["name"]) == ("broken", "A")
     assert broken["findings"][0].startswith(finding)
+    assert broken["defect"] == broken["findings"][0]
     assert good["findings"] == []
+    assert good["defect"] is None
 
 
 def test_a_launch_survives_a_broken_file(root: Path) -> None:

@@ -129,7 +129,7 @@ async def test_a_model_with_a_syntax_error_is_refused_with_it(visitor: Visitor, 
     query = '{model(id:"mod_learner"){launchable}}'
     change(store, Collections.MODELS, "mod_learner", findings=["learner.py:9: lr has no default"])
     assert (await visitor.data(query))["model"] == {"launchable": True}
-    change(store, Collections.MODELS, "mod_learner", findings=["/zoo/learner.py:3: syntax error: invalid syntax"])
+    change(store, Collections.MODELS, "mod_learner", defect="/zoo/learner.py:3: syntax error: invalid syntax")
     assert (await visitor.data(query))["model"] == {"launchable": False}
     (error,) = (await launch(visitor))["userErrors"]
     assert error["path"] == ["input", "modelId"]

@@ -154,6 +154,7 @@ class _Maker:
             "providerId": _provider_id(section) if section.type in TYPES["model_providers"] else None,
             "parameters": parameters,
             "findings": findings,
+            "defect": findings[0] if source.problem is not None else None,
             "keywords": keywords(name, _CAMEL.sub(" ", name)),
             "specJson": json.dumps(spec, sort_keys=True),
         }
@@ -377,7 +378,10 @@ class _Maker:
 
 
 def _python_files(root: Path | None) -> Iterator[Path]:
-    """Yields the .py files below `root` by name; hidden, private and test files and folders are left out."""
+    """Yields the .py files below `root` by name.
+
+    Hidden, private and test files and folders are left out, and names that are no UTF-8: no document can hold those.
+    """
     if root is None:
         return
     try:
@@ -386,13 +390,21 @@ def _python_files(root: Path | None) -> Iterator[Path]:
         return
     for entry in entries:
         name = entry.name
-        if name.startswith(("_", ".")) or name in _SKIPPED_FOLDERS:
+        if name.startswith(("_", ".")) or name in _SKIPPED_FOLDERS or not _is_text(name):
             continue
         if entry.is_dir(follow_symlinks=False):
             if not (Path(entry.path) / "pyvenv.cfg").exists():
                 yield from _python_files(Path(entry.path))
         elif name.endswith(".py") and not name.startswith("test_") and name != "conftest.py" and entry.is_file():
             yield Path(entry.path)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _near_parameter(name: str, names: list[str]) -> str:

@@ -181,7 +181,8 @@ class ModelDoc(TypedDict):
     description: str | None
     providerId: str | None
     parameters: list[ParameterDoc]
-    findings: list[str]  # what is wrong with it, known without running it: a syntax error with its line
+    findings: list[str]  # what was found without running it
+    defect: str | None  # why no runner can load it: a syntax error with its line; then it is not launched
     keywords: list[str]
     specJson: str  # what a runner needs to load it: config.specification.ModelSpec
 
