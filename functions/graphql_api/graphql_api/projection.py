@@ -8,7 +8,6 @@ they hold what a resolver needs to go on.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
