@@ -71,6 +71,15 @@ def test_json_is_checked_like_yaml(zoo: Path, text: str, expected: str | None) -
     assert found[0] == expected if expected is not None else "is not JSON" in found[0]
 
 
+def test_aliases_of_aliases_do_not_fill_the_memory(zoo: Path) -> None:
+    """Eight lines could stand for a billion values."""
+    lines = ["l0: &l0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" for n in range(1, 9)]
+    (found,) = problems(zoo, "\n".join(lines))
+
+    assert "makes more than 100,000 values; use fewer aliases (*) of aliases" in found
+
+
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     """A missing file, a folder without a configuration, bytes and foreign endings each get a sentence."""
 

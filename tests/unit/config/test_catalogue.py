@@ -196,6 +196,26 @@ def test_a_broken_file_is_a_finding_and_harms_nobody(root: Path, content: bytes,
     assert good["defect"] is None
 
 
+def test_a_huge_file_leaves_room_for_the_others(root: Path) -> None:
+    """A model is one document of bounded size: long descriptions are cut, too many parameters are a finding."""
+    declared = [{"name": f"p{number}", "type": "str", "default": "x" * 500} for number in range(1_000)]
+    (root / "a.py").write_text(f'class A:\n  """{"x" * 2_000_000}"""\n  def act(self): ...')
+    (root / "b.py").write_text(f"class B:\n  AINIMAL_PARAMETERS = {declared!r}\n  def act(self): ...")
+    long, many = models(root)
+
+    assert len(long["description"] or "") == 10_000
+    assert (many["parameters"], len(many["findings"])) == ([], 1)
+    assert many["findings"][0].startswith("line 1: its parameters take ")
+
+
+def test_a_file_whose_name_is_no_text_is_left_out(root: Path) -> None:
+    """No document can hold such a name; the files beside it are offered."""
+    for name in (b"a.py", b"\xff.py"):
+        Path(os.fsdecode(os.fsencode(root) + b"/" + name)).write_text("class A:\n  def act(self): ...")
+
+    assert [Path(model["source"]).name for model in models(root)] == ["a.py"]
+
+
 def test_a_launch_survives_a_broken_file(root: Path) -> None:
     """The model it names may be in the broken file: the zoo starts without that launch."""
     (root / "broken.py").write_text("class A(:")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ _ACTING: Final = {"act", "forward", "predict", "__call__"}
 _NOT_OFFERED: Final = {"Protocol", "ABC", "Enum", "IntEnum", "StrEnum", "NamedTuple", "TypedDict", "Exception"}
 _SUPPLIED: Final = {"save_path", "input_modalities", "output_modalities", "observation_space", "action_space"}
 _TYPES: Final = {"float": "float", "int": "int", "bool": "bool", "str": "str"}
+_DESCRIPTION: Final = 10_000  # characters
+_PARAMETERS: Final = 200_000  # bytes as JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +113,17 @@ def _class_facts(node: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> ClassF
     methods = {name for ancestor in line_of_descent for name in _methods(ancestor)}
     bases = {_dotted(base) for ancestor in line_of_descent for base in ancestor.bases}
     kind = _kind(node, methods, bases, classes)
+    description = (ast.get_docstring(node) or "")[:_DESCRIPTION] or None
     if kind == "other":
-        return ClassFacts(node.name, kind, ast.get_docstring(node), (), ())
+        return ClassFacts(node.name, kind, description, (), ())
     parameters, findings = _parameters(line_of_descent)
     if kind == "ainimal" and "forward" not in methods:
         findings.append(f"line {node.lineno}: {node.name} has no forward method")
-    return ClassFacts(node.name, kind, ast.get_docstring(node), tuple(parameters), tuple(findings))
+    size = len(json.dumps(parameters)) + len(json.dumps(findings))
+    if size > _PARAMETERS:  # a model is one document of a store, where the others have their place as well
+        parameters = []
+        findings = [f"line {node.lineno}: its parameters take {size:,} bytes, more than {_PARAMETERS:,}; declare less"]
+    return ClassFacts(node.name, kind, description, tuple(parameters), tuple(findings))
 
 
 def _ancestry(node: ast.ClassDef, classes: dict[str, ast.ClassDef], seen: set[str]) -> Iterator[ast.ClassDef]:

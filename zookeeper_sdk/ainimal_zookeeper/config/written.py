@@ -23,6 +23,7 @@ _FLOAT = re.compile(
     r"(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z"
 )
 _DEEPEST = 50
+_MOST_VALUES = 100_000
 
 
 def read_written(path: Path) -> Node:
@@ -87,9 +88,14 @@ class _Tree:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._values = 0
 
     def node(self, node: yaml.Node, depth: int) -> Node:
         place = _place(self._path, node)
+        self._values += 1
+        if self._values > _MOST_VALUES:
+            what = f"makes more than {_MOST_VALUES:,} values; use fewer aliases (*) of aliases"
+            raise ConfigurationError([Problem(place, "", what)])
         if depth > _DEEPEST:
             raise ConfigurationError([Problem(place, "", "is nested too deeply, or an alias (*) stands inside itself")])
         if isinstance(node, yaml.MappingNode):
