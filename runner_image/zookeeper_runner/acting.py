@@ -99,9 +99,11 @@ class Actor:
         # Locals and one attribute check: what this adds to the bare loop is measured by benchmarks/step_overhead.py.
         bell, journal, world = self._bell, self._journal, self._world
         counters = journal.counters
+        # What the last step saw is shown after it, when the environment may have written the next into the same array.
+        copied = bell.rung
         forward, check, step = self._forward, self._check, world.step
         input_key, output_key, names = world.observation_key, world.action_key, self._names
-        observation, episode_return = self._observation, self._episode_return
+        observation, episode_return = (kept(self._observation) if copied else self._observation), self._episode_return
         number = begun_at = counters.step
         total, low, high = -episode_return, math.inf, -math.inf
         inputs: Any = None
@@ -137,7 +139,9 @@ class Actor:
                     self._begin()
                     observation, episode_return = self._observation, 0.0
                 if bell.rung:
-                    return
+                    if copied or not _shares(observation, inputs if input_key is None else inputs.get(input_key)):
+                        return
+                    observation, copied = kept(observation), True
         finally:
             self._observation, self._episode_return = observation, episode_return
             if number > begun_at:
@@ -151,8 +155,7 @@ class Actor:
         trainer = self._trainer if mode["training"] else None
         acting = mode["inference"]
         while True:
-            observation = self._observation if trainer is None else kept(self._observation)
-            inputs = inputs_of(observation, input_key)
+            inputs = inputs_of(kept(self._observation), input_key)
             outputs: Mapping[str, Any] | None = None
             if acting:
                 try:
@@ -213,6 +216,17 @@ class Actor:
         moment.inputs, moment.outputs, moment.action, moment.reward = inputs, outputs, action, reward
         moment.step = self._journal.counters.step
         moment.version += 1
+
+
+def _shares(tree: Any, other: Any) -> bool:
+    """Tells whether an array of `tree` may lie in the memory of the one in its place in `other`."""
+    if isinstance(tree, np.ndarray):
+        return isinstance(other, np.ndarray) and np.may_share_memory(tree, other)
+    if isinstance(tree, Mapping) and isinstance(other, Mapping):
+        return any(_shares(part, other.get(name)) for name, part in tree.items())
+    if isinstance(tree, (list, tuple)) and isinstance(other, (list, tuple)):
+        return any(map(_shares, tree, other))
+    return False
 
 
 def _number(reward: Any) -> float:

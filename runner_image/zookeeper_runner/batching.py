@@ -102,7 +102,7 @@ class BatchActor:
     def _step(self, mode: Mode) -> None:
         world, journal = self._world, self._journal
         learns = mode["training"] and self.can_learn
-        inputs = inputs_of(kept(self._observation) if learns else self._observation, world.observation_key)
+        inputs = inputs_of(kept(self._observation), world.observation_key)
         outputs = None
         action = self._neutral
         if mode["inference"]:

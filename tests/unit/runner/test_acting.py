@@ -197,6 +197,37 @@ def test_an_environment_that_reuses_its_array_does_not_spoil_the_past() -> None:
     assert [step.observation["place"].tolist() for step in setting.trajectories[0]] == [[0.0], [1.0], [2.0]]
 
 
+@pytest.mark.parametrize("mode", [ACT, BOTH, NEUTRAL])
+def test_a_reused_array_is_shown_as_it_was_seen(mode: Mode) -> None:
+    """After a single step the moment's inputs are those that led to its outputs, not what came next."""
+    setting = Setting(Corridor(reuses=True))
+
+    setting.steps(2, mode)
+
+    assert setting.signals.moment.inputs["place"].tolist() == [1.0]
+
+
+@pytest.mark.parametrize(("reuses", "made"), [(True, 6), (False, 5)])
+def test_who_rings_amid_free_steps_sees_what_the_last_one_saw(reuses: bool, made: int) -> None:
+    """Where the environment writes into its array again, one more step is made with a copy of it."""
+    world = Corridor(reuses=reuses)
+    setting = Setting(world)
+    plain = world.step
+
+    def watched(action: Any) -> Outcome:
+        if len(world.actions) == 4:
+            setting.signals.request("inputs.place", -1)
+        return plain(action)
+
+    world.step = watched  # type: ignore[method-assign]
+    setting.actor.act(ACT)
+
+    moment = setting.signals.moment
+    assert (moment.step, len(world.actions)) == (made, made)
+    assert moment.inputs["place"].tolist() == [(made - 1) % 3]
+    assert moment.outputs == {"move": (made - 1) % 3, "value": 1.5}
+
+
 def test_views_of_one_array_do_not_spoil_the_past() -> None:
     """A new view at each step shows the same memory: what was seen, done and seen last stays what it was."""
 
