@@ -58,7 +58,7 @@ class FirestoreStore:
         self._patience_s = patience_s
         retry = Retry(_TRIED_AGAIN, initial=0.1, maximum=1.0, timeout=patience_s)
         self._call: dict[str, Any] = {"retry": retry, "timeout": patience_s}
-        self._watches = Watches()
+        self._watches = Watches(openings=1 if self._client._emulator_host is None else 2)
         self._closed = False
 
     def get(self, ref: Ref) -> Document | None:

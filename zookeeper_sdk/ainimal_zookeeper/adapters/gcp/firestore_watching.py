@@ -67,18 +67,23 @@ class _Shared:
         self.state: State | None = () if watched is None else None
         self.stream: Any = None
         self.opened_at = float("-inf")
+        self.opened = 0
 
-    @property
-    def needs_stream(self) -> bool:
+    def needs_stream(self, openings: int) -> bool:
         if self.watched is None or time.monotonic() < self.opened_at + _LOOK_S:
             return False
-        return self.stream is None or not self.stream.is_active
+        return self.opened < openings or self.stream is None or not self.stream.is_active
 
 
 class Watches:
-    """All watches of one store. Thread-safe."""
+    """All watches of one store. Thread-safe.
 
-    def __init__(self) -> None:
+    openings: how often each stream is opened, a second apart, although it lives; 2 for the emulator, which now and then
+    misses a change that is made while a stream begins.
+    """
+
+    def __init__(self, *, openings: int = 1) -> None:
+        self._openings = openings
         self._wake = threading.Condition()
         self._shared: dict[str, _Shared] = {}
         self._thread: threading.Thread | None = None
@@ -137,7 +142,7 @@ class Watches:
                     return
                 all_shared = list(self._shared.values())
             for shared in all_shared:
-                if shared.needs_stream:
+                if shared.needs_stream(self._openings):
                     self._open(shared)
                 with self._wake:
                     state, watches = shared.state, list(shared.watches)
@@ -148,16 +153,18 @@ class Watches:
 
     def _is_due(self) -> bool:
         return self._closed or any(
-            shared.needs_stream
+            shared.needs_stream(self._openings)
             or (shared.state is not None and any(watch.seen is not shared.state for watch in shared.watches))
             for shared in self._shared.values()
         )
 
     def _open(self, shared: _Shared) -> None:
         if shared.stream is not None:
-            _logger.warning("the stream of %s has ended and is opened anew", shared.name)
+            if not shared.stream.is_active:
+                _logger.warning("the stream of %s has ended and is opened anew", shared.name)
             _end(shared.stream)
         shared.opened_at = time.monotonic()
+        shared.opened += 1
 
         def hear(snapshots: Sequence[firestore.DocumentSnapshot], *_: object) -> None:
             state = shared.arrange(snapshots)
