@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from ainimal_zookeeper.domain import paths
@@ -13,6 +14,7 @@ from ainimal_zookeeper.models.agent import Finding
 
 Modalities = Mapping[str, Modality]
 _STATE_SIGNALS = 200
+_COUNTED = 2_000  # of those beyond: counting has to end as well
 _CERTAIN = {
     "declared": "declared",
     "configured": "configured",
@@ -55,8 +57,12 @@ def manifest_of(
         signals += [metric_signal(path) for path in (paths.EPISODE_RETURN, paths.EPISODE_LENGTH)]
     if trainable:
         signals.append(metric_signal(paths.LOSS))
+    told = list(findings)
     if state:
-        signals += state_signals(state)
+        shown, left_out = state_signals(state)
+        signals += shown
+        if left_out:
+            told.append(_left_out_of_state(left_out))
     images = [s["path"] for s in signals if s["modality"]["kind"] == "IMAGE" and s["path"].startswith("inputs.")]
     return {
         "inputs": [modality.to_document() for modality in inputs.values()],
@@ -64,7 +70,7 @@ def manifest_of(
         "signals": _once(signals),
         "architecture": None,
         "trainable": trainable,
-        "findings": list(findings),
+        "findings": told,
         "previewPaths": [paths.FRAME] if picture is not None else images[:2],
         "frameRate": frame_rate,
     }
@@ -79,25 +85,25 @@ def metric_signal(path: str) -> SignalDoc:
     return _signal(path, Modality.scalar(path.rsplit(".", maxsplit=1)[-1]))
 
 
-def state_signals(state: Mapping[str, Any]) -> list[SignalDoc]:
-    """Returns a signal for each array, number and text in `state`, nested ones with dots in their paths."""
-    found: list[SignalDoc] = []
-    _gather(state, "state", found)
-    return found
+def state_signals(state: Mapping[str, Any]) -> tuple[list[SignalDoc], int]:
+    """Returns a signal for each array, number and text in `state`, and how many more there would be.
+
+    Nested ones have dots in their paths.
+    """
+    found = _state_signals(state, "state")
+    return list(islice(found, _STATE_SIGNALS)), sum(1 for _ in islice(found, _COUNTED))
 
 
-def _gather(tree: Any, path: str, found: list[SignalDoc]) -> None:
-    if len(found) >= _STATE_SIGNALS or not paths.is_path(path):
+def _state_signals(tree: Any, path: str) -> Iterator[SignalDoc]:
+    if tree is None or not paths.is_path(path):
         return
     if isinstance(tree, Mapping):
         for name, part in tree.items():
-            _gather(part, f"{path}.{name}", found)
+            yield from _state_signals(part, f"{path}.{name}")
         return
     if isinstance(tree, (list, tuple)) and tree and not all(isinstance(part, (int, float)) for part in tree):
         for index, part in enumerate(tree):
-            _gather(part, f"{path}.{index}", found)
-        return
-    if tree is None:
+            yield from _state_signals(part, f"{path}.{index}")
         return
     try:
         if hasattr(tree, "detach"):
@@ -106,7 +112,15 @@ def _gather(tree: Any, path: str, found: list[SignalDoc]) -> None:
     except Exception:  # noqa: BLE001 - whatever an author keeps in a state; what has no modality is not shown
         return
     if modality.kind is not ModalityKind.TREE:
-        found.append(_signal(path, modality))
+        yield _signal(path, modality)
+
+
+def _left_out_of_state(count: int) -> str:
+    many = f"{'at least ' if count == _COUNTED else ''}{count} value{'' if count == 1 else 's'}"
+    return (
+        f"state: {many} of it cannot be watched: only the first {_STATE_SIGNALS} can; "
+        "keep fewer in it, or arrays of them (measured)"
+    )
 
 
 def _worded(action: Modality, output: Modality | None) -> Modality:

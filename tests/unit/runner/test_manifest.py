@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import count as counted_from
+from typing import Any
+
 import numpy as np
+import pytest
 from ainimal_zookeeper.modality import Modality
 from zookeeper_runner.manifest import manifest_of, state_signals
 
@@ -49,7 +53,34 @@ def test_a_state_is_told_by_its_leaves() -> None:
     """Nested mappings and lists by dots; what has no modality, and names that cannot be paths, are left out."""
     state = {"a": {"b": np.zeros(3), "c": object()}, "d": [1.0, 2.0], "e": [{"f": "x"}], "no name": 1, "g": None}
 
-    assert [signal["path"] for signal in state_signals(state)] == ["state.a.b", "state.d", "state.e.0.f"]
+    signals, left_out = state_signals(state)
+
+    assert left_out == 0
+    assert [signal["path"] for signal in signals] == ["state.a.b", "state.d", "state.e.0.f"]
+
+
+@pytest.mark.parametrize(("count", "left_out"), [(200, ""), (201, "1 value"), (243, "43 values")])
+def test_what_is_left_out_of_a_state_is_said(count: int, left_out: str) -> None:
+    """Beyond the bound a finding says how many there are, and the way out."""
+    state = {"odd": object(), **{f"unit_{index}": float(index) for index in range(count)}}
+
+    manifest = manifest_of({}, {}, state=state, has_world=False, findings=["before"])
+
+    assert len([signal for signal in manifest["signals"] if signal["path"].startswith("state.")]) == 200
+    way_out = "of it cannot be watched: only the first 200 can; keep fewer in it, or arrays of them (measured)"
+    assert manifest["findings"] == ["before", *([f"state: {left_out} {way_out}"] if left_out else [])]
+
+
+def test_a_state_without_end_is_not_counted_to_it() -> None:
+    """Counting what is left out has a bound of its own."""
+
+    class Endless(dict[str, float]):
+        def items(self) -> Any:
+            return ((f"unit_{index}", 1.0) for index in counted_from(0))
+
+    (finding,) = manifest_of({}, {}, state=Endless(unit=1.0), has_world=False)["findings"]
+
+    assert finding.startswith("state: at least 2000 values of it cannot be watched")
 
 
 def test_seats_are_told_apart() -> None:
