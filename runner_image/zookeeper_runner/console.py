@@ -19,6 +19,7 @@ from ainimal_zookeeper.domain.lifecycle import timestamp
 
 LINE_BYTES = 4_000
 PENDING_LINES = 2_000
+TAKEN_CHARACTERS = 150_000  # each may take six bytes as JSON, and a report's lines become one document of 1 MiB
 COPIED_BYTES = 8 * 2**20  # of each stream: where they go may be a file that nobody shortens
 _CHUNK = 65_536
 
@@ -60,9 +61,13 @@ class Lines:
         return bool(self._pending)
 
     def take(self, most: int = 500) -> list[Line]:
-        """Returns and forgets up to `most` lines, oldest first."""
+        """Returns and forgets up to `most` lines, oldest first, as many as one report holds."""
+        taken: list[Line] = []
+        left = TAKEN_CHARACTERS
         with self._lock:
-            taken = [self._pending.popleft() for _ in range(min(most, len(self._pending)))]
+            while self._pending and len(taken) < most and (left >= len(self._pending[0]["text"]) or not taken):
+                left -= len(self._pending[0]["text"])
+                taken.append(self._pending.popleft())
             lost, self._lost = self._lost, 0
         if lost and taken:
             note: Line = {"at": taken[0]["at"], "stream": "zoo", "text": f"{lost} lines were printed too fast to keep"}

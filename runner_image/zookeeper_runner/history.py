@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 BUCKETS = 256
-PATHS = 64
+PATHS = 48  # all of them, full, fit into one document of 1 MiB with what else it holds
 
 Number = float | str
 
@@ -98,12 +98,15 @@ class History:
             return True
 
     def to_document(self) -> list[dict[str, Any]]:
-        """Returns what `SeriesDoc.seriesJson` holds."""
+        """Returns what `SeriesDoc.seriesJson` holds: values with as many digits as a chart can show."""
         with self._lock:
-            return [
-                {"path": path, "timeline": self._timeline, **series.columns(), "counts": series.counts()}
-                for path, series in self._series.items()
-            ]
+            found = [(path, series.columns(), series.counts()) for path, series in self._series.items()]
+        for _, columns, _ in found:
+            for name in ("mean", "min", "max"):
+                columns[name] = [_charted(value) for value in columns[name]]
+        return [
+            {"path": path, "timeline": self._timeline, **columns, "counts": counts} for path, columns, counts in found
+        ]
 
 
 def plain_number(value: float) -> Number:
@@ -113,6 +116,10 @@ def plain_number(value: float) -> Number:
     if math.isnan(value):
         return "NaN"
     return "Infinity" if value > 0 else "-Infinity"
+
+
+def _charted(value: Number) -> Number:
+    return value if isinstance(value, str) else float(f"{value:.7g}")
 
 
 def _merge(bucket: list[float], other: list[float]) -> None:

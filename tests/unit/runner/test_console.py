@@ -42,6 +42,18 @@ def test_an_endless_line_is_cut() -> None:
     assert cutter.flush() == ["xxxxx"]
 
 
+def test_no_report_gets_more_than_it_holds() -> None:
+    """Long lines come in several reports: too large a one would be refused, and all in it lost."""
+    lines = Lines()
+    for number in range(100):
+        lines.add("stdout", f"{number:03}" + "\x1b" * 3_997)
+    reports = [lines.take() for _ in range(3)]
+
+    assert [len(report) for report in reports] == [37, 37, 26]
+    assert [line["text"][:3] for report in reports for line in report] == [f"{number:03}" for number in range(100)]
+    assert all(len(json.dumps(report)) < 2**20 for report in reports)
+
+
 def test_lines_that_nobody_takes_are_counted_when_they_are_lost() -> None:
     """A flood of output loses its oldest lines, and says how many."""
     lines = Lines(capacity=3)

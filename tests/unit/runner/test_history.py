@@ -8,7 +8,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from zookeeper_runner.history import History, Series
+from zookeeper_runner.history import BUCKETS, PATHS, History, Series
 
 STEPS = st.lists(st.tuples(st.integers(1, 5_000), st.integers(-1000, 1000)), min_size=1, max_size=400)
 
@@ -74,7 +74,19 @@ def test_paths_are_bounded_too() -> None:
     for number in range(500):
         history.add(f"metrics.m{number}", 1, 0.0, 1.0)
 
-    assert len(history.to_document()) == 64
+    assert len(history.to_document()) == PATHS
+
+
+def test_a_full_history_fits_into_a_report() -> None:
+    """However many metrics there are and however long it runs: one that is refused would lose all that came with it."""
+    history = History(1)
+    for number in range(PATHS):
+        for step in range(BUCKETS):
+            history.add(
+                f"metrics.some_loss_{number}", step * 1_000_003, 1.9e9 + step / 7, -math.pi * 10.0 ** -(step % 9)
+            )
+
+    assert len(json.dumps(history.to_document(), separators=(",", ":"))) < 900_000
 
 
 def test_an_odd_capacity_is_refused() -> None:
