@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,8 @@ from .fault import fault_of
 from .forwarding import action_of, inputs_of, neutral_action, of_many
 from .journal import Journal
 from .training import LONGEST, Trainer, kept
+
+_FINAL = frozenset({"final_obs", "_final_obs", "final_info", "_final_info"})
 
 
 class BatchActor:
@@ -156,12 +159,20 @@ class BatchActor:
                 float(reward[index]),
                 bool(terminated[index]),
                 bool(truncated[index]),
+                info=self._info_of(info, index, bool(terminated[index] or truncated[index])),
             )
             final = info["final_obs"][index] if timestep.last and "final_obs" in info else None
             seen = _part(next_inputs, index) if final is None else inputs_of(final, self._world.observation_key)
             losses = trainer.add(timestep, seen)
             if losses is not None:
                 self._journal.learnt(losses)
+
+    def _info_of(self, info: Any, index: int, ended: bool) -> dict[str, Any]:
+        """Returns what environment `index` added to its step; an ended one's stands apart from its next episode's."""
+        if not ended or "final_info" not in info:
+            return _part_of_info({key: info[key] for key in info if key not in _FINAL}, index, self._count)
+        final = info["final_info"]
+        return _part_of_info(final, index, self._count) if isinstance(final, Mapping) else dict(final[index] or {})
 
     def _with_last(self, inputs: Any, ended: Any, info: Any) -> dict[str, Any]:
         """Returns `inputs` with the last observation of each ended episode in place of the first of the next."""
@@ -187,3 +198,22 @@ class BatchActor:
 
 def _part(tree: Any, index: int) -> Any:
     return {name: value[index] for name, value in tree.items()} if isinstance(tree, dict) else tree[index]
+
+
+def _part_of_info(info: Mapping[str, Any], index: int, count: int) -> dict[str, Any]:
+    """Returns one environment's part of a vector's info, in which the mask `_key` says who has `key`."""
+    part = {}
+    for key, value in info.items():
+        mask: Any = info.get(f"_{key}")
+        is_mask = key.startswith("_") and key[1:] in info
+        if is_mask or (_is_batch(mask, count) and not mask[index]):
+            continue
+        if isinstance(value, Mapping):
+            part[key] = _part_of_info(value, index, count)
+        else:
+            part[key] = value[index] if _is_batch(value, count) else value
+    return part
+
+
+def _is_batch(value: Any, count: int) -> bool:
+    return isinstance(value, (np.ndarray, list, tuple)) and getattr(value, "ndim", 1) > 0 and len(value) == count

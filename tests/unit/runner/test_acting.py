@@ -408,6 +408,35 @@ def test_a_plain_agent_is_asked_once_per_environment() -> None:
     assert setting.session.counters.episode_return in {2.0, 4.0}
 
 
+def test_a_plain_agent_is_told_what_its_environment_added() -> None:
+    """Of a vector's info each trajectory has its part: what the masks leave it, and at an end what the step said."""
+
+    class Telling(Corridors):
+        def step(self, action: Any) -> Outcome:
+            outcome = super().step(action)
+            over = outcome.terminated
+            only_second = np.array([False, True])
+            fruit = {"mass": np.array([0.0, 2.5]), "_mass": only_second}
+            info = {**outcome.info, "at": self._at.copy(), "_at": np.array([True, True]), "shared": "sky"}
+            info |= {"fruit": fruit, "_fruit": only_second, "_secret": np.array([1, 2])}
+            if over.any():
+                info |= {"final_info": {"at": np.array([2, 4]), "_at": over}, "_final_info": over}
+            return outcome._replace(info=info)
+
+    world = Telling()
+    trajectories: list[Trajectory] = []
+    agent = Agent(
+        forward=lambda _: {"move": 0}, outputs=dict(world.action), can=Capabilities(train=trajectories.append)
+    )
+
+    Setting(world, agent=agent).steps(4, BOTH)
+
+    first, _, second = trajectories
+    assert [step.info for step in first] == [{"at": 1, "shared": "sky", "_secret": 1}, {"at": 2}]
+    assert second[1].info == {"at": 2, "shared": "sky", "fruit": {"mass": 2.5}, "_secret": 2}
+    assert second[3].info == {"at": 4}
+
+
 def test_a_vectorized_agent_learns_from_batches_and_is_told_which_began() -> None:
     """Timesteps hold arrays over num_envs; reset gets a mask."""
     world = Corridors()
