@@ -51,6 +51,25 @@ def test_a_type_that_is_not_settled_hides_no_other_mistake(zoo: Path) -> None:
     ]
 
 
+def test_a_type_of_later_hides_no_mistake_in_what_every_type_has(zoo: Path) -> None:
+    """What only that type could explain, such as its path, is not examined; what is the same for all is."""
+    text = (
+        "envs:\n  - type: pyros\n    path: limbs.ros\n    autostart: true,\n    max_instances: 1,\n"
+        "models:\n  - type: .onnx\n    path: a.onnx\n    rate: -1\n    layers: 3\n"
+        "model_hubs:\n  - type: github\n    name: ''\n    root: nowhere\n"
+    )
+
+    assert [found.partition(": ")[2].partition(": ")[0] for found in problems(zoo, text)] == [
+        "envs[0].type",
+        "envs[0].autostart",
+        "envs[0].max_instances",
+        "models[0].type",
+        "models[0].rate",
+        "model_hubs[0].type",
+        "model_hubs[0].name",
+    ]
+
+
 JSON_MISTAKES = {
     "with tabs": ('{\n\t"server":\t{\n\t\t"port":\t-1\n\t}\n}',
                   "3: server.port: must be a port from 0 to 65535, not -1"),

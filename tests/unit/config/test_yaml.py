@@ -180,7 +180,7 @@ def test_json_says_the_same(zoo: Path) -> None:
 
 
 def test_what_comes_later_is_refused_by_name(zoo: Path) -> None:
-    """Each type that this version lacks is one problem, and what stands beside it is not examined."""
+    """Each type that this version lacks is one problem, and nothing more is said of it."""
     found = problems(zoo, LATER)
 
     refused = [".onnx", "tfagents.Agent", "ptl.Module", "pyros", "gcloud_bucket", "huggingface", "github", "jwt"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .keys import TABLES, TYPES, Key, Keys
+from .keys import COMMON, TABLES, TYPES, Key, Keys
 from .node import Entry, Node, join
 from .problems import Place, Problems, nearest
 from .references import Variables
@@ -128,6 +128,7 @@ class Checker:
                     self._look_through(item, path, TABLES[table])
             else:
                 self._problems.add(entry.place, where, _not_supported(name, known))
+                self._look_through(item, path, {key: TABLES[table][key] for key in COMMON if key in TABLES[table]})
             return None
         if item.is_mapping and table in {"model_providers", "compute_providers"}:
             self._problems.add(item.place, path, f"the key 'type' is missing; supported: {', '.join(TYPES[table])}")

@@ -138,6 +138,18 @@ TABLES: Final[dict[str, Keys]] = {
     "launch_etc": SIDE_PROCESS,
 }
 
+# Keys that mean the same for every type, those of later versions too.
+COMMON: Final = (
+    "name",
+    "description",
+    "create_params",
+    "rate",
+    "max_connected",
+    "max_instances",
+    "step_timeout",
+    "autostart",
+)
+
 # What may stand behind `type`, and the type that it means.
 TYPES: Final[dict[str, dict[str, str]]] = {
     "models": {"python_class": "python_class", "AInimal": "python_class"},
