@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
 
+import numpy as np
 from ainimal_zookeeper.domain import paths
 from ainimal_zookeeper.domain.documents import Manifest, ModalityDoc, SignalDoc
 from ainimal_zookeeper.modality import Modality, ModalityKind
@@ -14,6 +16,7 @@ from ainimal_zookeeper.models.agent import Finding
 
 Modalities = Mapping[str, Modality]
 _STATE_SIGNALS = 200
+_BOUNDS = 256  # told one by one: a manifest is one document
 _COUNTED = 2_000  # of those beyond: counting has to end as well
 _CERTAIN = {
     "declared": "declared",
@@ -65,8 +68,8 @@ def manifest_of(
             told.append(_left_out_of_state(left_out))
     images = [s["path"] for s in signals if s["modality"]["kind"] == "IMAGE" and s["path"].startswith("inputs.")]
     return {
-        "inputs": [modality.to_document() for modality in inputs.values()],
-        "outputs": [modality.to_document() for modality in outputs.values()],
+        "inputs": [_document(modality) for modality in inputs.values()],
+        "outputs": [_document(modality) for modality in outputs.values()],
         "signals": _once(signals),
         "architecture": None,
         "trainable": trainable,
@@ -143,8 +146,25 @@ def _picture_modality(picture: Any) -> Modality:
 
 
 def _signal(path: str, modality: Modality) -> SignalDoc:
+    return {"path": path, "modality": _document(modality), "observable": True, "overridable": False}
+
+
+def _document(modality: Modality) -> ModalityDoc:
+    """Returns a modality with one bound for all where it has too many to tell each."""
     document: ModalityDoc = modality.to_document()
-    return {"path": path, "modality": document, "observable": True, "overridable": False}
+    for key, widest in (("low", np.min), ("high", np.max), ("neutral", None)):
+        told = document[key]  # type: ignore[literal-required]
+        if isinstance(told, list) and np.size(np.asarray(told, object)) > _BOUNDS:
+            document[key] = None if widest is None else _widest(told, widest)  # type: ignore[literal-required]
+    return document
+
+
+def _widest(told: list[Any], widest: Callable[[Any], Any]) -> Any:
+    try:
+        bound = float(widest(np.asarray(told, np.float64)))
+    except (TypeError, ValueError):  # some elements have none
+        return None
+    return bound if math.isfinite(bound) else None
 
 
 def _once(signals: list[SignalDoc]) -> list[SignalDoc]:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from ainimal_zookeeper.modality import Modality
+from ainimal_zookeeper.spaces import modalities_of_space
+from gymnasium import spaces
 from zookeeper_runner.manifest import manifest_of, state_signals
 
 
@@ -91,3 +93,15 @@ def test_seats_are_told_apart() -> None:
 
     paths = [signal["path"] for signal in manifest["signals"]]
     assert paths[:4] == ["agents.0.inputs.x", "agents.0.action", "agents.1.inputs.x", "agents.1.action"]
+
+
+def test_bounds_of_very_many_elements_are_told_as_one() -> None:
+    """A manifest is one document: bounds of each pixel would not fit, and nothing could be watched."""
+    low = np.linspace(0, 1, 100_800, dtype=np.float32).reshape(210, 160, 3)
+    space = spaces.Box(low, low + np.float32(2))
+    (modality,) = modalities_of_space(space, "camera").values()
+
+    (told,) = manifest_of({"camera": modality}, {})["inputs"]
+
+    assert (told["low"], told["high"], told["neutral"]) == (0.0, 3.0, None)
+    assert told["shape"] == [210, 160, 3]
