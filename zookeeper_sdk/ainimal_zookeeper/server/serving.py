@@ -83,7 +83,7 @@ def _run(compilation: Compilation, *, host: str, port: int, client: bool, insecu
                 timeout_keep_alive=30,
                 timeout_graceful_shutdown=1,
             )
-            host_server = _Server(config, zoo, _banner(compilation, url, state.path, host))
+            host_server = _Server(config, zoo, banner(compilation, url, state.path, host))
             host_server.run(sockets=[bound])
             if host_server.trouble is not None:
                 raise host_server.trouble
@@ -154,11 +154,16 @@ def _leave_at_once(zoo: Zoo) -> None:
     os._exit(INTERRUPTED)
 
 
-def _banner(compilation: Compilation, url: str, state: Path, host: str) -> str:
+def banner(compilation: Compilation, url: str, state: Path, host: str) -> str:
+    """Returns what is said once the zoo serves at `url`."""
     name = click.style(compilation.configuration["name"], bold=True)
     lines = ["", f"  {name} is open at {click.style(url, fg='cyan', underline=True)}", ""]
     if not is_loopback(host):
         lines.insert(2, click.style("  Everybody who reaches this address may do everything.", fg="yellow"))
-    lines.append(click.style(f"  {len(compilation.models)} models, {len(compilation.environments)} environments; "
-                             f"state in {state}; Ctrl-C ends it", dim=True))  # fmt: skip
+    offered = f"{_counted(len(compilation.models), 'model')}, {_counted(len(compilation.environments), 'environment')}"
+    lines.append(click.style(f"  {offered}; state in {state}; Ctrl-C ends it", dim=True))
     return "\n".join(lines) + "\n"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
