@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 
 import ainimal_zookeeper.client as public
 import httpx
@@ -89,8 +90,9 @@ class TestErrors:
             zoo["Rex"].pause()
         assert caught.value.retry_after_s == 4.5
 
-    def test_no_zoo_at_the_address(self) -> None:
+    def test_no_zoo_at_the_address(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Whoever forgot to start the zoo is told how to."""
+        monkeypatch.chdir(tmp_path)
 
         def refuse(request: httpx.Request) -> httpx.Response:
             raise httpx.ConnectError("refused", request=request)
@@ -101,10 +103,25 @@ class TestErrors:
         ):
             zoo.models()
 
-    def test_the_default_address_is_where_zoos_listen_by_default(self) -> None:
-        """Neither side has to be told."""
+    @pytest.mark.parametrize("noted", [None, "", "[]", '{"pid": 1}', '{"url": null}', "no JSON"])
+    def test_the_default_address_is_where_zoos_listen_by_default(
+        self, noted: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Neither side has to be told, where no zoo of this folder has noted its own."""
+        monkeypatch.chdir(tmp_path)
+        if noted is not None:
+            (tmp_path / ".zoo").mkdir()
+            (tmp_path / ".zoo" / "lock").write_text(noted)
         with Zookeeper() as zoo:
             assert zoo.url == f"http://{DEFAULT_HOST}:{DEFAULT_PORT}"
+
+    def test_the_zoo_of_this_folder_is_meant(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As on the command line: where a zoo runs, no address has to be given; a given one counts."""
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / ".zoo").mkdir()
+        (tmp_path / ".zoo" / "lock").write_text('{"pid": 1, "url": "http://127.0.0.1:4321"}')
+        with Zookeeper() as near, Zookeeper("http://127.0.0.1:9") as given:
+            assert (near.url, given.url) == ("http://127.0.0.1:4321", "http://127.0.0.1:9")
 
     @pytest.mark.parametrize(
         ("status", "error"), [(401, errors.Unauthenticated), (503, errors.Transient), (404, errors.ZookeeperError)]

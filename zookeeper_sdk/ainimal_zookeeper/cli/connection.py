@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import update_wrapper
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from ainimal_zookeeper.client.address import nearest_zoo
 from ainimal_zookeeper.domain.documents import FINAL_PHASES
 
 if TYPE_CHECKING:
@@ -18,22 +17,7 @@ if TYPE_CHECKING:
 
     from ainimal_zookeeper.client import Zookeeper
 
-ANNOUNCEMENT = Path(".zoo/lock")
-"""Where a running zoo notes its address, seen from the folder that it was started in."""
-
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def nearest_zoo() -> str:
-    """Returns the address of the zoo that runs in this folder, else the one that zoos have by default."""
-    from ainimal_zookeeper.client.endpoint import DEFAULT_URL
-
-    try:
-        noted = json.loads(ANNOUNCEMENT.read_text(encoding="utf-8"))
-        return str(noted["url"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return DEFAULT_URL
-
 
 _SERVER = click.option(
     "--server",

@@ -11,9 +11,8 @@ from httpx_sse import EventSource, SSEError
 
 from ainimal_zookeeper.domain.errors import InvalidInput, Transient, Unauthenticated, ZookeeperError
 
+from .address import DEFAULT_URL
 from .refusals import refusal
-
-DEFAULT_URL = "http://127.0.0.1:3000"
 
 _SILENCE_S = 45.0  # the API sends a heartbeat every few seconds: a stream silent for so long is dead
 _PATIENCE_S = 30.0  # a stream that cannot be opened again for so long is given up

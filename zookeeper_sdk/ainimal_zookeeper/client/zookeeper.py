@@ -13,7 +13,8 @@ from ainimal_zookeeper.domain.documents import FINAL_PHASES
 from ainimal_zookeeper.domain.errors import InvalidInput, NotFound
 
 from . import documents
-from .endpoint import DEFAULT_URL, Endpoint
+from .address import nearest_zoo
+from .endpoint import Endpoint
 from .instance import Instance, InstanceInfo, read_mode
 from .names import pick
 from .refusals import raise_user_errors
@@ -58,19 +59,22 @@ class EnvironmentInfo:
 class Zookeeper:
     """A connection to one zoo. Models, environments and instances go by id, name, or the unique beginning of either.
 
+    url: where it is; None: the zoo that runs in this folder, else the address that zoos have by default.
     Raises (all methods): the zoo's own errors (`ainimal_zookeeper.domain.errors`); Transient when it is not reachable.
     """
 
     def __init__(
         self,
-        url: str = DEFAULT_URL,
+        url: str | None = None,
         *,
         token: str | None = None,
         timeout_s: float = 30.0,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._endpoint = Endpoint(url, token=token, timeout_s=timeout_s, transport=transport, sleep=sleep)
+        self._endpoint = Endpoint(
+            nearest_zoo() if url is None else url, token=token, timeout_s=timeout_s, transport=transport, sleep=sleep
+        )
         self._sleep = sleep
 
     def __enter__(self) -> Zookeeper:
