@@ -293,6 +293,13 @@ class TestSteering:
             (["rate", "Rex", "25"], "instanceRateSet", {"stepsPerSecond": 25.0}),
             (["rate", "Rex", "max"], "instanceRateSet", {"stepsPerSecond": None}),
             (["mode", "Rex", "training"], "instanceModeSet", {"mode": {"training": True, "inference": False}}),
+            (
+                ["update", "Rex", "--name", "Max", "--notes", "limps"],
+                "instanceUpdate",
+                {"name": "Max", "notes": "limps"},
+            ),
+            (["update", "Rex", "--tag", "calm", "--tag", "old"], "instanceUpdate", {"tags": ["calm", "old"]}),
+            (["update", "Rex", "--tag", "", "--notes", ""], "instanceUpdate", {"tags": [], "notes": ""}),
             (["reset", "Rex"], "instanceReset", {}),
             (["terminate", "Rex"], "instanceTerminate", {}),
             (["delete", "Rex"], "instanceDelete", {}),
@@ -306,6 +313,12 @@ class TestSteering:
 
         assert result.exit_code == 0
         assert fake.asked == [(mutation, {"instanceId": "ins_rex", **given})]
+
+    def test_an_update_says_what_it_has_changed(self, run: Zoo) -> None:
+        """One sentence, the row with --json, and a refusal when nothing is given."""
+        assert run("update", "Rex", "--notes", "limps").stdout == "Rex (ins_rex) is updated\n"
+        assert json.loads(run("update", "Rex", "--tag", "calm", "--json").stdout)["id"] == "ins_rex"
+        assert run("update", "Rex").exit_code == 2
 
     def test_it_says_what_is_not_followed_yet(self, run: Zoo) -> None:
         """Asked is not done."""

@@ -6,6 +6,7 @@ import base64
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import ainimal_zookeeper.client as public
 import httpx
@@ -280,6 +281,29 @@ class TestInstance:
             ("instanceDelete", {}),
         ]
         assert rex.info.generation == 9
+
+    @pytest.mark.parametrize(
+        "given", [{"name": "Max", "tags": ["calm", "old"], "notes": "limps"}, {"tags": []}, {"notes": ""}]
+    )
+    def test_an_update_sends_what_is_given(self, fake: FakeZoo, zoo: Zookeeper, given: dict[str, Any]) -> None:
+        """What is left out stays; empty tags and notes are an answer too."""
+        zoo["Rex"].update(**given)
+
+        assert fake.asked == [("instanceUpdate", {"instanceId": "ins_rex", **given})]
+
+    def test_an_update_of_nothing(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """Nothing is sent, and the message says what there is to change; one text is not taken for many tags."""
+        with pytest.raises(errors.InvalidInput, match="give name, tags or notes"):
+            zoo["Rex"].update()
+        with pytest.raises(errors.InvalidInput, match="tags is the text 'calm'"):
+            zoo["Rex"].update(tags="calm")
+        assert fake.asked == []
+
+    def test_notes_are_told(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """They come with what is known of an instance."""
+        fake.instances = [instance_row("Rex", notes="limps"), instance_row("Ida")]
+
+        assert [row.info.notes for row in zoo.instances()] == ["limps", None]
 
     def test_an_unknown_mode(self, zoo: Zookeeper) -> None:
         """The message lists the modes."""

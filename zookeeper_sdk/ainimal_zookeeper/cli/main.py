@@ -29,6 +29,7 @@ VERBS = {
     "rate": "steering",
     "mode": "steering",
     "reset": "steering",
+    "update": "steering",
     "terminate": "steering",
     "delete": "steering",
     "infer": "steering",

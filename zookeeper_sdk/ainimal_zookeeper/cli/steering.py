@@ -108,6 +108,24 @@ def reset(zoo: Zookeeper, as_json: bool, instance: str, wait: bool) -> None:
 
 @click.command()
 @_INSTANCE
+@click.option("--name", metavar="TEXT", help="What to call it.")
+@click.option("--tag", "tags", metavar="TEXT", multiple=True, help="Replaces its tags; repeatable, '' removes them.")
+@click.option("--notes", metavar="TEXT", help="Replaces its notes; '' removes them.")
+@reading
+def update(
+    zoo: Zookeeper, as_json: bool, instance: str, name: str | None, tags: tuple[str, ...], notes: str | None
+) -> None:
+    """Changes what is written on INSTANCE: its name, tags and notes."""
+    given = [tag for tag in tags if tag] if tags else None
+    found = zoo.instance(instance).update(name=name, tags=given, notes=notes)
+    if as_json:
+        show_json(found.info.document)
+    else:
+        click.echo(f"{found.name} ({found.id}) is updated")
+
+
+@click.command()
+@_INSTANCE
 @click.option("--wait/--no-wait", default=False, help="Whether to wait until it has ended.")
 @reading
 def terminate(zoo: Zookeeper, as_json: bool, instance: str, wait: bool) -> None:

@@ -12,7 +12,7 @@ _INSTANCE = """
 fragment InstanceFields on Instance {
   id name phase desiredPhase stage mode { training inference } trainable stepsPerSecond generation observedGeneration
   acknowledgedAtStep attempt timeline failure { code message traceback step } modelName environment { id name }
-  environmentInstance { id } parameters seed tags createdAt startedAt endedAt
+  environmentInstance { id } parameters seed tags notes createdAt startedAt endedAt
   stats { step episode stepsPerSecond episodeReturn loss updatedAt }
 }
 """

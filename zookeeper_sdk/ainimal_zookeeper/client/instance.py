@@ -64,6 +64,7 @@ class InstanceInfo:
     environment: str | None
     parameters: Mapping[str, Any]
     tags: tuple[str, ...]
+    notes: str | None
     seed: int | None
     created_at: str
     started_at: str | None
@@ -213,7 +214,19 @@ class Instance:
         return self._change(documents.TERMINATE, "instanceTerminate")
 
     def rename(self, name: str) -> Instance:
-        return self._change(documents.UPDATE, "instanceUpdate", name=name)
+        return self.update(name=name)
+
+    def update(
+        self, *, name: str | None = None, tags: Sequence[str] | None = None, notes: str | None = None
+    ) -> Instance:
+        """Changes what people write on it; None leaves it as it is. `tags` replace all; empty ones and "" remove."""
+        if isinstance(tags, str):
+            raise InvalidInput(f"tags is the text {tags!r}; give a list of texts", ("input", "tags"))
+        wanted = {"name": name, "tags": None if tags is None else list(tags), "notes": notes}
+        given = {key: value for key, value in wanted.items() if value is not None}
+        if not given:
+            raise InvalidInput("there is nothing to change; give name, tags or notes", ("input",))
+        return self._change(documents.UPDATE, "instanceUpdate", **given)
 
     def delete(self) -> None:
         """Removes it, its history and its log, once it has ended."""
@@ -401,6 +414,7 @@ def read_info(document: Mapping[str, Any]) -> InstanceInfo:
         environment=document["environment"] and document["environment"]["name"],
         parameters=document["parameters"] or {},
         tags=tuple(document["tags"]),
+        notes=document["notes"],
         seed=_whole(document["seed"]),
         created_at=document["createdAt"],
         started_at=document["startedAt"],
