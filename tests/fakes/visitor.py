@@ -99,6 +99,11 @@ class Tab:
                     return None
                 self._unread += part
 
+    @property
+    def received_bytes(self) -> int:
+        """How much the stream has carried so far."""
+        return sum(len(part) for part in self._connection.parts)
+
     async def live(self) -> dict[str, Any]:
         """Returns the next `LiveEvent`."""
         event = await self.event()

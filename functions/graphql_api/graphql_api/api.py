@@ -22,11 +22,13 @@ from .encoding import encode
 from .engine import Engine
 from .launch import Launches
 from .limits import Limits
-from .links import Links, LinkSettings
-from .live import LiveStreams, StreamSettings
+from .link import LinkSettings
+from .links import Links
 from .records import Records
 from .resolvers import RESOLVERS, SUBSCRIPTIONS
 from .schema import bind, source
+from .stream import Sources, StreamSettings
+from .streams import LiveStreams
 from .topics import Topics
 
 SCHEMA = bind(source(), RESOLVERS, SUBSCRIPTIONS)
@@ -65,10 +67,8 @@ class Api:
             topics=self._topics, dialer=dialer, clock=clock, secret=secret, settings=links or LinkSettings()
         )
         self._streams = LiveStreams(
-            topics=self._topics,
-            links=self._links,
-            consoles=Consoles(self._records, self._links),
-            settings=streams or StreamSettings(),
+            Sources(self._records, self._topics, self._links, Consoles(self._records, self._links)),
+            streams or StreamSettings(),
         )
         self._launches = Launches(store=store, queue=queue, clock=clock, ids=ids)
         zoo = Zoo(

@@ -17,8 +17,8 @@ from ainimal_zookeeper.ports.clock import Clock, Ids
 from ainimal_zookeeper.ports.store import DocumentStore, Transaction
 
 from . import labels
-from .context import missing
 from .projection import resource_of
+from .visibility import missing
 
 Change = Callable[[InstanceDoc, datetime], InstanceDoc]
 

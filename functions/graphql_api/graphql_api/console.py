@@ -11,7 +11,8 @@ from typing import Any
 from ainimal_zookeeper.domain.errors import ZookeeperError
 
 from . import logs
-from .links import Link, Links
+from .link import Link
+from .links import Links
 from .records import Records
 
 Listener = Callable[[list[dict[str, Any]]], None]

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from ainimal_zookeeper.domain.access import Principal, Resource, decide
-from ainimal_zookeeper.domain.documents import Document, InstanceDoc, Ref, instance_ref
-from ainimal_zookeeper.domain.errors import NotFound
+from ainimal_zookeeper.domain.documents import InstanceDoc, instance_ref
 from ainimal_zookeeper.domain.queries import BoundQuery
 from graphql import GraphQLResolveInfo
 
 from . import projection
+from .budget import StreamBudget
+from .commands import Commands
+from .launch import Launches
+from .links import Links
 from .loading import Loader
 from .records import Records
 from .selection import Selection, Selections
+from .streams import LiveStreams
+from .visibility import missing, visible
 
 Info = GraphQLResolveInfo[Any]
 Fields = dict[str, dict[str, Callable[..., Any]]]  # resolvers by type and field
-
-if TYPE_CHECKING:
-    from .commands import Commands
-    from .launch import Launches
-    from .links import Links
-    from .live import LiveStreams
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +38,6 @@ class Zoo:
     profile: str
     version: str
     processes: Callable[[], Sequence[Mapping[str, Any]]]
-
-
-@dataclass(slots=True)
-class StreamBudget:
-    """How much a subscription's connection may carry yet; the transport counts, the stream rotates in time."""
-
-    sent_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +72,3 @@ def of(info: Info) -> Context:
 
 def selected(info: Info) -> Selection:
     return of(info).selections.below(info)
-
-
-def visible(found: Document | None, principal: Principal) -> projection.Shown | None:
-    """Projects a row of either kind."""
-    if found is None:
-        return None
-    project = projection.instance if found["kind"] == "instance" else projection.environment_instance
-    return project(found, principal)
-
-
-def missing(id: str) -> NotFound:
-    what = "environment instance" if instance_ref(id).collection == "environmentInstances" else "instance"
-    return NotFound(f"there is no {what} {id}; it may have been deleted, list those that exist")
-
-
-__all__ = ["Context", "Ref", "StreamBudget", "Zoo", "missing", "of", "selected", "visible"]

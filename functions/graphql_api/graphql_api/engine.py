@@ -10,7 +10,8 @@ from typing import Any
 from ainimal_zookeeper.domain.access import Principal
 from graphql import ExecutionResult, GraphQLSchema, execute, subscribe
 
-from .context import Context, StreamBudget, Zoo
+from .budget import StreamBudget
+from .context import Context, Zoo
 from .errors import answers
 from .executor import EXECUTOR
 from .limits import Limits

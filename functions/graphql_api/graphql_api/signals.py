@@ -61,6 +61,7 @@ class Value:
     watch_id: int
     shown: dict[str, Any]  # a `SignalValue` but for key, instance, path and what was dropped
     dropped: int
+    size: int  # bytes that it takes in an event, about
 
 
 def read_value(message: bytes) -> Value:
@@ -83,6 +84,7 @@ def read_value(message: bytes) -> Value:
             "tensor": None,
             "overridden": bool(header["overridden"]),
         }
+        size = length
         if "dtype" in header:
             shown["tensor"] = {
                 "dtype": header["dtype"],
@@ -90,6 +92,7 @@ def read_value(message: bytes) -> Value:
                 "encoding": header["encoding"],
                 "data": base64.b64encode(message[start:]).decode("ascii"),
             }
-        return Value(int(header["id"]), shown, int(header["dropped"]))
+            size += len(shown["tensor"]["data"])
+        return Value(int(header["id"]), shown, int(header["dropped"]), size)
     except (struct.error, ValueError, KeyError, TypeError, OverflowError, OSError) as error:
         raise DataCorrupt(f"a runner sent a value that cannot be read: {error!r}") from error

@@ -11,7 +11,7 @@ from ainimal_zookeeper.domain.access import Principal
 from graphql import ExecutionResult
 from starlette.responses import Response, StreamingResponse
 
-from .context import StreamBudget
+from .budget import StreamBudget
 from .encoding import encode
 from .engine import Engine, Request
 from .operations import Operation

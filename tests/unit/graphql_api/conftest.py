@@ -9,7 +9,7 @@ import pytest_asyncio
 from ainimal_zookeeper.adapters.embedded.live import LoopbackDialer
 from ainimal_zookeeper.domain.documents import Collections
 from graphql_api.api import Api
-from graphql_api.links import LinkSettings
+from graphql_api.link import LinkSettings
 
 from tests.fakes import zoo
 from tests.fakes.clock import FakeClock, SequentialIds

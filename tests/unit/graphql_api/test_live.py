@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import struct
 import time
 from collections.abc import AsyncIterator
@@ -16,8 +17,8 @@ from ainimal_zookeeper.domain.access import Principal
 from ainimal_zookeeper.domain.documents import Collections, Ref
 from ainimal_zookeeper.domain.events import event
 from graphql_api.api import Api
-from graphql_api.links import LinkSettings
-from graphql_api.live import StreamSettings
+from graphql_api.link import LinkSettings
+from graphql_api.stream import StreamSettings
 
 from tests.fakes import zoo
 from tests.fakes.clock import FakeClock, SequentialIds
@@ -88,6 +89,23 @@ async def test_only_what_is_named_is_followed(visitor: Visitor, store: MemorySto
         first = await tab.live()
         assert [each["id"] for each in first["instances"]] == ["ins_a"]
         assert first["environmentInstances"] == [{"id": "env_1", "phase": "RUNNING"}]
+        await visitor.data('mutation{environmentTerminate(input:{environmentInstanceId:"env_1"}){userErrors{code}}}')
+        change = await tab.live_until(lambda told: told["environmentInstances"])
+        assert change["environmentInstances"] == [{"id": "env_1", "phase": "STOPPING"}]
+
+
+async def test_worlds_are_followed_beside_the_newest_instances(
+    visitor: Visitor, store: MemoryStore, clock: FakeClock
+) -> None:
+    """An instance that comes to be does not end the following of a world."""
+    put_running(store, clock, "ins_a")
+    put_running(store, clock, "env_1")
+    async with visitor.watch(LIVE, i={"environmentInstanceIds": ["env_1"]}) as tab:
+        first = await tab.live()
+        assert [each["id"] for each in first["instances"]] == ["ins_a"]
+        assert first["environmentInstances"] == [{"id": "env_1", "phase": "RUNNING"}]
+        put_running(store, clock, "ins_b")
+        await tab.live_until(lambda told: told["instances"])
         await visitor.data('mutation{environmentTerminate(input:{environmentInstanceId:"env_1"}){userErrors{code}}}')
         change = await tab.live_until(lambda told: told["environmentInstances"])
         assert change["environmentInstances"] == [{"id": "env_1", "phase": "STOPPING"}]
@@ -299,6 +317,89 @@ async def test_a_stream_makes_room_for_the_next_before_it_grows_too_long(
     assert kinds[0] == "SNAPSHOT"
     assert kinds.count("ROTATE") == 1
     assert kinds[-1] == "UPDATE"
+    await api.close()
+
+
+async def test_a_stream_never_carries_more_than_its_bound(
+    store: MemoryStore, clock: FakeClock, runner: FakeRunner
+) -> None:
+    """Large values do not pass it either: ROTATE comes in time, and at least one more value after it."""
+    api = make(store, clock, StreamSettings(rotate_bytes=60_000, last_bytes=80_000, value_bytes=20_000))
+    signals = [{"instanceId": "ins_1", "path": "a"}]
+    told: list[dict[str, Any]] = []
+    async with Visitor(api).watch(LIVE, i={"instanceIds": [], "signals": signals}) as tab:
+        await runner.until(lambda: bool(runner.asked("watch")))
+        array = {**ARRAY, "shape": [14_000]}
+        while (next_ := await asyncio.gather(tab.event(), runner.say_value("a", bytes(14_000), **array)))[0]:
+            told.append(next_[0]["data"]["live"])
+        assert 60_000 < tab.received_bytes <= 80_000
+    kinds = [each["kind"] for each in told]
+    assert (kinds.count("ROTATE"), kinds[-1]) == (1, "UPDATE")
+    assert told[-1]["values"] != []
+    await api.close()
+
+
+async def test_a_value_that_no_event_has_room_for_is_a_problem_that_says_how_to_ask(
+    visitor: Visitor, runner: FakeRunner
+) -> None:
+    """Its viewer learns the path, the size and the way out, once; smaller values of the signal still come."""
+    signals = [{"key": "k", "instanceId": "ins_1", "path": "outputs.map"}]
+    async with visitor.watch(LIVE, i={"instanceIds": [], "signals": signals}) as tab:
+        await tab.live()
+        await runner.until(lambda: bool(runner.asked("watch")))
+        for _ in range(2):
+            await runner.say_value("outputs.map", bytes(1_500_001), **{**ARRAY, "shape": [1_500_001]})
+        await runner.say_value("outputs.map", bytes(800), **ARRAY)
+        problems: list[dict[str, Any]] = []
+        values: list[dict[str, Any]] = []
+        while not values:
+            event = await tab.live()
+            problems, values = problems + event["problems"], values + event["values"]
+    (problem,) = problems
+    assert (problem["key"], problem["path"], problem["code"]) == ("k", "outputs.map", "INVALID_INPUT")
+    assert re.search(
+        r"outputs\.map takes 2000\d{3} bytes .* 2000000; ask with maxSize, crop, index or a reduction",
+        problem["message"],
+    )
+    assert [(value["tensor"]["shape"], value["dropped"]) for value in values] == [([800], 2)]
+
+
+async def test_values_that_have_no_room_in_one_event_come_in_the_next(
+    store: MemoryStore, clock: FakeClock, runner: FakeRunner
+) -> None:
+    """Whoever waits longest comes first, so that no signal waits for ever."""
+    api = make(store, clock, StreamSettings(value_bytes=2_500))
+    paths = ["a", "b", "c", "d", "e"]
+    signals = [{"instanceId": "ins_1", "path": path} for path in paths]
+    async with Visitor(api).watch(LIVE, i={"instanceIds": [], "signals": signals}) as tab:
+        await tab.live()
+        await runner.until(lambda: len(runner.asked("watch")) == len(paths))
+        for path in paths:
+            await runner.say_value(path, bytes(800), **ARRAY)
+        sent: list[list[str]] = []
+        for _ in range(10):
+            await runner.say_value("a", bytes(800), **ARRAY)
+            sent.append([value["path"] for value in (await tab.live())["values"]])
+    assert max(len(some) for some in sent) <= 2
+    assert {path for some in sent for path in some} == set(paths)
+    await api.close()
+
+
+async def test_a_rotation_carries_nothing_so_that_nothing_is_lost_with_it(
+    store: MemoryStore, clock: FakeClock, runner: FakeRunner
+) -> None:
+    """What waits comes after ROTATE, on this stream and on the one that continues from its cursor."""
+    api = make(store, clock, StreamSettings(rotate_bytes=1))
+    wanted = {"instanceIds": ["ins_1"]}
+    zoo.put(store, Collections.EVENTS, dict(event("evt_1", "ins_1", "LAUNCHED", "said", clock.advance(1))))
+    async with Visitor(api).watch(LIVE, i=wanted) as tab:
+        await tab.live()
+        zoo.put(store, Collections.EVENTS, dict(event("evt_2", "ins_1", "PAUSED", "said", clock.advance(1))))
+        rotation = await tab.live()
+        assert (rotation["kind"], rotation["events"], rotation["instances"]) == ("ROTATE", [], [])
+        async with Visitor(api).watch(LIVE, i={**wanted, "since": rotation["cursor"]}) as following:
+            assert [each["kind"] for each in (await following.live())["events"]] == ["PAUSED"]
+        assert [each["kind"] for each in (await tab.live_until(lambda told: told["events"]))["events"]] == ["PAUSED"]
     await api.close()
 
 

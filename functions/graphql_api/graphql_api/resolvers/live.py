@@ -12,7 +12,8 @@ from ..projection import Shown
 def live(_: Any, info: Info, input: Mapping[str, Any]) -> AsyncGenerator[Shown, None]:
     """Returns the stream of root values, each with one event under `live`."""
     context = of(info)
-    return _roots(context.zoo.streams.new(context, input, selected(info)).events())
+    stream = context.zoo.streams.new(context.principal, context.budget, input, selected(info))
+    return _roots(stream.events())
 
 
 async def _roots(events: AsyncGenerator[Shown, None]) -> AsyncGenerator[Shown, None]:
