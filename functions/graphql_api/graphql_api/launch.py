@@ -7,6 +7,7 @@ should it fail, the reconciler finds the row PENDING and sends it again, so the 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import re
@@ -19,6 +20,7 @@ from ainimal_zookeeper.domain import lifecycle, limits
 from ainimal_zookeeper.domain.access import Principal, Resource, decide
 from ainimal_zookeeper.domain.documents import (
     Collections,
+    CommandDoc,
     ConfigurationDoc,
     Document,
     EnvironmentDoc,
@@ -98,7 +100,7 @@ class Launches:
 
         def change(transaction: Transaction) -> InstanceDoc:
             now = self._clock.now()
-            told = _told(transaction, input.get("commandId"), principal, Collections.INSTANCES)
+            told = _told(transaction, input, principal, Collections.INSTANCES)
             if told is not None:
                 return told
             catalogue = _catalogue(transaction, input, principal)
@@ -108,7 +110,7 @@ class Launches:
             document["tags"] = tags
             document["keywords"] = keywords(document["name"], *tags)
             entered = _enter(transaction, document, catalogue)
-            self._write(transaction, document, entered, event_id, input.get("commandId"), principal, now)
+            self._write(transaction, document, entered, event_id, input, principal, now)
             return document
 
         return self._publish(self._store.transact(change), input.get("commandId"))
@@ -124,7 +126,7 @@ class Launches:
 
         def change(transaction: Transaction) -> InstanceDoc:
             now = self._clock.now()
-            told = _told(transaction, input.get("commandId"), principal, Collections.ENVIRONMENT_INSTANCES)
+            told = _told(transaction, input, principal, Collections.ENVIRONMENT_INSTANCES)
             if told is not None:
                 return told
             catalogue = _catalogue(transaction, input, principal)
@@ -136,7 +138,7 @@ class Launches:
             document["environmentParametersJson"] = _parameters(environment, input, "parameters")
             document["computeId"] = _compute(catalogue.configuration, input)
             entered = _enter(transaction, document, catalogue)
-            self._write(transaction, document, entered, event_id, input.get("commandId"), principal, now)
+            self._write(transaction, document, entered, event_id, input, principal, now)
             return document
 
         return self._publish(self._store.transact(change), input.get("commandId"))
@@ -183,7 +185,7 @@ class Launches:
         document: InstanceDoc,
         entered: Sequence[LimitDoc],
         event_id: str,
-        command_id: str | None,
+        input: Mapping[str, Any],
         principal: Principal,
         now: datetime,
     ) -> None:
@@ -192,9 +194,16 @@ class Launches:
             transaction.put(Ref(Collections.LIMITS, limit["id"]), cast(Document, limit))
         happened = event(event_id, document["id"], "LAUNCHED", "launched", now, user_id=principal.user_id)
         transaction.put(Ref(Collections.EVENTS, event_id), cast(Document, happened))
+        command_id = input.get("commandId")
         if command_id is not None:
-            command = {"id": command_id, "resourceId": document["id"], "at": lifecycle.timestamp(now)}
-            transaction.put(Ref(Collections.COMMANDS, command_id), {**command, "userId": principal.user_id})
+            command: CommandDoc = {
+                "id": command_id,
+                "resourceId": document["id"],
+                "at": lifecycle.timestamp(now),
+                "userId": principal.user_id,
+                "digest": _digest(input),
+            }
+            transaction.put(Ref(Collections.COMMANDS, command_id), cast(Document, command))
 
     def _publish(self, document: InstanceDoc, command_id: str | None) -> InstanceDoc:
         """Tells the launcher of what waits for one; told twice, the launcher starts it once."""
@@ -250,9 +259,10 @@ def _seed(given: int | None) -> int | None:
 
 
 def _told(
-    transaction: Transaction, command_id: str | None, principal: Principal, collection: str
+    transaction: Transaction, input: Mapping[str, Any], principal: Principal, collection: str
 ) -> InstanceDoc | None:
     """Returns what the command made when it came before."""
+    command_id = input.get("commandId")
     if command_id is None:
         return None
     if not _COMMAND_ID.match(command_id):
@@ -266,10 +276,22 @@ def _told(
     ref = instance_ref(command["resourceId"])
     if command["userId"] != principal.user_id or ref.collection != collection:
         raise Conflict(f"command {command_id} was used for something else; make a new id for each command")
+    if command.get("digest") not in {None, _digest(input)}:  # commands of older versions have none
+        raise Conflict(
+            f"command {command_id} launched {ref.id} with another input; make a new id for each command, "
+            "or repeat the input as it was"
+        )
     found = transaction.get(ref)
     if found is None:
         raise NotFound(f"command {command_id} launched {ref.id}, which has been deleted; make a new id to launch again")
     return cast(InstanceDoc, found)
+
+
+def _digest(input: Mapping[str, Any]) -> str:
+    """Returns what tells one input from another: equal whatever the order of keys, and for null as for left out."""
+    given = {key: value for key, value in input.items() if value is not None}
+    text = json.dumps(given, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _catalogue(transaction: Transaction, input: Mapping[str, Any], principal: Principal) -> _Catalogue:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ainimal_zookeeper.domain.access import Principal
 from ainimal_zookeeper.domain.documents import Collections, Document, Ref
-from ainimal_zookeeper.domain.errors import LimitReached, Transient
+from ainimal_zookeeper.domain.errors import Conflict, LimitReached, Transient
 from graphql_api.api import Api
 from graphql_api.launch import Launches
 
@@ -44,6 +44,25 @@ def change(store: MemoryStore, collection: str, id: str, **changes: Any) -> None
     document = store.get(Ref(collection, id))
     assert document is not None
     zoo.put(store, collection, {**document, **changes})
+
+
+def meet_in_transactions(store: MemoryStore) -> None:
+    """Lets two threads both read, in their first transaction, before either writes."""
+    both_have_read = threading.Barrier(2, timeout=10)
+    whole = store.transact
+    waited: set[int] = set()
+
+    def meeting(fn: Any) -> Any:
+        def wrapped(transaction: Any) -> Any:
+            result = fn(transaction)
+            if threading.get_ident() not in waited:
+                waited.add(threading.get_ident())
+                both_have_read.wait()
+            return result
+
+        return whole(wrapped)
+
+    store.transact = meeting  # type: ignore[method-assign]
 
 
 async def test_a_launch_is_stored_and_published_before_it_is_answered(
@@ -147,6 +166,57 @@ async def test_the_same_command_launches_once(visitor: Visitor, queue: FakeQueue
     assert world["environmentLaunch"]["userErrors"][0]["code"] == "CONFLICT"
 
 
+async def test_the_same_command_with_another_input_is_refused(
+    visitor: Visitor, queue: FakeQueue, store: MemoryStore
+) -> None:
+    """Answering with the first instance would hide that what was asked now never happened."""
+    parameters = [{**PARAMETER, "name": name, "maximum": None} for name in "ab"]
+    change(store, Collections.MODELS, "mod_learner", parameters=parameters)
+    change(store, Collections.ENVIRONMENTS, "world_box", parameters=parameters)
+    first = (await launch(visitor, commandId="c1", seed=1, parameters={"a": 1, "b": 2}))["instance"]
+    told = (await launch(visitor, parameters={"b": 2, "a": 1}, name=None, seed=1, commandId="c1"))["instance"]
+    payload = await launch(visitor, commandId="c1", seed=2, parameters={"a": 1, "b": 2})
+    (error,) = payload["userErrors"]
+    assert (told["id"], payload["instance"], error["code"]) == (first["id"], None, "CONFLICT")
+    assert first["id"] in error["message"]
+    assert {data["instanceId"] for _, data in queue.published} == {first["id"]}
+    world = {"environmentId": "world_box", "commandId": "c2"}
+    assert (await visitor.data(WORLD, i=world))["environmentLaunch"]["userErrors"] == []
+    refused = await visitor.data(WORLD, i={**world, "parameters": {"a": 2}})
+    assert refused["environmentLaunch"]["userErrors"][0]["code"] == "CONFLICT"
+
+
+async def test_a_command_of_an_earlier_version_is_answered(visitor: Visitor, store: MemoryStore) -> None:
+    """What it was asked with is not known; its id alone decides."""
+    first = (await launch(visitor, commandId="c1"))["instance"]
+    stored = store.get(Ref(Collections.COMMANDS, "c1"))
+    assert stored is not None
+    zoo.put(store, Collections.COMMANDS, {key: value for key, value in stored.items() if key != "digest"})
+    assert (await launch(visitor, commandId="c1", seed=3))["instance"]["id"] == first["id"]
+
+
+@pytest.mark.parametrize(("seeds", "outcomes"), [((1, 1), ["dict", "dict"]), ((1, 2), ["Conflict", "dict"])])
+async def test_one_command_twice_at_once_launches_once(
+    store: MemoryStore, clock: FakeClock, seeds: tuple[int, int], outcomes: list[str]
+) -> None:
+    """Both find the id unused before either writes; the later one is told the same, or refused for another input."""
+    launches = Launches(store=store, queue=FakeQueue(), clock=clock, ids=SequentialIds())
+    meet_in_transactions(store)
+
+    def one(seed: int) -> Document | Conflict:
+        try:
+            asked = {"modelId": "mod_learner", "commandId": "c1", "seed": seed}
+            return dict(launches.instance(Principal.operator(), asked))
+        except Conflict as error:
+            return error
+
+    answers = await asyncio.gather(*(asyncio.to_thread(one, seed) for seed in seeds))
+    assert sorted(type(answer).__name__ for answer in answers) == outcomes
+    made = {ref.id for ref in store.documents if ref.collection == Collections.INSTANCES}
+    assert made == {answer["id"] for answer in answers if isinstance(answer, dict)}
+    assert len(made) == 1
+
+
 async def test_a_launch_beyond_a_limit_is_refused_with_the_numbers(visitor: Visitor) -> None:
     """The third world is one too many here; the message says how many run of how many."""
     for _ in range(2):
@@ -184,21 +254,7 @@ async def test_of_two_launches_at_once_past_a_limit_exactly_one_wins(store: Memo
     """Both read before either writes; the limit holds all the same."""
     zoo.put(store, Collections.CONFIGURATION, {**CONFIGURATION, "maxModels": 1})
     launches = Launches(store=store, queue=FakeQueue(), clock=clock, ids=SequentialIds())
-    both_have_read = threading.Barrier(2, timeout=10)
-    whole = store.transact
-    waited: set[int] = set()
-
-    def meeting(fn: Any) -> Any:
-        def wrapped(transaction: Any) -> Any:
-            result = fn(transaction)
-            if threading.get_ident() not in waited:
-                waited.add(threading.get_ident())
-                both_have_read.wait()
-            return result
-
-        return whole(wrapped)
-
-    store.transact = meeting  # type: ignore[method-assign]
+    meet_in_transactions(store)
 
     def one() -> Document | LimitReached:
         try:

@@ -310,3 +310,4 @@ class CommandDoc(TypedDict):
     resourceId: str
     at: str
     userId: str | None
+    digest: str  # of the input; commands of earlier versions have none
