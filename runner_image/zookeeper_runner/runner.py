@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 _EXIT = {End.ASKED: 0, End.SIGNAL: 0, End.FAULT: 1, End.FENCED: 3, End.ORPHANED: 4}
 _WITHOUT = "it leaves without a checkpoint"
-_LIVE_AFTER_S = 0.4
+_LIVE_AFTER_S = 5.0  # its libraries take a tenth of a second of the interpreter that is busy importing the author's
 _DESCRIBE_AFTER_S = 2.0
 _LAST_WORDS_S = 1.5
 _SWITCH_INTERVAL_S = 0.001  # the default of 5 ms would make each word with another thread wait behind user code
@@ -148,7 +148,7 @@ class Runner:
             raise Leave
 
     def _start_live(self) -> None:
-        """Answers those who connect: from the first step on, or a little later while the model loads.
+        """Answers those who connect: from the first step on, or later while a model takes long to load.
 
         What it takes is imported here, so that it does not stand before the first step.
         """
