@@ -35,9 +35,11 @@ class FakeCompute:
         self.jobs.clear()
         self.states.clear()
 
-    def set(self, instance_id: str, attempt: int, phase: JobPhase, detail: str | None = None) -> None:
+    def set(
+        self, instance_id: str, attempt: int, phase: JobPhase, detail: str | None = None, *, interrupted: bool = False
+    ) -> None:
         """Decides what `observe` says of a job, launched here or not."""
-        self.states[instance_id, attempt] = JobState(instance_id, attempt, phase, detail)
+        self.states[instance_id, attempt] = JobState(instance_id, attempt, phase, detail, interrupted)
 
     def lose(self, instance_id: str, attempt: int) -> None:
         """The job is gone without a trace."""

@@ -112,15 +112,11 @@ class Reconciler:
         elif document["status"]["claimed"]:
             if gone:
                 was_leaving = document["status"]["phase"] == "STOPPING"
-                self._recover(document, "it was asked to leave" if was_leaving else _last_words(job))
+                self._recover(document, "it was asked to leave" if was_leaving else _last_words(job), job)
         elif job is None:
             self._ask_again(document, now, deadline_s)
         elif gone:
-            reason = f"the runner ended before it began: {_last_words(job)}"
-            if lifecycle.checkpoint_of(document) is not None:
-                self._recover(document, reason)
-            else:
-                self._verdicts.fail(document["id"], document["attempt"], "UNAVAILABLE", reason)
+            self._recover(document, f"the runner ended before it began: {_last_words(job)}", job)
         else:
             self._await(document, job, now, deadline_s)
 
@@ -139,9 +135,10 @@ class Reconciler:
         if now - moment(heard) > timedelta(seconds=self._patience.silence_s):
             self._recover(document, f"nothing was heard of it since {heard}")
 
-    def _recover(self, document: InstanceDoc, reason: str) -> None:
-        """Gives up an attempt that is gone: another one is launched, or the instance is LOST (`lifecycle.recover`)."""
-        became = self._verdicts.recover(document["id"], document["attempt"], reason)
+    def _recover(self, document: InstanceDoc, reason: str, job: JobState | None = None) -> None:
+        """Gives up an attempt that is gone: another one is launched, or the instance ends (`lifecycle.recover`)."""
+        interrupted = job is not None and job.interrupted
+        became = self._verdicts.recover(document["id"], document["attempt"], reason, interrupted=interrupted)
         if became is None:
             return
         if not lifecycle.is_final(became):

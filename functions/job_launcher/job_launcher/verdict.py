@@ -39,11 +39,11 @@ class Verdicts:
 
         return self.apply(instance_id, attempt, change)
 
-    def recover(self, instance_id: str, attempt: int, reason: str) -> InstanceDoc | None:
+    def recover(self, instance_id: str, attempt: int, reason: str, *, interrupted: bool) -> InstanceDoc | None:
         """The attempt is gone. Returns what became of the instance, None when there was nothing to do any more."""
 
         def change(document: InstanceDoc, now: datetime) -> InstanceDoc:
-            return lifecycle.recover(document, now, reason)
+            return lifecycle.recover(document, now, reason, interrupted=interrupted)
 
         return self._apply(instance_id, attempt, change)
 

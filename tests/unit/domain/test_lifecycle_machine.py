@@ -124,10 +124,12 @@ class Life(RuleBasedStateMachine):
         attempt=ATTEMPTS,
         phase=st.sampled_from(["STARTING", "RUNNING", "PAUSED", "STOPPING", "TERMINATED", "LOST", "PENDING"]),
         observed=st.integers(0, 100),
+        step=st.integers(0, 1),
     )
-    def report(self, attempt: int, phase: str, observed: int) -> None:
+    def report(self, attempt: int, phase: str, observed: int, step: int) -> None:
         before = self.document
-        said: Any = {"phase": phase, "observedGeneration": observed}
+        stats = {**lifecycle.no_stats(), "step": step}
+        said: Any = {"phase": phase, "observedGeneration": observed, "stats": stats}
         self.change(lifecycle.report, attempt, said, self.now)
         if attempt != before["attempt"] or not before["status"]["claimed"]:
             assert self.document == before
@@ -165,20 +167,24 @@ class Life(RuleBasedStateMachine):
             assert not self.document["status"]["claimed"]
             assert self.document["status"]["lastSequence"] == 0
 
-    @rule()
-    def recover(self) -> None:
+    @rule(interrupted=st.booleans())
+    def recover(self, interrupted: bool) -> None:
         before = self.document
-        self.change(lifecycle.recover, self.now, "gone")
+        self.change(lifecycle.recover, self.now, "gone", interrupted=interrupted)
         if lifecycle.is_final(before):
             return
-        after, point = self.document, before["status"]["checkpoint"]
-        self.crashes += before["status"]["phase"] != "STOPPING"
+        after, point, phase = self.document, before["status"]["checkpoint"], before["status"]["phase"]
+        self.crashes += point is None or phase != "STOPPING"
+        is_fresh = phase == "STOPPING" or (interrupted and phase in {"PENDING", "STARTING"})
+        may_start = point is not None or (is_fresh and before["status"]["stats"]["step"] == 0)
         if before["desired"]["phase"] == "TERMINATED":
             assert after["status"]["phase"] == "TERMINATED"
-        elif point is None or self.crashes >= lifecycle.MAX_CRASHES:
-            assert after["status"]["phase"] == "LOST"
+        elif not may_start or self.crashes >= lifecycle.MAX_CRASHES:
+            never_began = point is None and not before["status"]["claimed"]
+            assert after["status"]["phase"] == ("FAILED" if never_began else "LOST")
         else:
-            assert (after["attempt"], after["timeline"]) == (before["attempt"] + 1, before["timeline"] + 1)
+            timeline = before["timeline"] + (point is not None)
+            assert (after["attempt"], after["timeline"]) == (before["attempt"] + 1, timeline)
             assert (after["desired"], after["status"]["checkpoint"]) == (before["desired"], point)
             assert not after["status"]["claimed"]
 
@@ -346,6 +352,28 @@ def test_three_crashes_from_one_checkpoint_are_the_end() -> None:
     assert document["status"]["failure"] is not None
     assert "killed by SIGKILL; 3 attempts in a row crashed" in document["status"]["failure"]["message"]
     assert "step 2,000, which is kept as runs/ins_1/8/" in document["status"]["failure"]["message"]
+
+
+def test_who_was_interrupted_before_its_first_step_starts_anew_but_not_for_ever() -> None:
+    """It has nothing to lose: the same timeline, at most three attempts; unclaimed it is FAILED then, claimed LOST."""
+    for claims, end in ((False, "FAILED"), (True, "LOST")):
+        document = zoo.instance(START)
+        for attempt in (1, 2, 3):
+            assert (document["attempt"], document["timeline"], document["status"]["phase"]) == (attempt, 1, "PENDING")
+            if claims:
+                document = lifecycle.claim(document, attempt, START)
+            document = lifecycle.recover(document, START, "killed by SIGTERM", interrupted=True)
+        assert document["status"]["phase"] == end
+        assert document["status"]["failure"] is not None
+        assert "killed by SIGTERM" in document["status"]["failure"]["message"]
+
+
+def test_who_has_made_a_step_does_not_start_anew() -> None:
+    """What it had learnt would be gone without a word."""
+    document = lifecycle.claim(zoo.instance(START), 1, START)
+    said: Any = {"phase": "STOPPING", "stats": {**lifecycle.no_stats(), "step": 1}}
+    document = lifecycle.report(document, 1, said, START)
+    assert lifecycle.recover(document, START, "gone", interrupted=True)["status"]["phase"] == "LOST"
 
 
 def test_an_attached_script_is_not_started_by_the_zoo() -> None:

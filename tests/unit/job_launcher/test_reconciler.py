@@ -109,6 +109,29 @@ def test_runner_that_dies_before_its_claim_fails_the_instance(scene: Scene) -> N
     assert "No module named 'websockets'" in scene.status()["failure"]["message"]
 
 
+def test_launch_that_the_zoo_interrupted_is_launched_again(scene: Scene) -> None:
+    """A zoo that stops right after a launch ends its job; the next attempt is published at once, three at most."""
+    for attempt in (1, 2, 3):
+        assert (zoo.read(scene.store)["attempt"], scene.status()["phase"]) == (attempt, "PENDING")
+        scene.compute.set("ins_1", attempt, JobPhase.FAILED, "killed by SIGTERM", interrupted=True)
+        scene.reconciler.run_once()
+    assert [data["attempt"] for _, data in scene.queue.published] == [2, 3]
+    assert scene.status()["phase"] == "FAILED"
+    assert "before it began: killed by SIGTERM" in scene.status()["failure"]["message"]
+    event = scene.store.documents[Ref(Collections.EVENTS, "evt_ins_1-2-relaunch")]
+    assert event["message"] == "attempt 2 starts anew"
+
+
+def test_claimed_instance_that_left_before_its_first_step_starts_anew(scene: Scene) -> None:
+    """Nothing is lost with it."""
+    scene.claim(phase="STOPPING")
+    scene.compute.set("ins_1", 1, JobPhase.ENDED)
+    scene.reconciler.run_once()
+    document = zoo.read(scene.store)
+    assert (document["attempt"], document["timeline"], document["status"]["phase"]) == (2, 1, "PENDING")
+    assert [data["attempt"] for _, data in scene.queue.published] == [2]
+
+
 @pytest.mark.parametrize("phase", [JobPhase.FAILED, JobPhase.ENDED, None])
 def test_claimed_instance_without_its_job_is_lost(scene: Scene, phase: JobPhase | None) -> None:
     """A runner that is gone without a word leaves a LOST instance that says how it went."""

@@ -124,7 +124,7 @@ class Status(TypedDict):
     lastSequence: int  # of the current attempt's reports: one that comes again is known by it
     logLines: int  # console lines received since the launch
     checkpoint: CheckpointPoint | None  # the newest of all attempts
-    crashes: int  # attempts in a row that began from it and were gone without a newer one
+    crashes: int  # attempts in a row that began from it, or anew while there is none, and were gone without a newer one
 
 
 class ModelRef(TypedDict):

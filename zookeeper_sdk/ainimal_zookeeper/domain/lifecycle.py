@@ -12,7 +12,7 @@ Invariants, held by property tests:
     - attempt, timeline, generation, steps and resets never shrink, and observedGeneration <= generation;
     - only the current attempt's claim and reports have an effect (fencing): others raise Conflict;
     - a checkpoint is only ever replaced by a newer one, and at most MAX_CRASHES attempts in a row crash after starting
-      from the same;
+      from the same, or are interrupted before their first step;
     - documents given in are never changed; every function returns a new one.
 """
 
@@ -36,7 +36,7 @@ from .documents import (
 from .errors import Conflict, InvalidInput, InvalidTransition
 
 RUNNER_PHASES: frozenset[str] = frozenset({"STARTING", "RUNNING", "PAUSED", "STOPPING", "TERMINATED", "FAILED"})
-MAX_CRASHES = 3  # in a row, of attempts that begin from the same checkpoint: then the instance is LOST
+MAX_CRASHES = 3  # in a row, of attempts that begin from the same checkpoint or make no step: then the instance ends
 
 
 class Report(TypedDict, total=False):
@@ -252,11 +252,13 @@ def relaunch(document: InstanceDoc, now: datetime, *, timeline: bool) -> Instanc
     )
 
 
-def recover(document: InstanceDoc, now: datetime, reason: str) -> InstanceDoc:
-    """The attempt is gone: the next one starts from the checkpoint, or the instance ends as LOST and says why.
+def recover(document: InstanceDoc, now: datetime, reason: str, *, interrupted: bool = False) -> InstanceDoc:
+    """The attempt is gone: the next one starts from the checkpoint, or the instance ends and says why.
 
     Whoever left when it was asked to (STOPPING) always gets a next attempt; who crashed, at most MAX_CRASHES - 1 times
-    in a row from one checkpoint. An attached script is its user's to start, and what was terminated has ended.
+    in a row from one checkpoint. Without a checkpoint it is LOST, unless it has nothing to lose: it was `interrupted`
+    (ended from outside) or left before its first step; then it starts anew, as often as after crashes. What no runner
+    has claimed ends as FAILED. An attached script is its user's to start, and what was terminated has ended.
     """
     if document["desired"]["phase"] == "TERMINATED":
         return finish(document, now)
@@ -264,6 +266,11 @@ def recover(document: InstanceDoc, now: datetime, reason: str) -> InstanceDoc:
     if document["origin"] == "ATTACHED":
         return lose(document, now, f"the runner is gone: {reason}")
     if point is None:
+        crashes = status.get("crashes", 0) + 1
+        if crashes < MAX_CRASHES and _has_nothing_to_lose(document, interrupted=interrupted):
+            return _with_status(relaunch(document, now, timeline=False), crashes=crashes)
+        if not status["claimed"]:
+            return fail(document, {"code": "UNAVAILABLE", "message": reason, "traceback": None, "step": None}, now)
         return lose(document, now, f"the runner is gone: {reason}; it left no checkpoint to start again from")
     crashes = status.get("crashes", 0) + (status["phase"] != "STOPPING")
     if crashes >= MAX_CRASHES:
@@ -301,6 +308,14 @@ def _not_final(document: InstanceDoc) -> None:
         raise InvalidTransition(
             f"instance {document['id']} is {document['status']['phase']}; it has ended, launch a new one"
         )
+
+
+def _has_nothing_to_lose(document: InstanceDoc, *, interrupted: bool) -> bool:
+    """Whether an attempt was made to leave before it did anything."""
+    status = document["status"]
+    return status["stats"]["step"] == 0 and (
+        status["phase"] == "STOPPING" or (interrupted and status["phase"] in {"PENDING", "STARTING"})
+    )
 
 
 def _fence(document: InstanceDoc, attempt: int) -> None:

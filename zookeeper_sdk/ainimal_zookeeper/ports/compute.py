@@ -30,12 +30,16 @@ class JobPhase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class JobState:
-    """`detail` says for people why it is pending or failed: exit status, last words, image pull, quota."""
+    """`detail` says for people why it is pending or failed: exit status, last words, image pull, quota.
+
+    `interrupted`: what ended it came from outside (the zoo stopped, a node went away), so it may work another time.
+    """
 
     instance_id: str
     attempt: int
     phase: JobPhase
     detail: str | None = None
+    interrupted: bool = False
 
 
 class Compute(Protocol):

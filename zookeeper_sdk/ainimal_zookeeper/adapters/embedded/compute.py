@@ -33,6 +33,7 @@ _POLL_S = 0.02
 _NAME_VARIABLE = "ZOO_JOB"  # by which a process is found whose number nobody had the time to note
 _LAST_WORDS_BYTES = 4096
 _LAST_WORDS_LINES = 12
+_FROM_OUTSIDE = frozenset({-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, -signal.SIGKILL})  # exit statuses
 _SHORT_OF = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT})
 
 _logger = logging.getLogger(__name__)
@@ -161,22 +162,23 @@ class ProcessCompute:
             del self._waiters[name]
 
     def _state(self, record: JobRecord) -> JobState:
-        phase, detail = JobPhase.RUNNING, None
+        phase, detail, interrupted = JobPhase.RUNNING, None, False
         ours = record.name in self._waiters  # asked before the exit status, which is written first
         status = self._records.exit_status(record.name)
         if status is not None:
             phase = JobPhase.FAILED if status else JobPhase.ENDED
+            interrupted = status in _FROM_OUTSIDE
             detail = self._with_last_words(record.name, _reason(status)) if status else None
         elif record.pid is None:
             if self._is_starting(record):
                 phase = JobPhase.PENDING
             else:
-                phase, detail = JobPhase.FAILED, "the zoo ended while it started this job"
+                phase, detail, interrupted = JobPhase.FAILED, "the zoo ended while it started this job", True
         elif not ours and not _is_alive(record):
-            phase = JobPhase.FAILED
+            phase, interrupted = JobPhase.FAILED, True
             reason = f"process {record.pid} ended while no zoo was there to see how"
             detail = self._with_last_words(record.name, reason)
-        return JobState(record.instance_id, record.attempt, phase, detail)
+        return JobState(record.instance_id, record.attempt, phase, detail, interrupted)
 
     def _is_starting(self, record: JobRecord) -> bool:
         return (self._clock.now() - moment(record.launched_at)).total_seconds() < _STARTING_S
