@@ -47,7 +47,7 @@ from ainimal_zookeeper.ports.clock import Clock, Ids
 from ainimal_zookeeper.ports.queue import LAUNCH_TOPIC, Queue
 from ainimal_zookeeper.ports.store import DocumentStore, Transaction
 
-from . import labels
+from . import labels, stored
 from .loading import CONFIGURATION
 from .projection import SERVER_ID, resource_of
 
@@ -318,7 +318,9 @@ def _catalogue(transaction: Transaction, input: Mapping[str, Any], principal: Pr
         if world is None and (environment is None or hidden):
             raise NotFound(f"there is no environment {environment_id}; list the environments for those on offer")
     current = probe is not None and model is not None and probe["revision"] == model["revision"]
-    trainable = json.loads(probe["manifestJson"]).get("trainable") if current and probe is not None else None
+    trainable = (
+        stored.manifest(probe["manifestJson"], probe["id"]).get("trainable") if current and probe is not None else None
+    )
     return _Catalogue(
         cast(ConfigurationDoc, configuration),
         cast("ModelDoc | None", model),

@@ -12,7 +12,7 @@ from typing import Any, cast
 from ainimal_zookeeper.domain.access import Principal
 from ainimal_zookeeper.domain.documents import Collections, Document, InstanceDoc, Ref
 
-from . import projection
+from . import projection, stored
 from .projection import Shown
 from .records import Records
 from .selection import Selection
@@ -105,7 +105,7 @@ class Loader:
             return None
         probe = probes.get(Ref(Collections.PROBES, shown["id"]))
         if probe is not None and probe["revision"] == shown["revision"]:
-            learnt = projection.manifest(probe["manifestJson"])
+            learnt = stored.manifest(probe["manifestJson"], shown["id"])
             for name in ("inputs", "outputs", "trainable", "architecture"):
                 shown[name] = learnt.get(name)
             shown["findings"] = [*shown["findings"], *(learnt.get("findings") or ())]
@@ -146,11 +146,11 @@ def _side_documents(shown: Shown, selection: Selection) -> list[Ref]:
 
 
 def _attach_side_documents(shown: Shown, selection: Selection, found: dict[Ref, Document]) -> None:
-    stored = found.get(Ref(Collections.MANIFESTS, shown["id"]))
-    manifest = None if stored is None else projection.manifest(stored["manifestJson"])
-    shown["_signals"] = [] if manifest is None else manifest.get("signals") or []
+    brought = found.get(Ref(Collections.MANIFESTS, shown["id"]))
+    manifest = {} if brought is None else stored.manifest(brought["manifestJson"], shown["id"])
+    shown["_signals"] = manifest.get("signals") or []
     if "architecture" in selection:
-        shown["architecture"] = None if manifest is None else manifest.get("architecture")
+        shown["architecture"] = manifest.get("architecture")
     if "thumbnail" in selection:
         shown["thumbnail"] = found.get(Ref(Collections.THUMBNAILS, shown["id"]))
     if "metrics" in selection:

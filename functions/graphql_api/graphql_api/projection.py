@@ -255,11 +255,5 @@ def failure(document: Failure | None, *, observes: bool) -> Shown | None:
     }
 
 
-def manifest(text: str) -> dict[str, Any]:
-    """Reads a manifest as runners write it: NaN and infinities appear as such."""
-    read: dict[str, Any] = json.loads(text)
-    return read
-
-
 def _number(value: float | None) -> float | None:
     return None if value is None else float(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,16 +23,15 @@ class Narrowing:
     to_step: float | None = None
 
 
-def narrowed(series_json: str, narrowing: Narrowing) -> list[dict[str, Any]]:
-    """Returns `Series` objects. Neighbouring buckets become one by weighted mean, least minimum, largest maximum.
+def narrowed(histories: Sequence[dict[str, Any]], narrowing: Narrowing) -> list[dict[str, Any]]:
+    """Returns `Series` objects of what `stored.series` read.
 
-    Weights are the numbers of values in the buckets where the runner tells them (`counts`), else each bucket weighs
-    the same: they are equally wide in steps.
+    Neighbouring buckets become one by weighted mean, least minimum, largest maximum. Weights are the numbers of values
+    in the buckets where the runner tells them (`counts`), else each bucket weighs the same: they are equally wide in
+    steps.
     """
     return [
-        _one(series, narrowing)
-        for series in json.loads(series_json)
-        if narrowing.paths is None or series["path"] in narrowing.paths
+        _one(series, narrowing) for series in histories if narrowing.paths is None or series["path"] in narrowing.paths
     ]
 
 

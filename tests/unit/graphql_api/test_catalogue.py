@@ -9,6 +9,7 @@ import pytest
 from ainimal_zookeeper.domain.access import Principal
 from ainimal_zookeeper.domain.documents import Collections, Document, Ref
 from ainimal_zookeeper.domain.keywords import keywords
+from graphql_api import stored
 from graphql_api.api import Api
 
 from tests.fakes import zoo
@@ -232,6 +233,83 @@ async def test_metrics_are_rebucketed_exactly(visitor: Visitor, store: MemorySto
     assert found["times"][0] == "1970-01-01T00:00:02.000000Z"
     (later,) = (await visitor.data(query, f=15))["instance"]["metrics"]
     assert later["steps"] == [30, 40]
+
+
+HISTORY = {
+    "path": "metrics.loss", "timeline": 1, "steps": [1], "times": [1], "mean": [1.0], "min": [1.0], "max": [1.0],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("manifest", "signals", "architecture"),
+    [
+        ("{", [], None),
+        ("[]", [], None),
+        ("null", [], None),
+        (json.dumps({**json.loads(MANIFEST), "signals": 3}), [], 12.0),
+        (json.dumps({**json.loads(MANIFEST), "signals": [{"path": "a"}, *json.loads(MANIFEST)["signals"][:1]]}),
+         ["inputs.x"], 12.0),
+        (json.dumps({**json.loads(MANIFEST), "architecture": {"nodes": [{"id": 1}]}}),
+         ["action", "inputs.x", "inputs.x.left", "inputs.xy"], None),
+    ],
+)  # fmt: skip
+async def test_a_manifest_that_cannot_be_read_counts_as_absent(
+    visitor: Visitor,
+    store: MemoryStore,
+    clock: FakeClock,
+    manifest: str,
+    signals: list[str],
+    architecture: float | None,
+) -> None:
+    """An earlier version may have written it: what can be read of it is shown, and the query answers."""
+    zoo.put(store, Collections.INSTANCES, dict(zoo.instance(clock.now())))
+    zoo.put(store, Collections.MANIFESTS, {"id": "ins_1", "attempt": 1, "manifestJson": manifest})
+    zoo.put(store, Collections.PROBES, {"id": "mod_learner", "revision": "r1", "manifestJson": manifest})
+    query = (
+        '{instance(id:"ins_1"){architecture{parameterCount nodes{name}}'
+        "signals{nodes{path observable modality{name kind shape dtype}}}}"
+        'model(id:"mod_learner"){name findings inputs{name kind} trainable}}'
+    )
+    data = await visitor.data(query)
+    assert [each["path"] for each in data["instance"]["signals"]["nodes"]] == signals
+    shown = data["instance"]["architecture"]
+    assert (shown and shown["parameterCount"]) == architecture
+    assert data["model"]["name"] == "learner"
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        "{",
+        "{}",
+        json.dumps([3, {}, {**HISTORY, "timeline": None}]),
+        json.dumps([{**HISTORY, "mean": []}]),
+        json.dumps([{**HISTORY, "min": ["low"]}]),
+        json.dumps([{**HISTORY, "times": [1e30]}]),
+        json.dumps([{**HISTORY, "steps": [None]}]),
+    ],
+)
+async def test_series_that_cannot_be_read_count_as_absent(
+    visitor: Visitor, store: MemoryStore, clock: FakeClock, series: str
+) -> None:
+    """Those beside them are shown all the same."""
+    zoo.put(store, Collections.INSTANCES, dict(zoo.instance(clock.now())))
+    query = '{instance(id:"ins_1"){metrics{path timeline steps times mean min max}}}'
+    zoo.put(store, Collections.SERIES, {"id": "ins_1", "attempt": 1, "seriesJson": series})
+    assert (await visitor.data(query))["instance"]["metrics"] == []
+    if series.startswith("["):
+        mixed = json.dumps([*json.loads(series), HISTORY])
+        zoo.put(store, Collections.SERIES, {"id": "ins_1", "attempt": 1, "seriesJson": mixed})
+        assert [each["path"] for each in (await visitor.data(query))["instance"]["metrics"]] == ["metrics.loss"]
+
+
+def test_what_cannot_be_read_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A page that is looked at all day does not fill the log; the message has the id."""
+    for _ in range(3):
+        assert stored.manifest("{", "ins_that_is_logged") == {}
+    assert [record.getMessage() for record in caplog.records] == [
+        "cannot read manifest of ins_that_is_logged; it is shown as absent"
+    ]
 
 
 async def test_a_log_is_read_page_by_page_across_its_chunks(

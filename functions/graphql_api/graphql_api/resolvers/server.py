@@ -6,7 +6,7 @@ from typing import Any
 
 from ainimal_zookeeper.domain.documents import Collections, Ref
 
-from .. import projection
+from .. import projection, stored
 from ..context import Fields, Info, of, selected
 from ..loading import CONFIGURATION
 from ..projection import SERVER_ID, Shown
@@ -77,11 +77,11 @@ def processes(_: Any, info: Info) -> list[Shown]:
 
 
 def json_of(key: str) -> Any:
-    """Returns a resolver that reads the JSON text under `key` of the parent; absent text is null."""
+    """Returns a resolver that reads the parameters under `key` of the parent; absent text is null."""
 
     def resolve(parent: Shown, _: Info) -> Any:
         text = parent.get(key)
-        return None if text is None else projection.manifest(text)
+        return None if text is None else stored.parameters(text, parent["id"])
 
     return resolve
 

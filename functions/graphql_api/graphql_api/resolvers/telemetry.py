@@ -8,7 +8,7 @@ from typing import Any
 from ainimal_zookeeper.domain import queries
 from ainimal_zookeeper.domain.errors import InvalidInput
 
-from .. import connections, logs, projection
+from .. import connections, logs, projection, stored
 from ..context import Fields, Info, of
 from ..limits import MAX_PAGE, page_size
 from ..projection import Shown
@@ -43,7 +43,9 @@ def metrics(
     if points is not None and points < 1:
         raise InvalidInput(f"points is {points}; it must be at least 1", ("points",))
     text = parent["_seriesJson"]
-    return [] if text is None else narrowed(text, Narrowing(paths, points, fromStep, toStep))
+    return (
+        [] if text is None else narrowed(stored.series(text, parent["id"]), Narrowing(paths, points, fromStep, toStep))
+    )
 
 
 async def events(parent: Shown, info: Info, first: int | None = None, after: str | None = None) -> Shown | None:
