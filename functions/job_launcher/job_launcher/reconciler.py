@@ -34,6 +34,7 @@ _log = logging.getLogger(__name__)
 
 LIVING_PHASES = ("PENDING", "STARTING", "RUNNING", "PAUSED", "HIBERNATED", "STOPPING")
 DEFAULT_DEADLINE_S = 900.0
+_ABSENCE_S = 150.0  # between two runs: then the zoo was away; timers run it at least every minute
 
 Jobs = Mapping[tuple[str, int], JobState]
 
@@ -44,6 +45,7 @@ class Patience:
 
     republish_s: float = 5  # until a launch that has no job is asked for again
     silence_s: float = 60  # until an attached instance that does not report is lost
+    hush_s: float = 30  # until it is said that a runner whose job lives does not report: three report periods
     grace_s: float = 5  # that a runner gets to leave
     notice_s: float = 6  # until a runner has surely heard that it should leave: it polls every 5 s
 
@@ -70,6 +72,9 @@ class Reconciler:
         self._verdicts = Verdicts(store=store, clock=clock)
         self._census = Census(store)
         self._asked_again: dict[tuple[str, int], datetime] = {}
+        self._ended_by_force: set[tuple[str, int]] = set()
+        self._listens_since: datetime | None = None
+        self._last_run: datetime | None = None
 
     def run_once(self) -> None:
         """Raises: Transient when the store, the queue or the compute is away; the next run does the rest."""
@@ -79,12 +84,14 @@ class Reconciler:
         jobs = {(state.instance_id, state.attempt): state for state in states}
         now = self._clock.now()
         deadline_s = self._deadline_s()
+        self._note_absence(now)
         for document in living:
             self._settle(document, jobs, now, deadline_s)
         self._clear(states, now)
         self._census.rebuild(living)
         current = {(document["id"], document["attempt"]) for document in living}
         self._asked_again = {key: at for key, at in self._asked_again.items() if key in current}
+        self._ended_by_force &= current
 
     def _living(self) -> Iterator[InstanceDoc]:
         for query in (queries.INSTANCES_BY_PHASE, queries.ENVIRONMENT_INSTANCES_BY_PHASE):
@@ -113,6 +120,8 @@ class Reconciler:
             if gone:
                 was_leaving = document["status"]["phase"] == "STOPPING"
                 self._recover(document, "it was asked to leave" if was_leaving else _last_words(job), job)
+            else:
+                self._point_out_silence(document, now)
         elif job is None:
             self._ask_again(document, now, deadline_s)
         elif gone:
@@ -126,7 +135,10 @@ class Reconciler:
         if gone:
             self._verdicts.apply(document["id"], document["attempt"], lifecycle.finish)
         elif asked_at is None or now - moment(asked_at) > timedelta(seconds=patience):
-            _log.warning("the runner of %s does not stop and is ended", document["id"])
+            key = (document["id"], document["attempt"])
+            if key not in self._ended_by_force:
+                self._ended_by_force.add(key)
+                _log.warning("the runner of %s does not stop and is ended", document["id"])
             self._compute.delete(document["id"], document["attempt"], self._patience.grace_s)
 
     def _listen(self, document: InstanceDoc, now: datetime) -> None:
@@ -134,6 +146,26 @@ class Reconciler:
         heard = document["status"]["heartbeatAt"] or document["status"]["attemptStartedAt"]
         if now - moment(heard) > timedelta(seconds=self._patience.silence_s):
             self._recover(document, f"nothing was heard of it since {heard}")
+
+    def _note_absence(self, now: datetime) -> None:
+        """Nobody could report while there was no zoo or this computer slept: silence counts from its end."""
+        gap = timedelta(seconds=_ABSENCE_S)
+        if self._listens_since is None or self._last_run is None or now - self._last_run > gap:
+            self._listens_since = now
+        self._last_run = now
+
+    def _point_out_silence(self, document: InstanceDoc, now: datetime) -> None:
+        """Its job lives; a runner that says nothing is stopped, or its interpreter is held."""
+        heard = moment(document["status"]["heartbeatAt"] or document["status"]["attemptStartedAt"])
+        seconds = (now - max(heard, self._listens_since or now)).total_seconds()
+        if seconds < self._patience.hush_s or lifecycle.is_silent(document):
+            return
+
+        def change(current: InstanceDoc, _: datetime) -> InstanceDoc:
+            was_heard = current["status"]["heartbeatAt"] != document["status"]["heartbeatAt"]
+            return current if was_heard else lifecycle.silent(current, int(seconds))
+
+        self._verdicts.apply(document["id"], document["attempt"], change)
 
     def _recover(self, document: InstanceDoc, reason: str, job: JobState | None = None) -> None:
         """Gives up an attempt that is gone: another one is launched, or the instance ends (`lifecycle.recover`)."""

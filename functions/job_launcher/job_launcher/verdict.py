@@ -70,12 +70,23 @@ class Verdicts:
                     transaction.put(ref, written)
             else:
                 transaction.put(instance_ref(instance_id), cast(Document, after))
-                if after["attempt"] != attempt:
-                    happened = _relaunched(after, now)
+                happened = _happened(document, after, now)
+                if happened is not None:
                     transaction.put(Ref(Collections.EVENTS, happened["id"]), cast(Document, happened))
             return after
 
         return self._store.transact(run)
+
+
+def _happened(before: InstanceDoc, after: InstanceDoc, now: datetime) -> EventDoc | None:
+    if after["attempt"] != before["attempt"]:
+        return _relaunched(after, now)
+    if lifecycle.is_silent(after) and not lifecycle.is_silent(before):
+        status = after["status"]
+        # One for each silence: what was last heard is the same as long as it lasts.
+        event_id = f"evt_{after['id']}-{after['attempt']}-silent-{status['lastSequence']}"
+        return event(event_id, after["id"], "HANG", f"it {status['stage']}", now, step=status["stats"]["step"])
+    return None
 
 
 def _relaunched(document: InstanceDoc, now: datetime) -> EventDoc:

@@ -192,6 +192,20 @@ class Life(RuleBasedStateMachine):
     def wait(self) -> None:
         self.change(lifecycle.wait, "pulling the image")
 
+    @rule(seconds=st.integers(1, 1000))
+    def fall_silent(self, seconds: int) -> None:
+        before = self.document
+        self.change(lifecycle.silent, seconds)
+        told = before["status"]["claimed"] and not lifecycle.is_final(before)
+        assert lifecycle.is_silent(self.document) is told
+
+    @rule(attempt=ATTEMPTS)
+    def say_that_it_lives(self, attempt: int) -> None:
+        before = self.document
+        self.change(lifecycle.report, attempt, {}, self.now)
+        if attempt == before["attempt"]:
+            assert not lifecycle.is_silent(self.document)
+
     @rule()
     def lose(self) -> None:
         self.change(lifecycle.lose, self.now, "gone")

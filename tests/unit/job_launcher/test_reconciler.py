@@ -152,12 +152,47 @@ def test_claimed_instance_without_its_job_is_lost(scene: Scene, phase: JobPhase 
 def test_running_instance_is_left_alone(scene: Scene) -> None:
     """Where instance and job agree nothing is written, however often the reconciler runs."""
     scene.claim()
-    scene.clock.advance(1000)
+    scene.clock.advance(29)
     before = dict(scene.store.documents)
     runs = scene.store.runs
     scene.reconciler.run_once()
     assert scene.store.documents == before
     assert scene.store.runs == runs
+
+
+def test_runner_that_falls_silent_is_pointed_out_until_it_reports(scene: Scene) -> None:
+    """Its job lives and no report comes for 30 s: the stage says so, with one event for each silence."""
+    scene.claim(stage=None)
+
+    def wait(seconds: int) -> None:
+        for _ in range(seconds):
+            scene.clock.advance(1)
+            scene.reconciler.run_once()
+
+    def hangs() -> list[str]:
+        return [doc["message"] for doc in scene.store.documents.values() if doc.get("kind") == "HANG"]
+
+    wait(29)
+    assert scene.status()["stage"] is None
+    wait(30)
+    told = "has not reported for 30 s (stopped, or code that holds the interpreter)"
+    assert (scene.status()["phase"], scene.status()["stage"], hangs()) == ("RUNNING", told, [f"it {told}"])
+    again = lifecycle.report(zoo.read(scene.store), 1, {}, scene.clock.now())
+    scene.write(lifecycle.received(again, 1, 0))
+    assert scene.status()["stage"] is None
+    wait(40)
+    assert (scene.status()["stage"], hangs()) == (told, [f"it {told}"] * 2)
+
+
+def test_silence_does_not_count_while_there_was_no_zoo(scene: Scene) -> None:
+    """Runners that outlived a killed zoo, or slept with the computer, get the time to report."""
+    scene.claim(stage=None)
+    for absence_s in (3600, 3600):
+        scene.clock.advance(absence_s)
+        scene.reconciler.run_once()
+        scene.clock.advance(20)
+        scene.reconciler.run_once()
+    assert scene.status()["stage"] is None
 
 
 def test_silent_attached_instance_is_lost(scene: Scene) -> None:
@@ -182,8 +217,8 @@ def test_terminated_instance_whose_job_is_gone_is_finished(scene: Scene) -> None
     assert zoo.members(scene.store, "models") == []
 
 
-def test_runner_that_does_not_stop_is_ended(scene: Scene) -> None:
-    """After its grace a runner is asked by force; reports do not prolong it."""
+def test_runner_that_does_not_stop_is_ended(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """After its grace a runner is asked by force, which is logged once; reports do not prolong it."""
     scene.claim()
     scene.write(lifecycle.terminate(zoo.read(scene.store), scene.clock.now()))
     scene.clock.advance(10)
@@ -193,6 +228,10 @@ def test_runner_that_does_not_stop_is_ended(scene: Scene) -> None:
     scene.write(lifecycle.report(zoo.read(scene.store), 1, {"phase": "RUNNING"}, scene.clock.now()))
     scene.reconciler.run_once()
     assert [(name, attempt) for name, attempt, _ in scene.compute.deleted] == [("ins_1", 1)]
+    for _ in range(3):  # a process takes its time to end
+        scene.compute.set("ins_1", 1, JobPhase.RUNNING)
+        scene.reconciler.run_once()
+    assert caplog.text.count("does not stop and is ended") == 1
 
 
 def test_jobs_that_nobody_needs_are_deleted(scene: Scene) -> None:

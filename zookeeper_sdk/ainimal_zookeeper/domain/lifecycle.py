@@ -5,7 +5,7 @@ Nothing here knows a store, a clock or a runner. Who calls what, each inside one
     API          created, pause, resume, terminate, set_mode, set_rate, grant_steps, reset_episode
     runner link  claim, report, received
     launcher     fail
-    reconciler   wait, recover, relaunch, lose, fail, finish
+    reconciler   wait, silent, recover, relaunch, lose, fail, finish
 
 Invariants, held by property tests:
     - a final phase (TERMINATED, FAILED, LOST) is never left;
@@ -37,6 +37,8 @@ from .errors import Conflict, InvalidInput, InvalidTransition
 
 RUNNER_PHASES: frozenset[str] = frozenset({"STARTING", "RUNNING", "PAUSED", "STOPPING", "TERMINATED", "FAILED"})
 MAX_CRASHES = 3  # in a row, of attempts that begin from the same checkpoint or make no step: then the instance ends
+
+_SILENT = "has not reported for "
 
 
 class Report(TypedDict, total=False):
@@ -196,6 +198,8 @@ def report(document: InstanceDoc, attempt: int, said: Report, now: datetime) -> 
     changes: dict[str, Any] = dict(said)
     at = timestamp(now)
     changes["heartbeatAt"] = at
+    if is_silent(document):
+        changes.setdefault("stage", None)
     phase = changes.get("phase", document["status"]["phase"])
     if "phase" in changes and phase not in RUNNER_PHASES:
         raise InvalidInput(f"a runner cannot report the phase {phase!r}", ("phase",))
@@ -228,6 +232,19 @@ def wait(document: InstanceDoc, stage: str) -> InstanceDoc:
     if status["phase"] != "PENDING" or status["claimed"] or status["stage"] == stage:
         return document
     return _with_status(document, stage=stage)
+
+
+def is_silent(document: InstanceDoc) -> bool:
+    """Whether `silent` has been said of it and no report has come since."""
+    stage = document["status"]["stage"]
+    return stage is not None and stage.startswith(_SILENT)
+
+
+def silent(document: InstanceDoc, seconds: int) -> InstanceDoc:
+    """Says that a claimed instance, which lives, has not reported for `seconds`, until its next report."""
+    if is_final(document) or not document["status"]["claimed"] or is_silent(document):
+        return document
+    return _with_status(document, stage=f"{_SILENT}{seconds} s (stopped, or code that holds the interpreter)")
 
 
 def relaunch(document: InstanceDoc, now: datetime, *, timeline: bool) -> InstanceDoc:
