@@ -22,6 +22,7 @@ THUMBNAIL_PIXELS = 160
 _LOOK_S = 0.25  # for console lines and stages
 _RETRY_S = 0.2
 _LONGEST_RETRY_S = 5.0
+_LEFT_OUT = (("manifest", "series", "thumbnail"), ("logs",))  # of a report that is refused, one after the other
 _RENDER_SHARE = 200  # a thumbnail may cost the step thread at most this fraction of its time
 
 
@@ -43,6 +44,7 @@ class Reporter:
         self._stopped = threading.Event()
         self._turn = threading.Lock()
         self._unsent: dict[str, Any] | None = None
+        self._said: str | None = None
         self._answered_at = time.monotonic()
         self._manifest_version = 0
         self._full_due = time.monotonic() + min(2.0, session.cadence.report_s)
@@ -116,7 +118,7 @@ class Reporter:
             except Rejected as error:
                 # Sending the same again would be refused again: it is dropped, and said where the operator looks.
                 self._unsent = None
-                self._lines.add("zoo", f"a report was refused: {error}")
+                self._say(f"a report was refused: {error}")
 
     def _turn_of(self, now: float, poll_due: float) -> bool:
         full = now >= self._full_due
@@ -132,13 +134,34 @@ class Reporter:
 
     def _send(self, *, full: bool) -> None:
         if self._unsent is not None:
-            self._heard(self._link.report(self._unsent))
-            self._unsent = None
+            self._hand_over(self._unsent)
         self._changed = self._stale = False
-        self._unsent = self._link.numbered(self._content(full=full))
-        self._heard(self._link.report(self._unsent))
-        self._unsent = None
+        self._hand_over(self._link.numbered(self._content(full=full)))
         self._session.introduce()
+
+    def _hand_over(self, report: dict[str, Any]) -> None:
+        """Sends `report`; when it is refused, again without what matters less than phase, failure and events."""
+        lighter = iter([names for heavy in _LEFT_OUT if (names := [name for name in heavy if name in report])])
+        while True:
+            self._unsent = report
+            try:
+                self._heard(self._link.report(report))
+                break
+            except (Conflict, Unauthenticated, NotFound):
+                raise
+            except Rejected as error:
+                left_out = next(lighter, None)
+                if left_out is None:
+                    raise
+                self._say(f"a report was refused: {error}; it is sent again without {', '.join(left_out)}")
+                report = {name: value for name, value in report.items() if name not in left_out}
+        self._unsent = None
+
+    def _say(self, text: str) -> None:
+        """Adds a line to the log, once while it would be the same: the next report takes it along."""
+        if text != self._said:
+            self._said = text
+            self._lines.add("zoo", text)
 
     def _content(self, *, full: bool) -> dict[str, Any]:
         session = self._session

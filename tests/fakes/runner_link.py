@@ -70,13 +70,15 @@ def world_of(launch: Mapping[str, Any], address: str | None, joiner_id: str) -> 
 class FakeRunnerLink:
     """Serves the launches given, by instance; `close` when done. Everything the runners said is in `reports`.
 
-    What they upload is in `objects`, by name; `uploading` is called before an upload is taken.
+    Reports with a part named in `refused` are refused. What they upload is in `objects`, by name; `uploading` is called
+    before an upload is taken.
     """
 
     def __init__(self, *launches: dict[str, Any]) -> None:
         self.launches = {launch["instanceId"]: launch for launch in launches}
         self.reports: dict[str, list[dict[str, Any]]] = {launch["instanceId"]: [] for launch in launches}
         self.fenced: set[str] = set()
+        self.refused: set[str] = set()
         self.objects: dict[str, bytes] = {}
         self.uploading: Callable[[], object] = lambda: None
         self.away = False
@@ -221,6 +223,8 @@ class FakeRunnerLink:
             if path.endswith("/ticket"):
                 name = f"{run_prefix(instance_id, attempt)}{body['name']}"
                 return 200, {"object": name, "url": self._link_to(name), "headers": {}, "expiresAt": ""}
+            if bad := sorted(self.refused & set(body)):
+                return 400, {"code": "INVALID_INPUT", "message": f"bad {bad}"}
             if path.endswith("/report"):
                 known = {each["sequence"] for each in self.reports[instance_id]}
                 if body["sequence"] not in known:

@@ -129,3 +129,38 @@ def test_a_fenced_reporter_ends_the_attempt_and_says_nothing_more(server: FakeRu
 
     assert reporting.session.ending is End.FENCED
     assert said == []
+
+
+def test_a_refused_report_arrives_without_what_was_refused(server: FakeRunnerLink, link: Link) -> None:
+    """A bad series or line costs itself, never the phase, the failure and the events; what was left out is said."""
+    reporting = Reporting(link)
+    server.refused = {"manifest"}
+    reporting.session.describe({"previewPaths": [], "trainable": False})  # type: ignore[typeddict-item]
+    reporting.lines.add("stdout", "kept")
+    reporting.session.event("WARNING", "first")
+    reporting.reporter.start()
+    server.until("ins_1", lambda _: any("without manifest" in line["text"] for line in server.said("ins_1", "logs")))
+    server.refused = {"manifest", "logs"}
+    reporting.lines.add("stdout", "dropped")
+    reporting.session.event("WARNING", "second")
+    reporting.session.fail("AINIMAL_FAULT", "broke", None)
+    server.phase("ins_1", "FAILED")
+    reporting.reporter.finish(1.0)
+
+    assert [event["message"] for event in server.said("ins_1", "events")] == ["first", "second"]
+    told = [line["text"] for line in server.said("ins_1", "logs")]
+    assert "kept" in told
+    assert "dropped" not in told
+
+
+def test_a_report_that_is_refused_altogether_does_not_stop_the_next_ones(server: FakeRunnerLink, link: Link) -> None:
+    """What cannot be taken at all is dropped, and said."""
+    reporting = Reporting(link)
+    server.refused = {"report"}
+    reporting.reporter.start()
+    server.until_asked(1)
+    server.refused = set()
+    server.until(
+        "ins_1", lambda _: any("a report was refused" in line["text"] for line in server.said("ins_1", "logs"))
+    )
+    reporting.reporter.finish(1.0)
