@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 PROTOCOL = 1
 _MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 _FAILURES_TO_TELL = 3
+_COMPLAINT_S = 60.0  # between two log entries on messages that cannot be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,8 @@ class Link:
         self._inferences: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._status_listeners: list[Callable[[], None]] = []
         self._log_listeners: list[Callable[[list[dict[str, str]]], None]] = []
+        self._complained_at = -_COMPLAINT_S
+        self._misunderstood = 0  # messages since the last log entry
         self._asked: tuple[int, Mapping[str, Any]] | None = None
         self._topics.join(instance_ref(instance_id), self._row_changed)
         self._task = asyncio.get_running_loop().create_task(self._run())
@@ -249,7 +252,7 @@ class Link:
             self._send({"type": "logs", "follow": True})
 
     def _hear(self, message: str | bytes) -> None:
-        """Passes one message on. What cannot be read is logged: a runner is not trusted to be sound."""
+        """Passes one message on. What cannot be read is logged now and then: a runner is not trusted to be sound."""
         try:
             if isinstance(message, bytes):
                 self._watches.hear(read_value(message))
@@ -269,9 +272,16 @@ class Link:
                 if answer is not None and not answer.done():
                     answer.set_result(said)
         except Exception:  # noqa: BLE001  as above: it may be nested without end, or say anything
-            _log.warning(
-                "a runner's message was not understood", exc_info=True, extra={"instance_id": self.instance_id}
-            )
+            self._complain()
+
+    def _complain(self) -> None:
+        """Logs the exception being handled: a runner that talks nonsense all the time must not fill the disk."""
+        self._misunderstood += 1
+        now = asyncio.get_running_loop().time()
+        if now - self._complained_at >= _COMPLAINT_S:
+            extra = {"instance_id": self.instance_id, "messages": self._misunderstood}
+            _log.warning("a runner's message was not understood", exc_info=True, extra=extra)
+            self._complained_at, self._misunderstood = now, 0
 
     def _hear_status(self, report: dict[str, Any]) -> None:
         self.report = sound(report)

@@ -187,15 +187,19 @@ async def test_a_lost_connection_is_made_again_with_all_that_was_asked(visitor: 
         assert (await tab.live_until(lambda told: told["values"]))["values"][0]["scalar"] == 4.0
 
 
-@pytest.mark.parametrize("said", ["[" * 100_000, "7", '{"type":"status","report":7}', '{"type":"log","lines":{}}'])
-async def test_a_runner_that_talks_nonsense_is_heard_again(visitor: Visitor, runner: FakeRunner, said: str) -> None:
-    """Nothing that a runner says ends its link: what follows still comes."""
+@pytest.mark.parametrize("said", ["[" * 100_000, "7", '{"type":"status","report":7}', '{"type":"log","lines":[{}]}'])
+async def test_a_runner_that_talks_nonsense_is_heard_again(
+    visitor: Visitor, runner: FakeRunner, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing that a runner says ends its link or fills the log: what follows still comes."""
     async with visitor.watch(LIVE, i={"instanceIds": [], "signals": [{"instanceId": "ins_1", "path": "a"}]}) as tab:
         await tab.live()
         await runner.until(lambda: len(runner.asked("watch")) == 1)
-        await runner.connections[0].send(said)
+        for _ in range(5):
+            await runner.connections[0].send(said)
         await runner.say_value("a", scalar=4.0)
         assert (await tab.live_until(lambda told: told["values"]))["values"][0]["scalar"] == 4.0
+    assert caplog.text.count("message was not understood") == 1
 
 
 @pytest.mark.parametrize("welcome", ["7", "[" * 100_000, "no JSON"])
