@@ -141,6 +141,51 @@ class TestErrors:
             Zookeeper(url)
 
 
+class TestMisfits:
+    """What GraphQL itself refuses is told as a sentence."""
+
+    @pytest.mark.parametrize(
+        ("said", "told", "path"),
+        [
+            (
+                (
+                    "Variable '$input' has invalid value at .seed: "
+                    "Int cannot represent non 32-bit signed integer value: 99999999999"
+                ),
+                "seed: 99999999999 is too large; give a whole number from -2147483648 to 2147483647",
+                ("seed",),
+            ),
+            (
+                (
+                    "Variable '$input' has invalid value at .signals[0].path: "
+                    "Path takes names joined by dots such as inputs.camera, not 'bad..path'"
+                ),
+                "signals.0.path: Path takes names joined by dots such as inputs.camera, not 'bad..path'",
+                ("signals", "0", "path"),
+            ),
+            (
+                "Cannot query field 'colour' on type 'Instance'.",
+                (
+                    "http://zoo.test does not understand the request; is it a zoo of this version? "
+                    "It said: Cannot query field 'colour' on type 'Instance'."
+                ),
+                (),
+            ),
+        ],
+    )
+    def test_a_request_that_does_not_fit_is_invalid_input(self, said: str, told: str, path: tuple[str, ...]) -> None:
+        """With the place of the value, which asking again does not mend."""
+
+        def refuse(_request: httpx.Request) -> httpx.Response:
+            problem = {"message": said, "extensions": {"code": "BAD_REQUEST"}}
+            return httpx.Response(400, json={"errors": [problem]})
+
+        transport = httpx.MockTransport(refuse)
+        with Zookeeper("http://zoo.test", transport=transport) as zoo, pytest.raises(errors.InvalidInput) as caught:
+            zoo.server()
+        assert (caught.value.message, caught.value.path) == (told, path)
+
+
 class TestNames:
     """Ids, names and unique beginnings all do."""
 
@@ -153,6 +198,16 @@ class TestNames:
         """The message offers the nearest names."""
         with pytest.raises(errors.NotFound, match=r"no environment 'CartPool'; there are: CartPole"):
             zoo.environment("CartPool")
+
+    def test_of_many_names_the_nearest_come_first(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """Not all are listed; how many more there are is said."""
+        fake.models = [model_row(f"Model {number}") for number in range(36)] + [model_row("NoneOut")]
+        with pytest.raises(
+            errors.NotFound, match=r"no model 'Nope'; there are: NoneOut, (Model \d+, ){3}Model \d+ and"
+        ):
+            zoo.model("Nope")
+        with pytest.raises(errors.NotFound, match=r" and 32 more$"):
+            zoo.model("Nope")
 
     def test_a_beginning_that_several_have(self, fake: FakeZoo, zoo: Zookeeper) -> None:
         """An ambiguous name is refused with the candidates."""

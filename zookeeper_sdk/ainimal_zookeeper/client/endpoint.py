@@ -12,7 +12,7 @@ from httpx_sse import EventSource, SSEError
 from ainimal_zookeeper.domain.errors import InvalidInput, Transient, Unauthenticated, ZookeeperError
 
 from .address import DEFAULT_URL
-from .refusals import refusal
+from .refusals import misfit, refusal
 
 _SILENCE_S = 45.0  # the API sends a heartbeat every few seconds: a stream silent for so long is dead
 _PATIENCE_S = 30.0  # a stream that cannot be opened again for so long is given up
@@ -150,6 +150,8 @@ class Endpoint:
         if problems:
             first = problems[0]
             extensions = first.get("extensions") or {}
+            if extensions.get("code") == "BAD_REQUEST":
+                raise misfit([problem["message"] for problem in problems], self.url)
             raise refusal(
                 extensions.get("code"),
                 "; ".join(problem["message"] for problem in problems),

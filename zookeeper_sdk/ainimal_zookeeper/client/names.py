@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 from typing import TypeVar
 
 from ainimal_zookeeper.domain.errors import InvalidInput, NotFound
 
 T = TypeVar("T")
+
+_SHOWN = 5
 
 
 def pick(
@@ -22,7 +24,7 @@ def pick(
 ) -> T:
     """Returns the row that `wanted` names; `preferred` decides between rows that fit equally well.
 
-    Raises: NotFound with the nearest names, InvalidInput with the candidates when several fit.
+    Raises: NotFound with the names, nearest first, InvalidInput with the candidates when several fit.
     """
     text = wanted.casefold()
     tests: tuple[Callable[[T], bool], ...] = (
@@ -38,7 +40,11 @@ def pick(
         if found:
             candidates = ", ".join(f"{name(row)} ({identity(row)})" for row in (better or found)[:5])
             raise InvalidInput(f"{kind} {wanted!r} may be any of {len(better or found)}: {candidates}; give an id")
-    names = sorted({name(row) for row in rows})
-    near = get_close_matches(wanted, names, n=3, cutoff=0.5) or names[:5]
-    hint = f"; there are: {', '.join(near)}" if near else "; there are none"
+    names = sorted({name(row) for row in rows}, key=lambda each: (-_likeness(each, wanted), each))
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    hint = f"; there are: {', '.join(names[:_SHOWN])}{more}" if names else "; there are none"
     raise NotFound(f"there is no {kind} {wanted!r}{hint}")
+
+
+def _likeness(name: str, wanted: str) -> float:
+    return SequenceMatcher(None, name.casefold(), wanted.casefold()).ratio()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -33,6 +34,12 @@ ERRORS: Mapping[str, _Maker] = {
 """One entry for each value of the schema's ErrorCode."""
 
 
+# What GraphQL's own checks of values say.
+_VARIABLE = re.compile(r"Variable '\$\w+' has invalid value(?: at (\S+))?: (.*)", re.DOTALL)
+_TOO_LARGE = re.compile(r"Int cannot represent non 32-bit signed integer value: (.*)")
+_PART = re.compile(r"[^.\[\]]+")
+
+
 def refusal(
     code: str | None, message: str, path: Sequence[str] = (), retry_after_s: float = 1.0
 ) -> errors.ZookeeperError:
@@ -41,6 +48,30 @@ def refusal(
     if maker is None:
         return errors.ZookeeperError(message)
     return maker(message, tuple(path), retry_after_s)
+
+
+def misfit(messages: Sequence[str], url: str) -> errors.InvalidInput:
+    """Returns the error of a request that the API refused before it looked at the zoo: a value is of another type."""
+    found = [_VARIABLE.fullmatch(message) for message in messages]
+    told = [_sentence(*match.groups()) for match in found if match is not None]
+    if not told:
+        said = "; ".join(messages)
+        return errors.InvalidInput(
+            f"{url} does not understand the request; is it a zoo of this version? It said: {said}"
+        )
+    places = [match[1] for match in found if match is not None]
+    return errors.InvalidInput("; ".join(told), tuple(_parts(places[0])))
+
+
+def _sentence(place: str | None, reason: str) -> str:
+    number = _TOO_LARGE.fullmatch(reason)
+    if number is not None:
+        reason = f"{number[1]} is too large; give a whole number from {-(2**31)} to {2**31 - 1}"
+    return ": ".join([*([".".join(_parts(place))] if place else []), reason])
+
+
+def _parts(place: str | None) -> list[str]:
+    return _PART.findall(place or "")
 
 
 def raise_user_errors(payload: Mapping[str, Any]) -> None:
