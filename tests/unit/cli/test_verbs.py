@@ -12,7 +12,7 @@ import click
 import httpx
 import pytest
 from ainimal_zookeeper.cli.connection import Connector
-from ainimal_zookeeper.cli.exit_status import EXIT_STATUS, UNEXPECTED, exit_status
+from ainimal_zookeeper.cli.exit_status import EXIT_STATUS, INTERRUPTED, UNEXPECTED, exit_status
 from ainimal_zookeeper.cli.main import VERBS, zoo
 from ainimal_zookeeper.cli.watching import sparkline
 from ainimal_zookeeper.client import Zookeeper
@@ -109,6 +109,43 @@ class TestExitStatus:
         CliRunner().invoke(zoo, ["models"], obj=Connector(note))
 
         assert asked == ["http://127.0.0.1:4321"]
+
+
+class TestBeforeTheVerb:
+    """`zoo --server URL --json VERB` is `zoo VERB --server URL --json`."""
+
+    @pytest.mark.parametrize(
+        ("arguments", "server"),
+        [
+            (("--json", "--server", "http://first:1", "models"), "http://first:1"),
+            (("--server", "http://first:1", "models", "--json"), "http://first:1"),
+            (("--json", "models", "--server", "http://second:1"), "http://second:1"),
+            (("--json", "--server", "http://first:1", "models", "--server", "http://second:1"), "http://second:1"),
+            (("--json", "models"), "http://elsewhere:1"),
+        ],
+    )
+    def test_options_before_the_verb_are_the_verbs(
+        self, fake: FakeZoo, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], server: str
+    ) -> None:
+        """They precede ZOO_SERVER, and what stands after the verb precedes them."""
+        monkeypatch.setenv("ZOO_SERVER", "http://elsewhere:1")
+        asked: list[str] = []
+
+        def note(url: str) -> Zookeeper:
+            asked.append(url)
+            return Zookeeper(url, transport=fake.transport)
+
+        result = CliRunner().invoke(zoo, arguments, obj=Connector(note), catch_exceptions=False)
+
+        assert asked == [server]
+        assert [row["name"] for row in json.loads(result.stdout)] == ["Painter"]
+
+    def test_a_verb_without_the_option_refuses_it(self, run: Zoo, fake: FakeZoo) -> None:
+        """Nothing is done that was asked otherwise."""
+        result = run("--json", "delete", "Rex")
+
+        assert (result.exit_code, fake.asked) == (2, [])
+        assert "--json" in result.stderr
 
 
 class TestReading:
@@ -214,6 +251,40 @@ class TestLaunch:
         assert result.exit_code == 14
         assert "Traceback: line 3" in result.stderr
         assert "Fresh is FAILED: boom" in result.stderr
+
+    @pytest.mark.parametrize(
+        ("arguments", "ending"),
+        [
+            (("launch", "Painter", "--wait"), r"Fresh \(ins_fresh\) goes on; to end it: zoo terminate ins_fresh"),
+            (
+                ("launch-world", "CartPole", "--wait"),
+                r"Arena \(env_arena\) goes on; to end it: zoo terminate-world env_arena",
+            ),
+        ],
+    )
+    def test_an_interrupted_wait_says_what_goes_on(
+        self, run: Zoo, fake: FakeZoo, arguments: tuple[str, ...], ending: str
+    ) -> None:
+        """Ctrl-C ends the wait, not what was launched."""
+        fake.worlds = [world_row("Arena", phase="PENDING")]
+
+        def interrupt(_row: dict[str, object]) -> None:
+            raise KeyboardInterrupt
+
+        fake.on_instance = fake.on_world = interrupt
+        result = run(*arguments)
+
+        assert result.exit_code == INTERRUPTED
+        assert re.search(ending, result.stderr)
+
+    @pytest.mark.parametrize("seed", ["99999999999", "-1"])
+    def test_a_seed_out_of_range(self, run: Zoo, fake: FakeZoo, seed: str) -> None:
+        """The message names the option and the range."""
+        result = run("launch", "Painter", "--seed", seed)
+
+        assert (result.exit_code, fake.asked) == (2, [])
+        assert "'--seed'" in result.stderr
+        assert "0<=x<=2147483647" in result.stderr
 
     def test_an_assignment_without_a_value(self, run: Zoo) -> None:
         """The message shows the form."""
@@ -326,11 +397,21 @@ class TestSteering:
             "Rex (ins_rex) is RUNNING, mode both, at step 7 (asked; not yet followed)\n"
         )
 
-    def test_a_rate_that_is_none(self, run: Zoo) -> None:
-        """A rate is a number or max."""
-        result = run("rate", "Rex", "fast")
+    @pytest.mark.parametrize("rate", ["fast", "nan", "inf", "0", "1e7"])
+    def test_a_rate_that_is_none(self, run: Zoo, fake: FakeZoo, rate: str) -> None:
+        """The message names the argument, the value and what is allowed."""
+        result = run("rate", "Rex", rate)
 
-        assert (result.exit_code, "neither a number nor max" in result.stderr) == (2, True)
+        assert (result.exit_code, fake.asked) == (2, [])
+        assert "STEPS_PER_SECOND" in result.stderr
+        assert f"{rate!r} is neither a number nor max: give steps per second, above 0" in result.stderr
+
+    def test_as_fast_as_it_goes(self, run: Zoo, fake: FakeZoo) -> None:
+        """max is no rate."""
+        run("rate", "Rex", "MAX")
+        run("rate", "Rex", "2.5")
+
+        assert [given.get("stepsPerSecond") for _name, given in fake.asked] == [None, 2.5]
 
     @pytest.mark.parametrize("inputs", ['{"x": [1, 2]}', "-", "@FILE"])
     def test_inference_from_anywhere(self, run: Zoo, tmp_path: Path, inputs: str) -> None:
@@ -451,3 +532,11 @@ class TestDocumentation:
         text = DOCUMENTATION.read_text()
 
         assert all(f"| {status} | {code} |" in text for code, status in EXIT_STATUS.items())
+        assert f"| {INTERRUPTED} | |" in text
+
+    def test_options_of_every_verb_may_come_first(self) -> None:
+        """What `zoo` takes itself stands under "Everywhere"."""
+        shared = DOCUMENTATION.read_text().split("## Everywhere")[1].split("\n## ")[0]
+
+        assert "before the verb" in shared
+        assert {name for parameter in zoo.params for name in parameter.opts} <= {"--version", "--server", "--json"}

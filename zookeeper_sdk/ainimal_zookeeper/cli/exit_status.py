@@ -9,6 +9,9 @@ from ainimal_zookeeper.domain.errors import ZookeeperError
 UNEXPECTED = 1
 """A failed check of `zoo doctor`, and everything that no row below names."""
 
+INTERRUPTED = 130
+"""Ctrl-C while waiting for something that goes on; what shells say of it (128 and the signal's number)."""
+
 EXIT_STATUS: Mapping[str, int] = {
     "INVALID_INPUT": 2,  # also what click exits with for a wrong option
     "NOT_FOUND": 3,

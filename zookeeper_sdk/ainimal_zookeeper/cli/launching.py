@@ -12,6 +12,7 @@ import click
 from ainimal_zookeeper.domain.errors import InvalidInput
 
 from .connection import complete_environment, complete_model, complete_world, reading
+from .exit_status import INTERRUPTED
 from .output import console, show_json
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ MODES = ("both", "training", "inference", "none")
     "--env-param", "environment_parameters", metavar="K=V", multiple=True, help="One of the environment; repeatable."
 )
 @click.option("--mode", type=click.Choice(MODES), help="What it does at first.")
-@click.option("--seed", type=int, help="Makes the run repeatable.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Makes the run repeatable.")
 @click.option("--paused", is_flag=True, help="Starts it, and holds it before its first step.")
 @click.option("--name", metavar="TEXT", help="What to call it.")
 @click.option("--tag", "tags", metavar="TEXT", multiple=True, help="A word to find it by; repeatable.")
@@ -71,7 +72,7 @@ def launch(
         wait=False,
     )
     if wait:
-        with stages(instance.info) as progress:
+        with stages(instance.info, "zoo terminate") as progress:
             instance.wait(("RUNNING", "PAUSED"), timeout_s=timeout, progress=progress)
     if as_json:
         show_json(instance.info.document)
@@ -80,8 +81,21 @@ def launch(
 
 
 @contextmanager
-def stages(first: InstanceInfo | WorldInfo) -> Iterator[Callable[[InstanceInfo | WorldInfo], None]]:
-    """Yields what a wait calls to show the stage on standard error: in place at a terminal, else by lines."""
+def stages(first: InstanceInfo | WorldInfo, ending: str) -> Iterator[Callable[[InstanceInfo | WorldInfo], None]]:
+    """Yields what a wait calls to show the stage on standard error: in place at a terminal, else by lines.
+
+    Ctrl-C ends the wait and nothing else: it is told so, and how to end what goes on (`ending`, a verb).
+    """
+    try:
+        with _shown(first) as progress:
+            yield progress
+    except KeyboardInterrupt:
+        click.echo(f"\n{first.name} ({first.id}) goes on; to end it: {ending} {first.id}", err=True)
+        raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def _shown(first: InstanceInfo | WorldInfo) -> Iterator[Callable[[InstanceInfo | WorldInfo], None]]:
     screen = console(stderr=True)
     if screen.is_terminal:
         with screen.status(_stage(first)) as status:

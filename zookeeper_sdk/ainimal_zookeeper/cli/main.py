@@ -41,6 +41,8 @@ VERBS = {
 
 
 class Verbs(click.Group):
+    """Verbs by name. Options of the group are those of the verb that follows, where it has them."""
+
     def list_commands(self, _context: click.Context) -> list[str]:
         return list(VERBS)
 
@@ -50,6 +52,12 @@ class Verbs(click.Group):
         module = import_module(f"{__package__}.{VERBS[name]}")
         command: click.Command = getattr(module, name.replace("-", "_"))
         return command
+
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(context, arguments)
+        return name, command, [*_given_before(context), *rest]  # of an option given twice the last one counts
 
     def invoke(self, context: click.Context) -> Any:
         try:
@@ -61,6 +69,14 @@ class Verbs(click.Group):
             context.exit(exit_status(error))
 
 
+def _given_before(context: click.Context) -> list[str]:
+    server = context.params.get("server")
+    return [
+        *([] if server is None else ["--server", server]),
+        *(["--json"] if context.params.get("as_json") else []),
+    ]
+
+
 def _version() -> str:
     try:
         return version("ainimal-zookeeper")
@@ -70,7 +86,9 @@ def _version() -> str:
 
 @click.command(cls=Verbs, context_settings={"max_content_width": 110})
 @click.version_option(_version(), prog_name="zoo")
-def zoo() -> None:
+@click.option("--server", metavar="URL", help="Where the zoo is; also after the verb.")
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON; also after the verb.")
+def zoo(**_of_the_verb: Any) -> None:
     """Launches, watches and steers AInimals.
 
     Models, environments and instances go by id, by name, or by the beginning of either when only one begins so.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from .output import show_json
 if TYPE_CHECKING:
     from ainimal_zookeeper.client import Instance, Zookeeper
 
+_FASTEST = 1_000_000  # steps per second
 _INSTANCE = click.argument("instance", shell_complete=complete_instance)
 _WAIT = click.option("--wait/--no-wait", default=False, help="Whether to wait until it has followed.")
 
@@ -70,21 +72,29 @@ def step(zoo: Zookeeper, as_json: bool, instance: str, count: int, wait: bool) -
     _apply(zoo, as_json, instance, wait, lambda found: found.step(count))
 
 
+def _read_rate(_context: click.Context, _parameter: click.Parameter, text: str) -> float | None:
+    """Returns a number of steps per second; None for `max`."""
+    if text.lower() == "max":
+        return None
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = math.nan
+    if not 0 < rate <= _FASTEST:
+        raise click.BadParameter(
+            f"{text!r} is neither a number nor max: give steps per second, above 0 and at most {_FASTEST}, or max"
+        )
+    return rate
+
+
 @click.command()
 @_INSTANCE
-@click.argument("steps_per_second")
+@click.argument("steps_per_second", callback=_read_rate)
 @_WAIT
 @reading
-def rate(zoo: Zookeeper, as_json: bool, instance: str, steps_per_second: str, wait: bool) -> None:
+def rate(zoo: Zookeeper, as_json: bool, instance: str, steps_per_second: float | None, wait: bool) -> None:
     """Sets the speed of INSTANCE in steps per second, or `max`."""
-    if steps_per_second.lower() == "max":
-        wanted = None
-    else:
-        try:
-            wanted = float(steps_per_second)
-        except ValueError as error:
-            raise InvalidInput(f"rate {steps_per_second!r} is neither a number nor max") from error
-    _apply(zoo, as_json, instance, wait, lambda found: found.rate(wanted))
+    _apply(zoo, as_json, instance, wait, lambda found: found.rate(steps_per_second))
 
 
 @click.command()

@@ -37,7 +37,7 @@ def launch_world(
     offered = zoo.environment(environment)
     world = zoo.launch_world(offered.id, parameters=read_assignments(parameters, offered.parameters, "--param"))
     if wait:
-        with stages(world) as progress:
+        with stages(world, "zoo terminate-world") as progress:
             world = zoo.wait_for_world(world.id, timeout_s=timeout, progress=progress)
     _say(world, as_json)
 
