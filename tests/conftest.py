@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -40,6 +41,9 @@ def require_tool() -> ToolFinder:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # Shells start background jobs so, children inherit it, and a zoo under test must hear its Ctrl-C.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "needs_tool(name, install): skipped without the program `name`, fails in CI")
     config.addinivalue_line(
         "markers", "network: installs from the package index; leave out: -m 'not slow and not network'"
