@@ -147,7 +147,7 @@ class Keeper:
         """Launches the next one, or asks again for the one whose launch was not answered."""
         if len(self.promises) == self.launched:
             self.launched += 1
-        name = f"number {self.launched}"
+        name = f"number-{self.launched}"
         instance = self._zoo.launch("Walker", "Line", name=name, command_id=name, wait=False)
         self.promises[instance.id] = Promise(instance)
         self._living.append(instance.id)
@@ -251,7 +251,7 @@ def test_nothing_acknowledged_is_lost_whatever_is_killed(tmp_path: Path, seed: i
         keeper.finish()
         with Zookeeper(target.zoo.url) as zoo:
             assert sorted(row.name for row in zoo.instances()) == sorted(
-                f"number {number + 1}" for number in range(keeper.launched)
+                f"number-{number + 1}" for number in range(keeper.launched)
             )
             for promise in keeper.promises.values():
                 check(zoo, promise, target.links)

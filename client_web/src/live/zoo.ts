@@ -23,6 +23,7 @@ export class LiveZoo {
   readonly #listeners = new Map<string, Set<Listener>>();
   readonly #eventListeners = new Set<(event: ZooEvent) => void>();
   #roster: readonly InstanceRow[] = [];
+  readonly #forgotten = new Set<string>();
   #rosterIds = new Set<string>();
   #followsRoster = false;
 
@@ -127,6 +128,7 @@ export class LiveZoo {
   }
 
   forget(id: string): void {
+    this.#forgotten.add(id);
     this.#rosterIds.delete(id);
     this.#instances.delete(id);
     this.#refreshRoster();
@@ -192,6 +194,7 @@ export class LiveZoo {
   #acceptRows(event: LiveEvent): void {
     if (event.kind === 'SNAPSHOT' && this.#followsRoster) this.#rosterIds = new Set();
     for (const row of event.instances) {
+      if (this.#forgotten.has(row.id)) continue; // a word of the stream that was open before
       if (this.#followsRoster) this.#rosterIds.add(row.id);
       if (this.#keep(row)) this.#tell(`instance:${row.id}`);
     }
