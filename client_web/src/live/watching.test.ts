@@ -178,6 +178,17 @@ describe('the live zoo', () => {
     expect(live.roster.map(({ id }) => id)).toEqual(['b', 'c']);
   });
 
+  it('keeps a deleted instance gone when an event that was on its way still shows it', () => {
+    const { live, send, pass } = setUp();
+    live.watch({ roster: true });
+    pass();
+    send({ kind: 'SNAPSHOT', instances: [row('a', 1), row('b', 1)] });
+    live.forget('a');
+    send({ instances: [row('a', 1)] });
+
+    expect(live.roster.map(({ id }) => id)).toEqual(['b']);
+  });
+
   it('never lets an event that was on its way undo the answer to a mutation', () => {
     const { live, send, pass } = setUp();
     live.watch({ instanceIds: ['a'] });
