@@ -1,4 +1,6 @@
-"""Entry point for functions-framework: `functions-framework-python --target graphql --asgi`."""
+"""Entry point of the API for functions-framework; everything else is in the package `graphql_api`."""
+
+import os
 
 import functions_framework.aio
 from graphql_api.deployment import Deployment
@@ -6,7 +8,7 @@ from graphql_api.settings import Settings
 from starlette.requests import Request
 from starlette.responses import Response
 
-_deployment = Deployment(Settings.from_environment())
+_deployment = Deployment(Settings.from_environ(os.environ))
 
 
 @functions_framework.aio.http

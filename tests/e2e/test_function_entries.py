@@ -1,4 +1,4 @@
-"""The runner link and the launcher as functions: what their entry points read and serve."""
+"""The functions: what their entry points serve."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from ainimal_zookeeper.domain.errors import InvalidInput
-from job_launcher.settings import Settings as LauncherSettings
-from runner_link.settings import Settings as LinkSettings
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 
@@ -23,16 +20,10 @@ asyncio.run(ask())
 """
 
 
-@pytest.mark.parametrize("settings", [LinkSettings, LauncherSettings])
-def test_every_bad_variable_is_named(settings: type[LinkSettings | LauncherSettings]) -> None:
-    """A deployment that lacks several variables is told of all at once."""
-    with pytest.raises(InvalidInput, match=r"ZOO_PROFILE is 'moon'.*; ZOO_STATE_DIR is not set; ZOO_\w+_URL is not"):
-        settings.from_environ({"ZOO_PROFILE": "moon"})
-
-
 @pytest.mark.parametrize(
     ("folder", "target", "path", "status"),
     [
+        ("graphql_api", "graphql", "/healthz", 200),
         ("runner_link", "link", "/claim", 401),
         ("job_launcher", "launch", "/", 204),
         ("job_launcher", "reconcile", "/", 204),

@@ -5,11 +5,8 @@ from __future__ import annotations
 import ipaddress
 from importlib.metadata import PackageNotFoundError, version
 
-from ainimal_zookeeper.adapters.embedded.clock import RandomIds, SystemClock
-from ainimal_zookeeper.adapters.embedded.live import LoopbackDialer
-from ainimal_zookeeper.adapters.embedded.queue import SqliteQueue
-from ainimal_zookeeper.adapters.embedded.store import SqliteStore
 from ainimal_zookeeper.domain.access import Principal
+from ainimal_zookeeper.profiles import open_profile
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,41 +18,36 @@ class Deployment:
     """Makes the API at the first request, on the loop that serves it."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
         self._api: Api | None = None
-        self._store: SqliteStore | None = None
-        self._queue: SqliteQueue | None = None
+        self._profile = open_profile(settings.profile)
 
     async def handle(self, request: Request) -> Response:
-        """On this profile whoever comes from this computer is the operator, and others are nobody.
+        """Whoever comes from this computer is the operator, but for the cloud, and others are nobody.
 
         A page of another site that runs in a browser here comes from this computer too; its requests name that site.
         """
         if self._api is None:
             self._api = self._make()
-        principal = Principal.operator() if _from_loopback(request) else Principal.nobody()
+        here = self._profile.name != "gcp" and _from_loopback(request)
+        principal = Principal.operator() if here else Principal.nobody()
         return await self._api.handle(request, principal)
 
     async def close(self) -> None:
-        """Ends streams and closes the files."""
+        """Ends streams and closes what was opened."""
         if self._api is not None:
             await self._api.close()
-        for adapter in (self._queue, self._store):
-            if adapter is not None:
-                adapter.close()
+        self._profile.close()
 
     def _make(self) -> Api:
-        state = self._settings.state_dir
-        self._store = SqliteStore(state / "zoo.sqlite3")
-        self._queue = SqliteQueue(state / "queue.sqlite3")
+        profile = self._profile
         return Api(
-            store=self._store,
-            queue=self._queue,
-            dialer=LoopbackDialer(),
-            clock=SystemClock(),
-            ids=RandomIds(),
-            secret=(state / "secret").read_bytes(),
-            profile=self._settings.profile,
+            store=profile.store,
+            queue=profile.queue,
+            dialer=profile.dialer,
+            clock=profile.clock,
+            ids=profile.ids,
+            secret=profile.secret,
+            profile=profile.name,
             version=_version(),
         )
 

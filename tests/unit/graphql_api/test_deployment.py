@@ -1,4 +1,4 @@
-"""The API as a function of its own: its settings, and whom it takes for the operator."""
+"""The API as a function of its own: whom it takes for the operator."""
 
 from __future__ import annotations
 
@@ -12,18 +12,10 @@ from graphql_api.settings import Settings
 from starlette.requests import Request
 
 
-def test_all_that_is_wrong_in_the_environment_is_said_at_once(tmp_path: Path) -> None:
-    """Each variable is named with its value and what to do."""
-    with pytest.raises(SystemExit) as refused:
-        Settings.from_environment({"ZOO_PROFILE": "moon", "ZOO_STATE_DIR": str(tmp_path)})
-    assert "'moon'" in str(refused.value)
-    assert "zoo up" in str(refused.value)
-
-
-def test_the_state_directory_of_a_zoo_is_all_it_takes(tmp_path: Path) -> None:
-    """The embedded profile is the default."""
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
     (tmp_path / "secret").write_bytes(b"secret")
-    assert Settings.from_environment({"ZOO_STATE_DIR": str(tmp_path)}) == Settings("embedded", tmp_path)
+    return Settings.from_environ({"ZOO_STATE_DIR": str(tmp_path)})
 
 
 @pytest.mark.parametrize(
@@ -38,11 +30,10 @@ def test_the_state_directory_of_a_zoo_is_all_it_takes(tmp_path: Path) -> None:
     ],
 )
 async def test_only_this_computer_is_the_operator(
-    tmp_path: Path, client: str | None, host: str, origin: str | None, anonymous: bool
+    settings: Settings, client: str | None, host: str, origin: str | None, anonymous: bool
 ) -> None:
     """Neither other computers nor pages of other sites are, also when their name leads here."""
-    (tmp_path / "secret").write_bytes(b"secret")
-    deployment = Deployment(Settings("embedded", tmp_path))
+    deployment = Deployment(settings)
     headers = [(b"host", host.encode()), *([(b"origin", origin.encode())] if origin else [])]
     scope: dict[str, Any] = {
         "type": "http", "method": "GET", "path": "/graphql", "scheme": "http", "headers": headers,

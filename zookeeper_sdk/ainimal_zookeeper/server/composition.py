@@ -10,14 +10,9 @@ from graphql_api.api import Api
 from job_launcher import Launcher, Reconciler
 from runner_link import RunnerLink, RunnerSettings
 
-from ainimal_zookeeper.adapters.embedded.bucket import DirectoryBucket
-from ainimal_zookeeper.adapters.embedded.clock import RandomIds, SystemClock
-from ainimal_zookeeper.adapters.embedded.compute import ProcessCompute
-from ainimal_zookeeper.adapters.embedded.live import LoopbackDialer
-from ainimal_zookeeper.adapters.embedded.queue import SqliteQueue
-from ainimal_zookeeper.adapters.embedded.store import SqliteStore
 from ainimal_zookeeper.config import Compilation
 from ainimal_zookeeper.ports.queue import LAUNCH_TOPIC
+from ainimal_zookeeper.profiles.embedded import EmbeddedProfile
 
 from .app import Handler
 from .autostart import Autostart
@@ -46,11 +41,9 @@ class Zoo:
     def __init__(self, compilation: Compilation, state: StateDirectory, url: str) -> None:
         """`url` is where runners on this machine reach the zoo. Raises: DataCorrupt, Transient for a bad store."""
         self._compilation = compilation
-        clock, ids, secret = SystemClock(), RandomIds(), state.secret
-        self._store = SqliteStore(state.store)
-        self._queue = SqliteQueue(state.queue)
-        self._compute = ProcessCompute(state.jobs, clock)
-        bucket = DirectoryBucket(state.bucket, f"{url}/bucket", secret, clock)
+        profile = EmbeddedProfile(state.path, url, state.secret)
+        clock, ids, secret = profile.clock, profile.ids, profile.secret
+        self._store, self._queue, self._compute = profile.store, profile.queue, profile.compute
         self._processes = SideProcesses(compilation.processes, state.logs, clock)
         self._launcher = Launcher(
             store=self._store, compute=self._compute, clock=clock, secret=secret, link_url=f"{url}/runner"
@@ -58,7 +51,7 @@ class Zoo:
         self._reconciler = Reconciler(store=self._store, queue=self._queue, compute=self._compute, clock=clock, ids=ids)
         self._link = RunnerLink(
             store=self._store,
-            bucket=bucket,
+            bucket=profile.bucket,
             clock=clock,
             ids=ids,
             secret=secret,
@@ -67,15 +60,15 @@ class Zoo:
         self._api = Api(
             store=self._store,
             queue=self._queue,
-            dialer=LoopbackDialer(),
+            dialer=profile.dialer,
             clock=clock,
             ids=ids,
             secret=secret,
-            profile="embedded",
+            profile=profile.name,
             version=version(),
             processes=self._processes.snapshot,
         )
-        self._objects = Objects(bucket)
+        self._objects = Objects(profile.bucket)
         self._catalogue = Catalogue(self._store, compilation)
         self._autostart = Autostart(store=self._store, api=self._api)
         self._tickers: list[Ticker] = []

@@ -1,0 +1,40 @@
+"""The launcher and the reconciler as functions: the one place that picks their adapters."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from ainimal_zookeeper.profiles import open_profile
+from starlette.requests import Request
+from starlette.responses import Response
+
+from .launcher import Launcher
+from .push import Push
+from .reconciler import Reconciler
+from .settings import Settings
+
+
+class Deployment:
+    """Makes both at the first request: clients of Google's do not survive the fork of a worker."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def launch(self, request: Request) -> Response:
+        """Takes a message of the queue."""
+        return await self._push.deliver(request)
+
+    async def reconcile(self, request: Request) -> Response:
+        """Takes a call of the timer."""
+        return await self._push.reconcile(request)
+
+    @cached_property
+    def _push(self) -> Push:
+        profile = open_profile(self._settings.profile)
+        store, compute, clock = profile.store, profile.compute, profile.clock
+        return Push(
+            launcher=Launcher(
+                store=store, compute=compute, clock=clock, secret=profile.secret, link_url=self._settings.link_url
+            ),
+            reconciler=Reconciler(store=store, queue=profile.queue, compute=compute, clock=clock, ids=profile.ids),
+        )

@@ -1,0 +1,30 @@
+"""The runner link as a function of its own: the one place that picks its adapters."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from ainimal_zookeeper.profiles import open_profile
+from starlette.requests import Request
+from starlette.responses import Response
+
+from .link import RunnerLink
+from .settings import Settings
+
+
+class Deployment:
+    """Makes the runner link at the first request: clients of Google's do not survive the fork of a worker."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def handle(self, request: Request) -> Response:
+        """Answers a runner."""
+        return await self._link.handle(request)
+
+    @cached_property
+    def _link(self) -> RunnerLink:
+        profile = open_profile(self._settings.profile)
+        return RunnerLink(
+            store=profile.store, bucket=profile.bucket, clock=profile.clock, ids=profile.ids, secret=profile.secret
+        )

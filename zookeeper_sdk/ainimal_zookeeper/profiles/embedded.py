@@ -1,0 +1,54 @@
+"""The embedded profile: one machine, files in one directory."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from ainimal_zookeeper.adapters.embedded.bucket import DirectoryBucket
+from ainimal_zookeeper.adapters.embedded.clock import RandomIds, SystemClock
+from ainimal_zookeeper.adapters.embedded.compute import ProcessCompute
+from ainimal_zookeeper.adapters.embedded.live import LoopbackDialer
+from ainimal_zookeeper.adapters.embedded.queue import SqliteQueue
+from ainimal_zookeeper.adapters.embedded.store import SqliteStore
+
+from .settings import ProfileName
+
+
+class EmbeddedProfile:
+    """A `Profile` on a state directory, which other processes may have open, too."""
+
+    name: ProfileName = "embedded"
+
+    def __init__(self, state_dir: Path, public_url: str, secret: bytes) -> None:
+        """`public_url` is where runners reach the zoo; links to objects start with it."""
+        self._state_dir = state_dir
+        self._public_url = public_url
+        self.secret = secret
+        self.clock = SystemClock()
+        self.ids = RandomIds()
+
+    @cached_property
+    def store(self) -> SqliteStore:
+        return SqliteStore(self._state_dir / "zoo.sqlite3")
+
+    @cached_property
+    def queue(self) -> SqliteQueue:
+        return SqliteQueue(self._state_dir / "queue.sqlite3")
+
+    @cached_property
+    def bucket(self) -> DirectoryBucket:
+        return DirectoryBucket(self._state_dir / "bucket", f"{self._public_url}/bucket", self.secret, self.clock)
+
+    @cached_property
+    def compute(self) -> ProcessCompute:
+        return ProcessCompute(self._state_dir / "jobs", self.clock)
+
+    @cached_property
+    def dialer(self) -> LoopbackDialer:
+        return LoopbackDialer()
+
+    def close(self) -> None:
+        for port in ("queue", "store"):
+            if port in self.__dict__:
+                getattr(self, port).close()

@@ -1,0 +1,67 @@
+"""The profiles on Firestore, Pub/Sub and Cloud Storage: on Google Cloud, and on its emulators."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ainimal_zookeeper.adapters.embedded.clock import RandomIds, SystemClock
+from ainimal_zookeeper.adapters.embedded.live import LoopbackDialer
+from ainimal_zookeeper.domain.errors import InvalidInput
+
+from .settings import ProfileName, ProfileSettings
+
+if TYPE_CHECKING:
+    from ainimal_zookeeper.adapters.embedded.compute import ProcessCompute
+    from ainimal_zookeeper.adapters.gcp.firestore import FirestoreStore
+    from ainimal_zookeeper.adapters.gcp.pubsub import PubsubQueue
+    from ainimal_zookeeper.adapters.gcp.storage import StorageBucket
+
+
+class GoogleProfile:
+    """A `Profile`. Each library of Google's is imported with the port that wants it: a cold start waits for one."""
+
+    def __init__(self, settings: ProfileSettings) -> None:
+        self._settings = settings
+        self.name: ProfileName = settings.name
+        self.secret = settings.secret
+        self.clock = SystemClock()
+        self.ids = RandomIds()
+
+    @cached_property
+    def store(self) -> FirestoreStore:
+        from ainimal_zookeeper.adapters.gcp.firestore import FirestoreStore
+
+        return FirestoreStore(self._settings.project, database=self._settings.database)
+
+    @cached_property
+    def queue(self) -> PubsubQueue:
+        from ainimal_zookeeper.adapters.gcp.pubsub import PubsubQueue
+
+        return PubsubQueue(self._settings.project, prefix=self._settings.topic_prefix)
+
+    @cached_property
+    def bucket(self) -> StorageBucket:
+        from ainimal_zookeeper.adapters.gcp.storage import StorageBucket
+
+        return StorageBucket(self._settings.bucket, project=self._settings.project)
+
+    @cached_property
+    def compute(self) -> ProcessCompute:
+        from ainimal_zookeeper.adapters.embedded.compute import ProcessCompute
+
+        if self.name == "gcp":
+            raise InvalidInput(
+                "this version runs instances as processes of one machine, which Google Cloud has none of; "
+                "use the profile 'emulators' or 'embedded'"
+            )
+        return ProcessCompute(self._settings.state_dir / "jobs", self.clock)
+
+    @cached_property
+    def dialer(self) -> LoopbackDialer:
+        return LoopbackDialer()
+
+    def close(self) -> None:
+        for port in ("queue", "bucket", "store"):
+            if port in self.__dict__:
+                getattr(self, port).close()

@@ -1,0 +1,100 @@
+"""What every deployable of a zoo reads from its environment about the place where it runs."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from .variables import Variables
+
+ProfileName = Literal["embedded", "emulators", "gcp"]
+PROFILES: tuple[str, ...] = get_args(ProfileName)
+
+EMULATORS = ("FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "STORAGE_EMULATOR_HOST")
+_ANY_EMULATOR = (*EMULATORS, "FIREBASE_AUTH_EMULATOR_HOST")
+SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSettings:
+    """Where a zoo runs and what it is called there."""
+
+    name: ProfileName
+    """`ZOO_PROFILE`: "embedded" (the default), "emulators" or "gcp"."""
+    secret: bytes = field(repr=False)
+    """`ZOO_SECRET`: base64 of at least 32 bytes that tokens are made of. Not in the cloud: the file `secret` in the
+    state directory, unless set."""
+    state_dir: Path = Path(".zoo")
+    """`ZOO_STATE_DIR`: embedded: all files of the zoo; emulators: its jobs and its secret; not used on gcp."""
+    public_url: str = ""
+    """`ZOO_PUBLIC_URL`, embedded only: where runners reach the zoo; links to objects start with it."""
+    project: str = ""
+    """`GOOGLE_CLOUD_PROJECT`."""
+    database: str = "(default)"
+    """`ZOO_DATABASE`: the Firestore database."""
+    bucket: str = ""
+    """`ZOO_BUCKET`: the Cloud Storage bucket."""
+    topic_prefix: str = ""
+    """`ZOO_TOPIC_PREFIX`: what the names of Pub/Sub topics and subscriptions start with."""
+
+    @staticmethod
+    def read(variables: Variables) -> ProfileSettings:
+        """Notes problems in `variables`; what is returned then must not be used."""
+        name = cast(ProfileName, variables.one_of("ZOO_PROFILE", PROFILES, "embedded"))
+        _refuse_emulators(name, variables)
+        state_dir = Path(variables.get("ZOO_STATE_DIR", ".zoo")).absolute()
+        secret = _secret(variables, None if name == "gcp" else state_dir)
+        if name == "embedded":
+            return ProfileSettings(name, secret, state_dir, variables.get("ZOO_PUBLIC_URL").rstrip("/"))
+        if name == "emulators":
+            for emulator in EMULATORS:
+                variables.required(emulator, "the address of a running emulator, or use `zoo up --profile emulators`")
+        return ProfileSettings(
+            name,
+            secret,
+            state_dir,
+            project=variables.required("GOOGLE_CLOUD_PROJECT", "the project of the zoo"),
+            database=variables.get("ZOO_DATABASE", "(default)"),
+            bucket=variables.required("ZOO_BUCKET", "the bucket of the zoo"),
+            topic_prefix=variables.get("ZOO_TOPIC_PREFIX"),
+        )
+
+
+def _refuse_emulators(name: str, variables: Variables) -> None:
+    """Emulators believe whatever they are told: whoever sets one of these in the cloud could be anybody there."""
+    where = "in Cloud Run" if variables.get("K_SERVICE") else "on the profile 'gcp'" if name == "gcp" else None
+    if where is None:
+        return
+    if name == "emulators":
+        variables.problems.append(f"ZOO_PROFILE is 'emulators' {where}; emulators believe everybody: use 'gcp'")
+    variables.problems += [
+        f"{emulator} is set {where}; emulators believe everybody: remove it"
+        for emulator in _ANY_EMULATOR
+        if variables.get(emulator)
+    ]
+
+
+def _secret(variables: Variables, state_dir: Path | None) -> bytes:
+    given = variables.get("ZOO_SECRET")
+    if not given and state_dir is not None:
+        try:
+            return (state_dir / "secret").read_bytes()
+        except OSError:
+            variables.problems.append(
+                f"ZOO_STATE_DIR is {str(state_dir)!r}, which has no zoo; start one there with `zoo up`"
+            )
+            return b""
+    try:
+        secret = base64.b64decode(given, validate=True)
+    except binascii.Error:
+        secret = b""
+    if len(secret) < SECRET_BYTES:
+        # The value is not told: messages end up in logs.
+        variables.problems.append(
+            f"ZOO_SECRET is {'wrong' if given else 'not set'}; it must be base64 of at least {SECRET_BYTES} random "
+            "bytes: openssl rand -base64 32"
+        )
+    return secret
