@@ -102,7 +102,7 @@ export const InstancesQuery = graphql(
   `
   query Instances($first: Int!, $after: String, $phase: [InstancePhase!]) {
     instances(first: $first, after: $after, phase: $phase) {
-      nodes { ...InstanceRow thumbnail { dtype shape encoding data } }
+      nodes { ...InstanceRow }
       pageInfo { hasNextPage endCursor }
     }
   }
@@ -183,6 +183,15 @@ export const SignalsQuery = graphql(
 `,
   [ModalityFields],
 );
+
+export const StillQuery = graphql(`
+  query Still($id: ID!) {
+    instance(id: $id) {
+      id
+      thumbnail { dtype shape encoding data }
+    }
+  }
+`);
 
 export const MetricsQuery = graphql(`
   query Metrics($id: ID!, $paths: [Path!], $points: Int) {

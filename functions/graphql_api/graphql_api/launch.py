@@ -48,8 +48,8 @@ from ainimal_zookeeper.ports.queue import LAUNCH_TOPIC, Queue
 from ainimal_zookeeper.ports.store import DocumentStore, Transaction
 
 from . import labels, stored
-from .loading import CONFIGURATION
 from .projection import SERVER_ID, resource_of
+from .records import CONFIGURATION
 
 _log = logging.getLogger(__name__)
 

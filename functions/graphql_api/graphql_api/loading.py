@@ -1,7 +1,8 @@
 """Loading: rows and all that the request selects around them, by one call of the store per level.
 
 A list of twenty instances with their models and pictures is the query for the rows and one `get_many`, however many
-kinds of documents that touches.
+kinds of documents that touches. What a row says itself, the name of its world's kind for one, is not read again: the
+list that the home page shows is the query alone.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from ainimal_zookeeper.domain.access import Principal
-from ainimal_zookeeper.domain.documents import Collections, Document, InstanceDoc, Ref
+from ainimal_zookeeper.domain import limits
+from ainimal_zookeeper.domain.access import Principal, Resource, decide
+from ainimal_zookeeper.domain.documents import FINAL_PHASES, Collections, Document, InstanceDoc, Ref, instance_ref
 
 from . import projection, stored
+from .limits import MAX_PAGE
 from .projection import Shown
-from .records import Records
+from .records import CONFIGURATION, Records
 from .selection import Selection
 
-CONFIGURATION = Ref(Collections.CONFIGURATION, "zoo")
+_IN_ROW = frozenset({"__typename", "id", "name"})  # of the kind of its world
 _FROM_PROBE = frozenset({"inputs", "outputs", "trainable", "architecture", "findings"})
 _FROM_MANIFEST = frozenset({"signals", "architecture"})
 
@@ -36,6 +39,8 @@ class Loader:
         for each in shown:
             refs += _around_instance(each, selection)
         found = await self._records.get_many(refs)
+        if "compute" in selection:
+            found[CONFIGURATION] = await self._records.configuration()
         worlds = await self._worlds(shown, selection, found)
         for each in shown:
             self._attach(each, selection, found, worlds)
@@ -47,15 +52,18 @@ class Loader:
         shown = [each for each in found if each is not None]
         refs: list[Ref] = []
         for each in shown:
-            if "environment" in selection:
+            if _wants_kind(each, selection):
                 refs.append(Ref(Collections.ENVIRONMENTS, each["_document"]["environmentId"]))
+            if "connected" in selection:
+                refs.append(_seats(each))
             refs += _side_documents(each, selection)
         around = await self._records.get_many(refs)
+        if "connected" in selection:
+            await self._attach_guests(shown, selection["connected"], around)
         for each in shown:
             if "environment" in selection:
                 document: InstanceDoc = each["_document"]
-                kind = around.get(Ref(Collections.ENVIRONMENTS, str(document["environmentId"])))
-                each["environment"] = projection.environment(kind, self._principal) or _gone(document)
+                each["environment"] = self._kind(document, around) or _named(document)
             _attach_side_documents(each, selection, around)
         return shown
 
@@ -65,6 +73,16 @@ class Loader:
         probes = await self._records.get_many(refs)
         found = [self._model(document, probes) for document in documents]
         return [each for each in found if each is not None]
+
+    async def _attach_guests(self, worlds: list[Shown], selection: Selection, around: dict[Ref, Document]) -> None:
+        """Attaches the instances that have not ended to the worlds they are in, newest first."""
+        seated = {world["id"]: around.get(_seats(world), {}).get("members", ())[:MAX_PAGE] for world in worlds}
+        found = await self._records.get_many([instance_ref(guest) for members in seated.values() for guest in members])
+        alive = [document for document in found.values() if document["status"]["phase"] not in FINAL_PHASES]
+        alive.sort(key=lambda document: (document["createdAt"], document["id"]), reverse=True)
+        guests = await self.instances(alive, selection)
+        for world in worlds:
+            world["connected"] = [guest for guest in guests if guest["id"] in seated[world["id"]]]
 
     async def _worlds(self, shown: list[Shown], selection: Selection, found: dict[Ref, Document]) -> dict[str, Shown]:
         """Returns the joined worlds by id, with their kinds where these are selected."""
@@ -88,15 +106,20 @@ class Loader:
         if "environmentInstance" in selection:
             shown["environmentInstance"] = world
         if "environment" in selection:
-            brought = found.get(Ref(Collections.ENVIRONMENTS, str(document["environmentId"])))
-            shown["environment"] = (
-                world["environment"] if world is not None else projection.environment(brought, self._principal)
-            )
+            shown["environment"] = world["environment"] if world is not None else self._kind(document, found)
         if "compute" in selection:
             offered = found.get(CONFIGURATION, {}).get("computes", [])
             match = [projection.compute(each) for each in offered if each["id"] == document["computeId"]]
             shown["compute"] = match[0] if match else None
         _attach_side_documents(shown, selection, found)
+
+    def _kind(self, document: InstanceDoc, found: dict[Ref, Document]) -> Shown | None:
+        """Returns the kind of the world that a row brings or is; by its name alone where nothing else was loaded."""
+        kind_id = document["environmentId"]
+        if kind_id is None or not decide(self._principal, "SEE", Resource("environment", kind_id)):
+            return None
+        brought = found.get(Ref(Collections.ENVIRONMENTS, kind_id))
+        return projection.environment(brought, self._principal) or _named(document)
 
     def _model(self, document: Document | None, probes: dict[Ref, Document]) -> Shown | None:
         """Projects a model with what a probe of its very revision has learnt."""
@@ -122,11 +145,19 @@ def _around_instance(shown: Shown, selection: Selection) -> list[Ref]:
             refs.append(Ref(Collections.PROBES, model["id"]))
     if "environmentInstance" in selection or "environment" in selection:
         refs += _joined(shown)
-    if "environment" in selection and document["environmentId"] is not None:
+    if document["environmentId"] is not None and _wants_kind(shown, selection):
         refs.append(Ref(Collections.ENVIRONMENTS, document["environmentId"]))
-    if "compute" in selection:
-        refs.append(CONFIGURATION)
     return refs + _side_documents(shown, selection)
+
+
+def _wants_kind(shown: Shown, selection: Selection) -> bool:
+    """Tells whether more of the kind of a world is selected than its row says."""
+    selected = selection.get("environment", {})
+    return not selected.keys() <= _IN_ROW or (bool(selected) and shown["_document"]["environmentName"] is None)
+
+
+def _seats(world: Shown) -> Ref:
+    return Ref(Collections.LIMITS, limits.of_world(world["id"]))
 
 
 def _joined(shown: Shown) -> list[Ref]:
@@ -162,8 +193,8 @@ def _needs_probe(selection: Selection) -> bool:
     return not _FROM_PROBE.isdisjoint(selection)
 
 
-def _gone(document: InstanceDoc) -> Shown:
-    """Stands for a kind of world that has left the configuration while one of them is remembered."""
+def _named(document: InstanceDoc) -> Shown:
+    """Stands for a kind of world of which only the name is asked, or that has left the configuration."""
     return {
         "__typename": "Environment",
         "id": cast(Any, document["environmentId"]),

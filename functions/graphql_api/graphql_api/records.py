@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from ainimal_zookeeper.domain.documents import Document, Ref
+from ainimal_zookeeper.domain.documents import Collections, Document, Ref
 from ainimal_zookeeper.domain.queries import BoundQuery, Page, Result
 from ainimal_zookeeper.ports.store import DocumentStore, Watch
 
 T = TypeVar("T")
 
+CONFIGURATION = Ref(Collections.CONFIGURATION, "zoo")
+
 _THREADS = 8
+_CONFIGURATION_S = 5.0  # it changes when somebody deploys; every page of every viewer asks for it again and again
 
 
 class Records:
@@ -22,6 +26,8 @@ class Records:
     def __init__(self, store: DocumentStore) -> None:
         self._store = store
         self._threads = ThreadPoolExecutor(_THREADS, "graphql-store")
+        self._configuration: Document = {}
+        self._configured_at = float("-inf")
 
     async def run(self, fn: Callable[..., T], *arguments: object) -> T:
         """Returns what `fn`, which may block, returns."""
@@ -37,6 +43,16 @@ class Records:
             return {}
         found = await self.run(self._store.get_many, wanted)
         return {ref: document for ref, document in zip(wanted, found, strict=True) if document is not None}
+
+    async def configuration(self) -> Document:
+        """Returns the zoo's configuration as it was at most five seconds ago; empty while there is none.
+
+        It is shared: do not change it.
+        """
+        if not self._configuration or time.monotonic() > self._configured_at + _CONFIGURATION_S:
+            self._configuration = await self.get(CONFIGURATION) or {}
+            self._configured_at = time.monotonic()
+        return self._configuration
 
     async def query(self, query: BoundQuery, page: Page) -> Result:
         return await self.run(self._store.query, query, page)

@@ -8,8 +8,9 @@ from functools import partial
 from typing import cast
 
 from ainimal_zookeeper.domain.access import Principal, decide
-from ainimal_zookeeper.domain.documents import Document, InstanceDoc, instance_ref
+from ainimal_zookeeper.domain.documents import Collections, Document, InstanceDoc, Ref, instance_ref
 from ainimal_zookeeper.domain.lifecycle import is_final
+from ainimal_zookeeper.domain.limits import of_world
 from ainimal_zookeeper.domain.queries import INSTANCES
 
 from .link import Link
@@ -67,6 +68,8 @@ class FollowedRows:
         self._named.append(row_id)
         self._order.append(row_id)
         self._join(instance_ref(row_id), partial(self._row_changed, row_id))
+        if row_id.startswith("env_") and "connected" in self._selection.get("environmentInstances", {}):
+            self._join(Ref(Collections.LIMITS, of_world(row_id)), partial(self._guests_changed, row_id))
         self._link(row_id)
 
     def leave(self) -> None:
@@ -113,6 +116,10 @@ class FollowedRows:
             self._note(cast(InstanceDoc, state[0]))
         elif row_id in self._rows:
             self._forget(row_id)
+
+    def _guests_changed(self, row_id: str, _: list[Document]) -> None:
+        if row_id in self._rows:
+            self._changed.add(row_id)
 
     def _note(self, row: InstanceDoc) -> None:
         if self._rows.get(row["id"]) is not row:

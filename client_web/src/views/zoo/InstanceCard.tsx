@@ -1,8 +1,7 @@
 /** One living instance at a glance, with what can be done to it at once. */
 import { useRef, useState } from 'react';
 import { Link } from 'wouter';
-import { MetricsQuery, type InstanceRow } from '../../api/documents';
-import type { EncodedTensor } from '../../api/tensor';
+import { MetricsQuery, StillQuery, type InstanceRow } from '../../api/documents';
 import { formatCount, formatNumber, formatRate } from '../../domain/format';
 import { hasWorld, modeText } from '../../domain/mode';
 import { offers } from '../../domain/phase';
@@ -22,13 +21,14 @@ import { useOnScreen } from '../visible';
 const NO_PICTURE = 'This world has no picture';
 const PREVIEW = { maxRate: 3, reduce: 'JPEG', maxSize: 200 } as const;
 
-export function InstanceCard({ row, still }: { readonly row: InstanceRow; readonly still: EncodedTensor | null | undefined }) {
+export function InstanceCard({ row }: { readonly row: InstanceRow }) {
   const card = useRef<HTMLElement>(null);
   const onScreen = useOnScreen(card);
   const steering = useSteering(row.id);
   const [ending, setEnding] = useState(false);
   const may = offers(row);
   const picture = pictureOf(row);
+  const { data } = useAnswer(StillQuery, { id: row.id }, { when: onScreen && picture?.instanceId === row.id });
   const href = `/instances/${row.id}`;
 
   return (
@@ -37,7 +37,7 @@ export function InstanceCard({ row, still }: { readonly row: InstanceRow; readon
         <LiveScreen
           signal={onScreen && picture !== undefined ? { ...picture, ...PREVIEW } : undefined}
           label=""
-          still={still}
+          still={data?.instance?.thumbnail}
           quiet={quietText(row)}
           without={picture?.instanceId === row.id ? undefined : NO_PICTURE}
           moving={row.phase === 'RUNNING'}

@@ -30,7 +30,6 @@ export function ZooView() {
   useShortcuts({ '/': () => searchField.current?.focus() });
 
   useEffect(() => data?.instances.nodes.forEach((row) => live.enlist(row)), [data, live]);
-  const stills = useMemo(() => new Map(data?.instances.nodes.map((node) => [node.id, node.thumbnail])), [data]);
   const { alive, ended } = useMemo(() => roster(rows, search), [rows, search]);
   const loading = data === undefined && rows.length === 0 && error === undefined;
   const empty = !loading && rows.length === 0;
@@ -77,7 +76,7 @@ export function ZooView() {
           )}
           <div className="cards">
             {alive.map((row) => (
-              <InstanceCard key={row.id} row={row} still={stills.get(row.id)} />
+              <InstanceCard key={row.id} row={row} />
             ))}
           </div>
         </section>

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ainimal_zookeeper.domain import queries
-from ainimal_zookeeper.domain.documents import FINAL_PHASES
 
 from .. import connections, projection
 from ..context import Fields, Info, of, selected
-from ..limits import MAX_PAGE, page_size
+from ..limits import page_size
 from ..projection import Shown
 from .server import json_of
 
@@ -41,17 +40,7 @@ async def environment_instances(
     return {"nodes": nodes, "pageInfo": found.page_info, "totalCount": count}
 
 
-async def connected(parent: Shown, info: Info) -> list[Shown]:
-    """The instances in a world that have not ended; as many as a page holds."""
-    context = of(info)
-    query = queries.INSTANCES_OF_WORLD.bind(environment_instance_id=parent["id"])
-    found = await connections.page(
-        context.zoo.records, query, MAX_PAGE, None, lambda document: document["status"]["phase"] not in FINAL_PHASES
-    )
-    return await context.loader.instances(found.documents, selected(info))
-
-
 RESOLVERS: Fields = {
     "Query": {"environments": environments, "environmentInstances": environment_instances},
-    "EnvironmentInstance": {"connected": connected, "parameters": json_of("_parametersJson")},
+    "EnvironmentInstance": {"parameters": json_of("_parametersJson")},
 }

@@ -8,7 +8,6 @@ from ainimal_zookeeper.domain.documents import Collections, Ref
 
 from .. import projection, stored
 from ..context import Fields, Info, of, selected
-from ..loading import CONFIGURATION
 from ..projection import SERVER_ID, Shown
 from ..selection import Selection
 
@@ -50,7 +49,7 @@ async def node(_: Any, info: Info, id: str) -> Shown | None:
 
 async def _server(info: Info) -> Shown:
     zoo = of(info).zoo
-    found = await zoo.records.get(CONFIGURATION) or {}
+    found = await zoo.records.configuration()
     return {
         "__typename": "Server",
         "id": SERVER_ID,
@@ -65,7 +64,7 @@ async def _server(info: Info) -> Shown:
 
 
 async def _computes(info: Info) -> list[Shown]:
-    found = await of(info).zoo.records.get(CONFIGURATION) or {}
+    found = await of(info).zoo.records.configuration()
     return [projection.compute(each) for each in found.get("computes", [])]
 
 
