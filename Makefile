@@ -14,11 +14,11 @@ WEB_SOURCES := $(shell find client_web -type f -not -path '*/node_modules/*' -no
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-emulators check bench client torch wheel fmt clean
+.PHONY: help run test test-emulators check bench client torch wheel stage lock fmt clean
 
 # Lists the verbs.
 help:
-	@awk '/^# /{said=substr($$0,3)} /^(run|test|test-emulators|check|bench|client|torch|wheel|fmt|clean):/{sub(":.*","",$$1); printf "make %-14s %s\n", $$1, said}' Makefile
+	@awk '/^# /{said=substr($$0,3)} /^(run|test|test-emulators|check|bench|client|torch|wheel|stage|lock|fmt|clean):/{sub(":.*","",$$1); printf "make %-14s %s\n", $$1, said}' Makefile
 
 # Starts the example zoo and prints its address (options for it: ARGS="--port 8001").
 run: $(MADE)-zoo $(WEB)
@@ -61,6 +61,19 @@ client: $(WEB)
 # Builds dist/*.whl, which carries the web client and the example zoo; the same commit gives the same bytes.
 wheel: $(MADE)-tools $(WEB)
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --wheel --no-isolation
+
+# Builds build/functions: the folder and the archive of each function, ready to be deployed (ARGS="--config my/zoo.py").
+stage: $(MADE)-zoo
+	@$(BIN)/zoo stage $(ARGS)
+
+# Locks what each function needs when it is deployed: versions of constraints.txt, with the hashes of their files.
+lock: .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
+	for function in graphql_api job_launcher runner_link; do \
+	  UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-annotate -c constraints.txt \
+	    -o functions/$$function/requirements.txt functions/$$function/requirements.in || exit 1; \
+	done
 
 # Puts the Python sources in the house format.
 fmt: $(MADE)-tools

@@ -35,6 +35,7 @@ VERBS = {
     "infer": "steering",
     "watch": "watching",
     "probe": "probing",
+    "stage": "staging",
     "doctor": "doctor",
 }
 """Each verb and its module, which is imported when the verb is used: `zoo` answers at once."""
