@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -21,6 +21,8 @@ from ainimal_zookeeper.ports.store import Transaction
 from .failures import PATIENCE_S, translated
 from .firestore_attempt import Attempt, Overtaken
 from .firestore_queries import cursor, document_id, in_order, page_of, question
+from .firestore_reading import Read, asked, by_name
+from .firestore_values import decoded
 from .firestore_watching import Arrange, RunningWatch, Watches
 
 T = TypeVar("T")
@@ -45,15 +47,22 @@ class FirestoreStore:
     """A `DocumentStore` in a database of `project`.
 
     Transactions are optimistic: `fn` runs on a snapshot and holds no locks, so a slow one holds up nobody. At the
-    commit Firestore checks that what was read is still so: by preconditions where all that was read is written, too;
-    otherwise in a transaction of Firestore's that reads it again. Contention and absence of the service are borne for
-    `patience_s`.
+    commit Firestore checks that what was read is still so: by preconditions of what is
+    written, and in a transaction of Firestore's that reads again what is not. Contention and absence of the service are
+    borne for `patience_s`.
     """
 
-    def __init__(self, project: str, *, database: str = "(default)", patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self,
+        project: str,
+        *,
+        database: str = "(default)",
+        patience_s: float = PATIENCE_S,
+        client: firestore.Client | None = None,
+    ) -> None:
         self._name = f"the Firestore database {database} of {project}"
         with translated(self._name):
-            self._client = firestore.Client(project=project, database=database)
+            self._client = client or firestore.Client(project=project, database=database)
             _wait_for_streams(self._client)
         self._patience_s = patience_s
         retry = Retry(_TRIED_AGAIN, initial=0.1, maximum=1.0, timeout=patience_s)
@@ -65,7 +74,7 @@ class FirestoreStore:
         return self.get_many([ref])[0]
 
     def get_many(self, refs: Sequence[Ref]) -> list[Document | None]:
-        return [snapshot.to_dict() for snapshot in self._read(refs)]
+        return [read.document() for read in self._read(refs)]
 
     def transact(self, fn: Callable[[Transaction], T]) -> T:
         give_up_at = time.monotonic() + self._patience_s
@@ -93,34 +102,30 @@ class FirestoreStore:
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
     def query(self, query: BoundQuery, page: Page) -> Result:
-        asked = question(self._client, query)
+        put = question(self._client, query)
         if page.first < 1:
             raise InvalidInput(f"first is {page.first}; it must be at least 1", ("first",))
         self._check_open()
-        if asked is None:
+        if put is None:
             return Result((), (), has_next=False)
-        asked = page_of(query.query, asked, page)
         with translated(self._name):
-            found = list(asked.stream(**self._call))
-        shown = found[: page.first]
-        return Result(
-            tuple(snapshot.to_dict() for snapshot in shown),
-            tuple(cursor(query.query, snapshot) for snapshot in shown),
-            len(found) > page.first,
-        )
+            found = asked(self._client, page_of(query.query, put, page), self._call)
+        documents = [decoded(read.message) for read in found[: page.first]]
+        cursors = (cursor(query.query, document, read.id) for document, read in zip(documents, found, strict=False))
+        return Result(tuple(documents), tuple(cursors), len(found) > page.first)
 
     def count(self, query: BoundQuery) -> int:
-        asked = question(self._client, query)
+        put = question(self._client, query)
         self._check_open()
-        if asked is None:
+        if put is None:
             return 0
         with translated(self._name):
-            return int(asked.count().get(**self._call)[0][0].value)
+            return int(put.count().get(**self._call)[0][0].value)
 
     def watch(self, target: Ref | BoundQuery, listener: Callable[[list[Document]], None]) -> RunningWatch:
         if isinstance(target, BoundQuery):
-            asked = question(self._client, target)
-            watched: Any = None if asked is None else asked.limit(WATCHED_DOCUMENTS)
+            put = question(self._client, target)
+            watched: Any = None if put is None else put.limit(WATCHED_DOCUMENTS)
             arrange: Arrange = partial(in_order, target.query)
         else:
             watched, arrange = self._document(target), tuple
@@ -132,53 +137,49 @@ class FirestoreStore:
         self._watches.close()
         self._client.close()
 
-    def _read(
-        self, refs: Sequence[Ref], *, at: datetime | None = None, transaction: Any = None
-    ) -> list[firestore.DocumentSnapshot]:
+    def _read(self, refs: Sequence[Ref], *, at: Any = None) -> list[Read]:
         """Returns the documents in the order of `refs`, by one call, as they were at one moment."""
         self._check_open()
-        documents = [self._document(ref) for ref in refs]
-        unique = {document.path: document for document in documents}
-        if not unique:
+        if not refs:
             return []
+        how = {} if at is None else {"read_time": at}
         with translated(self._name):
-            snapshots = self._client.get_all(list(unique.values()), transaction=transaction, read_time=at, **self._call)
-            found = {snapshot.reference.path: snapshot for snapshot in snapshots}
-        return [found[document.path] for document in documents]
+            return by_name(self._client, [self._path(ref) for ref in refs], self._call, **how).reads
 
     def _commit(self, attempt: Attempt) -> BaseException | None:
         """Returns why the attempt does not count; None when it does."""
         self._check_open()
         if not attempt.writes:
             return None
-        try:
-            with translated(self._name):
-                try:
-                    self._send(attempt)
-                except Exception as error:
-                    if _is_overtaken(error):
-                        return error
-                    raise
-        except ValueError as error:
-            raise InvalidInput(f"{self._name} cannot hold a value of {list(attempt.writes)}: {error}") from error
+        writes = attempt.messages(self._path)
+        with translated(self._name):
+            try:
+                self._send(attempt, writes)
+            except _OVERTAKEN as error:
+                return error
         return None
 
-    def _send(self, attempt: Attempt) -> None:
-        if not attempt.writes_all_it_read:
-            firestore.transactional(self._send_checked)(self._client.transaction(max_attempts=1), attempt)
-            return
-        batch = self._client.batch()
-        attempt.fill(batch, self._document)
+    def _send(self, attempt: Attempt, writes: list[Any]) -> None:
+        api, metadata = self._client._firestore_api, self._client._rpc_metadata
+        request: dict[str, Any] = {"database": self._client._database_string}
+        unchecked = attempt.unchecked
+        if unchecked:
+            names = [self._path(ref) for ref in unchecked]
+            now = by_name(self._client, names, self._call, new_transaction={"read_write": {}})
+            request["transaction"] = now.transaction
+            if attempt.differs_from(now.reads, unchecked):
+                with suppress(exceptions.GoogleAPICallError):  # then it ends by itself after a minute
+                    api.rollback(request=request, metadata=metadata, retry=None, timeout=self._patience_s)
+                raise Overtaken
         # Sent once: whether a commit whose answer is lost has happened, only the caller can find out.
-        batch.commit(retry=None, timeout=self._patience_s)
+        api.commit(request={**request, "writes": writes}, metadata=metadata, retry=None, timeout=self._patience_s)
 
     def _is_outdated(self, attempt: Attempt) -> bool:
-        return attempt.differs_from(self._read(list(attempt.reads)))
+        refs = list(attempt.reads)
+        return attempt.differs_from(self._read(refs), refs)
 
-    def _send_checked(self, transaction: firestore.Transaction, attempt: Attempt) -> None:
-        if attempt.differs_from(self._read(list(attempt.reads), transaction=transaction)):
-            raise Overtaken
-        attempt.fill(transaction, self._document)
+    def _path(self, ref: Ref) -> str:
+        return f"{self._client._database_string}/documents/{ref.collection}/{document_id(ref.id)}"
 
     def _document(self, ref: Ref) -> firestore.DocumentReference:
         return self._client.collection(ref.collection).document(document_id(ref.id))
@@ -192,12 +193,3 @@ def _wait_for_streams(client: firestore.Client) -> None:
     """Lets watches wait for a server that is away: the library asks again without a pause, which takes a whole core."""
     transport = client._firestore_api.transport
     transport._stubs["listen"] = partial(transport.listen, wait_for_ready=True)
-
-
-def _is_overtaken(error: BaseException | None) -> bool:
-    """The library wraps what went wrong in ValueErrors and errors of its own rollback."""
-    while error is not None:
-        if isinstance(error, _OVERTAKEN):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any, Protocol
 
-from google.cloud import firestore
+from google.cloud.firestore_v1.types import write as wire
 
 from ainimal_zookeeper.domain.documents import Document, Ref, nests_lists
+
+from .firestore_reading import Read
+from .firestore_values import encoded
+
+_WireWrite: Any = wire.Write.pb()
 
 
 class Overtaken(Exception):
@@ -17,7 +21,7 @@ class Overtaken(Exception):
 
 
 class Reader(Protocol):
-    def __call__(self, refs: Sequence[Ref], *, at: datetime | None = None) -> list[firestore.DocumentSnapshot]: ...
+    def __call__(self, refs: Sequence[Ref], *, at: Any = None) -> list[Read]: ...
 
 
 class Attempt:
@@ -25,8 +29,8 @@ class Attempt:
 
     def __init__(self, read: Reader) -> None:
         self._read = read
-        self._at: datetime | None = None
-        self.reads: dict[Ref, firestore.DocumentSnapshot] = {}
+        self._at: Any = None
+        self.reads: dict[Ref, Read] = {}
         self.writes: dict[Ref, Document | None] = {}
 
     def get(self, ref: Ref) -> Document | None:
@@ -35,11 +39,11 @@ class Attempt:
     def get_many(self, refs: Sequence[Ref]) -> list[Document | None]:
         if self.writes:
             raise RuntimeError(f"{list(refs)} are read after a write; read everything before the first write")
-        snapshots = self._read(refs, at=self._at)
-        if snapshots and self._at is None:
-            self._at = max(snapshot.read_time for snapshot in snapshots)
-        self.reads.update(zip(refs, snapshots, strict=True))
-        return [snapshot.to_dict() for snapshot in snapshots]
+        reads = self._read(refs, at=self._at)
+        if reads and self._at is None:
+            self._at = max(reads, key=lambda read: read.read_at).read_time
+        self.reads.update(zip(refs, reads, strict=True))
+        return [read.document() for read in reads]
 
     def put(self, ref: Ref, document: Document) -> None:
         if nests_lists(document):
@@ -50,37 +54,27 @@ class Attempt:
         self.writes[ref] = None
 
     @property
-    def writes_all_it_read(self) -> bool:
-        """Tells whether preconditions on its writes check all that it read."""
-        return all(
-            ref in self.writes and (snapshot.exists or self.writes[ref] is not None)
-            for ref, snapshot in self.reads.items()
-        )
+    def unchecked(self) -> list[Ref]:
+        """What it read and no precondition of a write checks: to be read again when it is committed."""
+        return [
+            ref
+            for ref, read in self.reads.items()
+            if ref not in self.writes or not (read.exists or self.writes[ref] is not None)
+        ]
 
-    def differs_from(self, now: Sequence[firestore.DocumentSnapshot]) -> bool:
-        """Tells whether any document was read in another version than it has `now`, in the same order."""
-        return any(
-            before.update_time != after.update_time for before, after in zip(self.reads.values(), now, strict=True)
-        )
+    def differs_from(self, now: Sequence[Read], refs: Sequence[Ref]) -> bool:
+        """Tells whether any of `refs` was read in another version than it has `now`, in the same order."""
+        return any(self.reads[ref].version != after.version for ref, after in zip(refs, now, strict=True))
 
-    def fill(self, batch: Any, locate: Callable[[Ref], firestore.DocumentReference]) -> None:
-        """Adds the writes to `batch`, each with the precondition that its document is as it was read."""
-        for ref, document in self.writes.items():
-            where, before = locate(ref), self.reads.get(ref)
-            if before is not None and not before.exists:
-                if document is not None:
-                    batch.create(where, document)
-            elif before is None or not (document or before.to_dict()):
-                if document is None:
-                    batch.delete(where)
-                else:
-                    batch.set(where, document)
-            else:
-                unchanged = firestore.Client.write_option(last_update_time=before.update_time)
-                if document is None:
-                    batch.delete(where, option=unchanged)
-                else:
-                    # `set` takes no precondition; an update of all fields, old and new, does the same.
-                    gone = dict.fromkeys(before.to_dict().keys() - document.keys(), firestore.DELETE_FIELD)
-                    fields = {firestore.Client.field_path(name): value for name, value in {**document, **gone}.items()}
-                    batch.update(where, fields, option=unchanged)
+    def messages(self, name: Callable[[Ref], str]) -> list[Any]:
+        """Returns the writes, each with the precondition that its document is as it was read. Raises: InvalidInput."""
+        return [self._message(ref, document, name(ref)) for ref, document in self.writes.items()]
+
+    def _message(self, ref: Ref, document: Document | None, name: str) -> Any:
+        message = _WireWrite(delete=name) if document is None else _WireWrite(update=encoded(name, document))
+        before = self.reads.get(ref)
+        if before is not None and before.exists:
+            message.current_document.update_time.CopyFrom(before.message.update_time)
+        elif before is not None and document is not None:
+            message.current_document.exists = False
+        return message

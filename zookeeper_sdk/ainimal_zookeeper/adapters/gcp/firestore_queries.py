@@ -11,6 +11,7 @@ from typing import Any
 from google.cloud import firestore
 from google.cloud.firestore import FieldFilter
 
+from ainimal_zookeeper.domain.documents import Document
 from ainimal_zookeeper.domain.errors import InvalidInput
 from ainimal_zookeeper.domain.queries import BoundQuery, Page, Query, require_declared
 
@@ -62,10 +63,10 @@ def in_order(query: Query, snapshots: Iterable[firestore.DocumentSnapshot]) -> t
     return tuple(sorted(snapshots, key=key, reverse=query.descending))
 
 
-def cursor(query: Query, snapshot: firestore.DocumentSnapshot) -> str:
-    """Returns the place behind the document."""
-    value = None if query.order_by is None else snapshot.get(query.order_by)
-    return base64.urlsafe_b64encode(json.dumps([query.name, value, snapshot.id]).encode()).decode()
+def cursor(query: Query, document: Document, id: str) -> str:
+    """Returns the place behind the document, which is called `id` in Firestore."""
+    value = None if query.order_by is None else document[query.order_by]
+    return base64.urlsafe_b64encode(json.dumps([query.name, value, id]).encode()).decode()
 
 
 def _direction(query: Query) -> str:
