@@ -11,18 +11,20 @@ import logging
 import threading
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from google.api_core import exceptions
 from google.api_core.retry import Retry
-from google.cloud import pubsub_v1
-from google.pubsub_v1.types import ReceivedMessage
 
 from ainimal_zookeeper.domain.errors import DataCorrupt, ZookeeperError
 from ainimal_zookeeper.ports.queue import Delivery, Handler, Message
 
 from .failures import PATIENCE_S, translated
 from .pubsub_topics import Names
+
+if TYPE_CHECKING:
+    from google.cloud import pubsub_v1
+    from google.pubsub_v1.types import ReceivedMessage
 
 _AT_ONCE = 8  # handlers of one subscription that run at the same time
 _LETTERS_AT_ONCE = 1000
@@ -42,17 +44,15 @@ class PubsubQueue:
 
     A message belongs to whom it is delivered for `lease_s` (at least 1), which is prolonged while the handler runs: so
     one whose process dies comes again. How often, after what delay, and when it becomes a dead letter is up to the
-    subscription.
+    subscription. Pub/Sub's library takes a quarter of a second to import, and waits for the first call.
     """
 
     def __init__(self, project: str, *, prefix: str = "", lease_s: int = 10) -> None:
         self._names = Names(project, prefix)
         self._lease_s = lease_s
-        with translated(f"Pub/Sub of {project}"):
-            one_by_one = pubsub_v1.types.BatchSettings(max_messages=1)
-            self._publisher = pubsub_v1.PublisherClient(batch_settings=one_by_one)
-            self._subscriber = pubsub_v1.SubscriberClient()
         self._changed = threading.Condition()
+        self._made_publisher: pubsub_v1.PublisherClient | None = None
+        self._made_subscriber: pubsub_v1.SubscriberClient | None = None
         self._consumers: list[_Consumer] = []
         self._keeper: threading.Thread | None = None
         self._closed = False
@@ -105,9 +105,32 @@ class PubsubQueue:
             consumer.join(_CLOSE_S)
         if self._keeper is not None:
             self._keeper.join()
-        self._publisher.stop()
-        self._publisher.transport.close()
-        self._subscriber.close()
+        if self._made_publisher is not None:
+            self._made_publisher.stop()
+            self._made_publisher.transport.close()
+        if self._made_subscriber is not None:
+            self._made_subscriber.close()
+
+    @property
+    def _publisher(self) -> pubsub_v1.PublisherClient:
+        with self._changed:
+            if self._made_publisher is None:
+                from google.cloud import pubsub_v1
+
+                with translated(f"Pub/Sub of {self._names.project}"):
+                    one_by_one = pubsub_v1.types.BatchSettings(max_messages=1)
+                    self._made_publisher = pubsub_v1.PublisherClient(batch_settings=one_by_one)
+            return self._made_publisher
+
+    @property
+    def _subscriber(self) -> pubsub_v1.SubscriberClient:
+        with self._changed:
+            if self._made_subscriber is None:
+                from google.cloud import pubsub_v1
+
+                with translated(f"Pub/Sub of {self._names.project}"):
+                    self._made_subscriber = pubsub_v1.SubscriberClient()
+            return self._made_subscriber
 
     def _keep_leases(self) -> None:
         while True:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from google.api_core.exceptions import AlreadyExists
-from google.cloud import pubsub_v1
-from google.pubsub_v1.types import DeadLetterPolicy, PushConfig, RetryPolicy, Subscription
 
 from ainimal_zookeeper.domain.errors import InvalidInput
 
@@ -53,6 +51,9 @@ def make_topic(
     how long a push may take. push_endpoint: the URL that messages are posted to; without it they wait to be pulled.
     Raises: InvalidInput, Transient.
     """
+    from google.cloud import pubsub_v1
+    from google.pubsub_v1.types import DeadLetterPolicy, PushConfig, RetryPolicy, Subscription
+
     if max_deliveries not in _DELIVERIES:
         raise InvalidInput(f"max_deliveries is {max_deliveries}; Pub/Sub takes {_DELIVERIES[0]} to {_DELIVERIES[-1]}")
     retry = RetryPolicy(
