@@ -14,11 +14,11 @@ WEB_SOURCES := $(shell find client_web -type f -not -path '*/node_modules/*' -no
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-emulators check bench client torch wheel stage lock fmt clean
+.PHONY: help run test test-emulators check bench client torch wheel stage lock indexes fmt clean
 
 # Lists the verbs.
 help:
-	@awk '/^# /{said=substr($$0,3)} /^(run|test|test-emulators|check|bench|client|torch|wheel|stage|lock|fmt|clean):/{sub(":.*","",$$1); printf "make %-14s %s\n", $$1, said}' Makefile
+	@awk '/^# /{said=substr($$0,3)} /^(run|test|test-emulators|check|bench|client|torch|wheel|stage|lock|indexes|fmt|clean):/{sub(":.*","",$$1); printf "make %-14s %s\n", $$1, said}' Makefile
 
 # Starts the example zoo and prints its address (options for it: ARGS="--port 8001").
 run: $(MADE)-zoo $(WEB)
@@ -74,6 +74,10 @@ lock: .venv/bin/python
 	    --generate-hashes --no-emit-index-url --no-annotate -c constraints.txt \
 	    -o functions/$$function/requirements.txt functions/$$function/requirements.in || exit 1; \
 	done
+
+# Writes the indexes that Firestore needs for the declared queries.
+indexes: $(MADE)-tools
+	$(BIN)/python -m ainimal_zookeeper.adapters.gcp.firestore_indexes > infra/firestore.indexes.json
 
 # Puts the Python sources in the house format.
 fmt: $(MADE)-tools
