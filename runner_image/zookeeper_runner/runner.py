@@ -118,6 +118,7 @@ class Runner:
                 idle=self._idle,
                 ask=self._link.desired,
                 patience_s=self._session.cadence.orphan_s,
+                home=self._settings.home,
             ),
         )
         self._signals.render = stage.render

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ainimal_zookeeper.domain.errors import InvalidInput
@@ -25,6 +26,8 @@ class Settings:
     """Address that the live server listens on; in a pod the pod's own."""
     live_port: int = 0
     """0: any free one."""
+    home: Path | None = None
+    """`ZOO_HOME`: the folder of the zoo's files, where the paths in specifications begin."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -46,6 +49,7 @@ class Settings:
             token=environ["ZOO_TOKEN"],
             live_host=environ.get("ZOO_LIVE_HOST") or "127.0.0.1",
             live_port=numbers["ZOO_LIVE_PORT"],
+            home=Path(environ["ZOO_HOME"]).absolute() if environ.get("ZOO_HOME") else None,
         )
 
 

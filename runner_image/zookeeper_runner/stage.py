@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from ainimal_zookeeper import environments, models
@@ -18,6 +19,7 @@ from .batching import BatchActor
 from .bell import Bell
 from .checkpoint import fetch, stage_of
 from .fault import fault_of, first_line
+from .home import at_home
 from .inference import Inference
 from .joining import join
 from .journal import Journal
@@ -36,7 +38,7 @@ class Surroundings:
 
     enter: says in a few words what is going on. idle: called while waiting for others; raises Leave at the end.
     ask: `POST /desired`. inference, board: None where nobody is to be answered, or seated. patience_s: how long to ask
-    again for what does not answer.
+    again for what does not answer. home: the folder of the zoo's files.
     """
 
     journal: Journal
@@ -47,6 +49,7 @@ class Surroundings:
     idle: Callable[[], None]
     ask: Callable[[], Mapping[str, Any]]
     patience_s: float = 60.0
+    home: Path | None = None
 
 
 @dataclass(slots=True)
@@ -87,13 +90,17 @@ def _world(launch: Launch, around: Surroundings) -> World | None:
         return joined
     if not launch.get("environment"):
         return None
-    spec, parameters = launch["environment"]["spec"], launch.get("environmentParameters") or {}
+    spec, parameters = _environment(launch, around)
     around.enter("loading the environment")
     return _guarded(EnvFault, lambda: environments.load(spec, parameters, seed=launch.get("seed"), stage=around.enter))
 
 
+def _environment(launch: Launch, around: Surroundings) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    return at_home(launch["environment"]["spec"], around.home), launch.get("environmentParameters") or {}
+
+
 def _agent(launch: Launch, world: World | None, around: Surroundings) -> Agent:
-    point, spec = launch.get("checkpoint"), launch["model"]["spec"]
+    point, spec = launch.get("checkpoint"), at_home(launch["model"]["spec"], around.home)
     if point is not None:
         spec = {**spec, "save_path": fetch(point, around.enter, around.patience_s)}
     around.enter("loading the model")
@@ -129,7 +136,7 @@ def _restore(agent: Agent, folder: str, step: int) -> None:
 
 
 def _host(launch: Launch, around: Surroundings) -> Stage:
-    spec, parameters = launch["environment"]["spec"], launch.get("environmentParameters") or {}
+    spec, parameters = _environment(launch, around)
     board = around.board
     if board is None:
         raise RuntimeError("a world needs a board of seats")

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ainimal_zookeeper.domain.errors import InvalidInput
+from ainimal_zookeeper.domain.references import parameters_in, substitute
 from ainimal_zookeeper.source import Fault, failed
-
-_REFERENCE = re.compile(r"\$\{\s*params\.([A-Za-z_][A-Za-z0-9_]*)\s*\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +27,22 @@ def construct(
     parameters: Mapping[str, Any],
     offered: Mapping[str, Any],
     fault: Fault,
+    variables: Mapping[str, str] | None = None,
 ) -> Constructed:
     """Calls the class `made_by` with init_params, parameters by name, and what it asks for of `offered`.
 
-    Values of `offered` that are callable are called when they are asked for.
+    Values of `offered` that are callable are called when they are asked for. `variables`: what ${env.X} stands for.
     Raises: `fault` when an argument is missing or unknown, naming the nearest, or the class raises.
     """
     name = f"{made_by.__name__}.__init__" if isinstance(made_by, type) else str(made_by.__name__)
     names, required, takes_any = _arguments(made_by)
-    arguments = {key: substitute(value, parameters) for key, value in init_params.items()}
+    arguments = {key: substitute(value, parameters, variables) for key, value in init_params.items()}
     for key in arguments:
         if key not in names and not takes_any:
             close = difflib.get_close_matches(key, names, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"it takes: {', '.join(names) or 'nothing'}"
             raise fault(f"init_params names {key!r}, which {name} does not take; {hint}")
-    used = set(_REFERENCE.findall(repr(dict(init_params)))) | set(arguments)
+    used = parameters_in(init_params) | set(arguments)
     for key, value in parameters.items():
         if key not in used and (key in names or takes_any):
             arguments[key] = value
@@ -63,29 +61,6 @@ def construct(
     except (Exception, SystemExit) as error:
         raise failed(name, error, fault) from error
     return Constructed(subject, arguments, tuple(key for key in parameters if key not in used))
-
-
-def substitute(value: Any, parameters: Mapping[str, Any]) -> Any:
-    """Returns `value` with every ${params.x} replaced; a text that is one reference becomes the parameter itself.
-
-    Raises: InvalidInput for a parameter that does not exist.
-    """
-    if isinstance(value, Mapping):
-        return {key: substitute(part, parameters) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [substitute(part, parameters) for part in value]
-    if not isinstance(value, str):
-        return value
-
-    def of(name: str) -> Any:
-        if name not in parameters:
-            close = difflib.get_close_matches(name, parameters, n=1)
-            hint = f"; did you mean {close[0]}?" if close else "; declare it in create_params"
-            raise InvalidInput(f"${{params.{name}}} names no parameter{hint}", ("parameters", name))
-        return parameters[name]
-
-    whole = _REFERENCE.fullmatch(value.strip())
-    return of(whole.group(1)) if whole else _REFERENCE.sub(lambda match: str(of(match.group(1))), value)
 
 
 def _arguments(made_by: Any) -> tuple[list[str], list[str], bool]:

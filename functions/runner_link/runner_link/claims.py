@@ -18,9 +18,11 @@ from ainimal_zookeeper.domain.documents import (
     instance_ref,
 )
 from ainimal_zookeeper.domain.errors import Conflict, NotFound
+from ainimal_zookeeper.domain.references import variables_in
 from ainimal_zookeeper.domain.tokens import attempt_token, seat_token
 from ainimal_zookeeper.ports.bucket import Bucket
 from ainimal_zookeeper.ports.clock import Clock
+from ainimal_zookeeper.ports.secrets import Secrets
 from ainimal_zookeeper.ports.store import DocumentStore, Transaction
 
 from .requests import PROTOCOL, Caller
@@ -48,12 +50,20 @@ class Claims:
     """Claims and the questions that follow them. Thread-safe."""
 
     def __init__(
-        self, *, store: DocumentStore, bucket: Bucket, clock: Clock, secret: bytes, settings: RunnerSettings
+        self,
+        *,
+        store: DocumentStore,
+        bucket: Bucket,
+        clock: Clock,
+        secret: bytes,
+        secrets: Secrets,
+        settings: RunnerSettings,
     ) -> None:
         self._store = store
         self._bucket = bucket
         self._clock = clock
         self._secret = secret
+        self._secrets = secrets
         self._settings = settings
 
     def claim(self, caller: Caller) -> dict[str, Any]:
@@ -133,6 +143,10 @@ class Claims:
             joined = self._world(document, world)
             if isinstance(joined, _Unrunnable):
                 return joined
+        specs = [self._spec("model", model), self._spec("environment", environment)]
+        for spec in specs:
+            if isinstance(spec, _Unrunnable):
+                return spec
         return {
             "protocol": PROTOCOL,
             "instanceId": document["id"],
@@ -140,12 +154,8 @@ class Claims:
             "name": document["name"],
             "attempt": document["attempt"],
             "timeline": document["timeline"],
-            "model": None
-            if model is None
-            else {**_named(model), "revision": model["revision"], "spec": json.loads(model["specJson"])},
-            "environment": None
-            if environment is None
-            else {**_named(environment), "spec": json.loads(environment["specJson"])},
+            "model": None if model is None else {**_named(model), "revision": model["revision"], "spec": specs[0]},
+            "environment": None if environment is None else {**_named(environment), "spec": specs[1]},
             "world": joined,
             "parameters": json.loads(document["parametersJson"]),
             "environmentParameters": json.loads(document["environmentParametersJson"]),
@@ -155,6 +165,25 @@ class Claims:
             "liveToken": attempt_token(self._secret, "live", document["id"], document["attempt"]),
             "settings": asdict(self._settings),
         }
+
+    def _spec(self, what: str, entry: Document | None) -> dict[str, Any] | _Unrunnable:
+        """Returns the specification in a catalogue document, with the variables that it names and no others.
+
+        They go beside what refers to them: what a user has written is never looked through for references.
+        """
+        if entry is None:
+            return {}
+        spec: dict[str, Any] = json.loads(entry["specJson"])
+        variables: dict[str, str] = {}
+        for name in variables_in(spec):
+            value = self._secrets.get(name)
+            if value is None:
+                return _Unrunnable(
+                    f"the {what} {entry['name']} needs the variable {name}, which is not set; "
+                    f"{self._secrets.advice(name)}, and launch again"
+                )
+            variables[name] = value
+        return {**spec, "variables": variables} if variables else spec
 
     def _world(self, document: InstanceDoc, found: Document | None) -> dict[str, Any] | _Unrunnable:
         world = cast("InstanceDoc | None", found)

@@ -26,5 +26,10 @@ class Deployment:
     def _link(self) -> RunnerLink:
         profile = open_profile(self._settings.profile)
         return RunnerLink(
-            store=profile.store, bucket=profile.bucket, clock=profile.clock, ids=profile.ids, secret=profile.secret
+            store=profile.store,
+            bucket=profile.bucket,
+            clock=profile.clock,
+            ids=profile.ids,
+            secret=profile.secret,
+            secrets=self._settings.secrets,
         )

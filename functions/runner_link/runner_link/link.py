@@ -12,6 +12,7 @@ from ainimal_zookeeper.domain.errors import NotFound, ZookeeperError
 from ainimal_zookeeper.domain.lifecycle import timestamp
 from ainimal_zookeeper.ports.bucket import Bucket
 from ainimal_zookeeper.ports.clock import Clock, Ids
+from ainimal_zookeeper.ports.secrets import Secrets
 from ainimal_zookeeper.ports.store import DocumentStore
 from starlette.requests import Request
 from starlette.responses import Response
@@ -35,14 +36,21 @@ class RunnerLink:
         clock: Clock,
         ids: Ids,
         secret: bytes,
+        secrets: Secrets,
         settings: RunnerSettings | None = None,
     ) -> None:
+        """`secret` is what tokens are made of, `secrets` what specifications refer to."""
         self._store = store
         self._bucket = bucket
         self._ids = ids
         self._secret = secret
         self._claims = Claims(
-            store=store, bucket=bucket, clock=clock, secret=secret, settings=settings or RunnerSettings()
+            store=store,
+            bucket=bucket,
+            clock=clock,
+            secret=secret,
+            secrets=secrets,
+            settings=settings or RunnerSettings(),
         )
         self._intake = Intake(store=store, clock=clock)
         self._routes: Mapping[str, Callable[[Caller, Mapping[str, Any]], dict[str, Any]]] = {

@@ -130,15 +130,15 @@ def test_every_key_that_this_version_has_is_understood(zoo: Path) -> None:
     assert json.loads(swing["specJson"]) == {
         "type": "gymnasium",
         "name": "Swing",
-        "path": str(zoo / "worlds.py"),
+        "path": "worlds.py",
         "env_name": "Swing-v0",
         "max_connected": 1,
         "create_params": [{"name": "speed", "display": "Top speed", "type": "str", "default": "slow"}],
-        "init_params": {"speed": "${params.speed}", "key": "k-1", "project": "p"},
+        "init_params": {"speed": "${params.speed}", "key": "${env.swing_key}", "project": "${env.swing_project}"},
     }
     spec = json.loads(field["specJson"])
     assert (field["maxInstances"], field["autostart"]) == (1, True)
-    assert spec["init_params"] == {"speed": "${params.speed}", "key": "k-1", "project": "p", "size": 4}
+    assert spec["init_params"] == {**json.loads(swing["specJson"])["init_params"], "size": 4}
     assert spec["python"] == str(Path(sys.executable).parent / "python3")
     strider, walker = compiled.models
     assert (strider["name"], strider["providerId"], walker["name"], walker["providerId"]) == (
@@ -210,14 +210,15 @@ def test_variables_take_the_type_of_their_key(zoo: Path) -> None:
 
 
 def test_secrets_are_used_and_never_shown(zoo: Path) -> None:
-    """Values of .env.local fill references in, and stay out of errors and representations."""
+    """Values of .env.local reach side processes, and no specification, error or representation."""
     secret = "hunter2-hunter2"
     (zoo / ".env.local").write_text(f"TOKEN={secret}\nPORT='99999-{secret}'\n# comment\n")
     good = "name: zoo\nenvs:\n  - {env_name: A-v1, init_params: {key: '${env.TOKEN}'}}\nlaunch_etc: ['run $TOKEN']"
     server = load(zoo, good, {"PATH": "/bin"})
     compiled = server.compile()
 
-    assert json.loads(compiled.environments[0]["specJson"])["init_params"] == {"key": secret}
+    assert json.loads(compiled.environments[0]["specJson"])["init_params"] == {"key": "${env.TOKEN}"}
+    assert compiled.secrets.get("TOKEN") == secret
     assert compiled.processes[0].environ["TOKEN"] == secret
     assert secret not in repr(server) + repr(compiled)
     bad = f"port: ${{env.PORT}}\nhost: ['${{env.TOKEN}}']\nmax_envs: {secret}\nmodels: [{{path: '${{env.TOKEN}}'}}]"
@@ -241,7 +242,8 @@ def test_relative_paths_start_at_the_file(zoo: Path, monkeypatch: pytest.MonkeyP
     text = "models:\n  - path: ./models/walker.py\nstate_dir: var/state"
 
     compiled = load(zoo, text).compile()
-    assert compiled.models[0]["source"] == str(zoo / "models" / "walker.py")
+    assert compiled.models[0]["source"] == "models/walker.py"
+    assert compiled.home == zoo
     assert compiled.state_dir == zoo / "var" / "state"
 
 

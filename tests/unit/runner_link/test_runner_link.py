@@ -21,7 +21,10 @@ from starlette.routing import Route
 
 from tests.fakes import zoo
 from tests.fakes.clock import FakeClock, SequentialIds
+from tests.fakes.secrets import FakeSecrets
 from tests.fakes.store import MemoryStore
+
+KEY = "sk-hunter2-hunter2"
 
 
 class SigningBucket:
@@ -70,9 +73,14 @@ def store(clock: FakeClock) -> MemoryStore:
 
 
 @pytest.fixture
-async def client(store: MemoryStore, clock: FakeClock) -> AsyncIterator[httpx.AsyncClient]:
+def secrets() -> FakeSecrets:
+    return FakeSecrets(OPENAI_KEY=KEY, WORLD="CartPole-v1", OTHER_KEY="other-hunter2")
+
+
+@pytest.fixture
+async def client(store: MemoryStore, clock: FakeClock, secrets: FakeSecrets) -> AsyncIterator[httpx.AsyncClient]:
     bucket: Any = SigningBucket(clock)
-    link = RunnerLink(store=store, bucket=bucket, clock=clock, ids=SequentialIds(), secret=zoo.SECRET)
+    link = RunnerLink(store=store, bucket=bucket, clock=clock, ids=SequentialIds(), secret=zoo.SECRET, secrets=secrets)
     app = Starlette(routes=[Route("/{route}", link.handle, methods=["GET", "POST"])])
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://link") as client:
@@ -82,6 +90,12 @@ async def client(store: MemoryStore, clock: FakeClock) -> AsyncIterator[httpx.As
 @pytest.fixture
 def runner(client: httpx.AsyncClient) -> Runner:
     return Runner(client)
+
+
+def specify(store: MemoryStore, collection: str = Collections.MODELS, id: str = "mod_learner", **changes: Any) -> None:
+    """Changes the specification of a catalogue document."""
+    document = store.documents[Ref(collection, id)]
+    document["specJson"] = json.dumps({**json.loads(document["specJson"]), **changes})
 
 
 def events(store: MemoryStore, id: str = "ins_1") -> list[str]:
@@ -165,6 +179,45 @@ async def test_model_that_left_the_configuration_fails_the_instance(runner: Runn
     assert status["failure"] is not None
     assert "learner is no longer in the configuration" in status["failure"]["message"]
     assert zoo.members(store, "models") == []
+
+
+async def test_claim_hands_out_the_variables_that_a_specification_names(
+    runner: Runner, store: MemoryStore, secrets: FakeSecrets
+) -> None:
+    """Values come with the claim alone: references stay where they are, and no document ever holds a value."""
+    specify(store, init_params={"key": "Bearer ${env.OPENAI_KEY}", "deep": [{"again": "${env.OPENAI_KEY}"}]})
+    specify(store, Collections.ENVIRONMENTS, "world_box", env_name="${env.WORLD}")
+    launch = (await runner.ask("claim")).json()
+    assert launch["model"]["spec"]["init_params"]["key"] == "Bearer ${env.OPENAI_KEY}"
+    assert launch["model"]["spec"]["variables"] == {"OPENAI_KEY": KEY}
+    assert launch["environment"]["spec"]["variables"] == {"WORLD": "CartPole-v1"}
+    await runner.report({"phase": "RUNNING"}, manifest={"inputs": []})
+    assert sorted(secrets.asked) == ["OPENAI_KEY", "WORLD"]
+    assert KEY not in repr(store.documents)
+
+
+async def test_what_a_user_writes_is_no_reference(runner: Runner, store: MemoryStore, secrets: FakeSecrets) -> None:
+    """A parameter that looks like a reference stays that text, and its variable is not even looked up."""
+    specify(store, init_params={"key": "${env.OPENAI_KEY}", "rate": "${params.learning_rate}"})
+    given = json.dumps({"learning_rate": "${env.OTHER_KEY}"})
+    store.documents[Ref(Collections.INSTANCES, "ins_1")]["parametersJson"] = given
+    answer = await runner.ask("claim")
+    assert answer.json()["parameters"] == {"learning_rate": "${env.OTHER_KEY}"}
+    assert secrets.asked == ["OPENAI_KEY"]
+    assert "other-hunter2" not in answer.text
+
+
+async def test_instance_whose_variable_is_missing_fails_with_the_reason(runner: Runner, store: MemoryStore) -> None:
+    """The failure names the variable and where to set it."""
+    specify(store, init_params={"key": "${env.OPENAI_KEY}${env.ABSENT}"})
+    assert (await runner.ask("claim")).status_code == 409
+    failure = zoo.read(store)["status"]["failure"]
+    assert failure is not None
+    assert failure["code"] == "INVALID_INPUT"
+    assert failure["message"] == (
+        "the model learner needs the variable ABSENT, which is not set; put ABSENT into the drawer, and launch again"
+    )
+    assert KEY not in repr(store.documents)
 
 
 async def test_joiner_waits_for_the_address_of_its_world(

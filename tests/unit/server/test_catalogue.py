@@ -18,6 +18,7 @@ from ainimal_zookeeper.server.catalogue import Catalogue
 
 from tests.fakes import zoo
 from tests.fakes.clock import FakeClock
+from tests.fakes.secrets import FakeSecrets
 from tests.fakes.store import MemoryStore
 
 
@@ -39,6 +40,8 @@ def compilation(models: list[Document], environments: list[Document], **changes:
         no_auth=False,
         state_dir=Path("/nowhere"),
         allowed_origins=[],
+        home=Path("/zoo"),
+        secrets=FakeSecrets(),
         recompile=again,
     )
     return dataclasses.replace(made, **changes)

@@ -10,6 +10,7 @@ from ainimal_zookeeper.config import Compilation
 from ainimal_zookeeper.server.serving import banner
 
 from tests.fakes import zoo
+from tests.fakes.secrets import FakeSecrets
 
 
 def compilation(models: int, environments: int) -> Compilation:
@@ -25,6 +26,8 @@ def compilation(models: int, environments: int) -> Compilation:
         no_auth=False,
         state_dir=Path("/nowhere"),
         allowed_origins=[],
+        home=Path("/zoo"),
+        secrets=FakeSecrets(),
         recompile=lambda: compilation(models, environments),
     )
 

@@ -22,8 +22,10 @@ from ainimal_zookeeper.parameters import Parameter, check_parameters
 
 from .check import Section
 from .compilation import LaunchDoc
+from .home import Home
 from .keys import TYPES
 from .problems import Problems, nearest
+from .references import references
 from .source import ClassFacts, SourceFacts, read_source
 from .specification import EnvironmentSpec, ModelSpec
 from .values import CreateParam, InitParams
@@ -45,13 +47,13 @@ class Catalogue:
 def files_of(zoo: Section) -> list[Path]:
     """Returns every Python file that the catalogue reads, in order."""
     named = [section.get("path") for key in ("models", "environments") for section in zoo.get(key, [])]
-    found = [path for section in zoo.get("model_providers", []) for path in _python_files(section.get("root"))]
+    found = [path for section in zoo.get("model_providers", []) for path in python_files(section.get("root"))]
     return [path for path in [*named, *found] if path is not None]
 
 
-def make_catalogue(zoo: Section, problems: Problems) -> Catalogue:
+def make_catalogue(zoo: Section, home: Home, problems: Problems) -> Catalogue:
     """Returns the documents; what is wrong goes to `problems`, and to the findings of what it concerns."""
-    maker = _Maker(problems)
+    maker = _Maker(home, problems)
     models = [maker.model(section) for section in zoo.get("models", []) if "path" in section.values]
     environments: list[EnvironmentDoc] = []
     for section in zoo.get("environments", []):
@@ -75,7 +77,8 @@ def make_catalogue(zoo: Section, problems: Problems) -> Catalogue:
 
 
 class _Maker:
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, home: Home, problems: Problems) -> None:
+        self._home = home
         self._problems = problems
         self._opaque: set[str] = set()  # ids of what could not be read: nothing is known of its parameters
         self._unread = False
@@ -89,7 +92,7 @@ class _Maker:
         class_name = section.get("class_name") or (facts.name if facts is not None else source.path.stem)
         name = section.get("name") or class_name
         parameters = self._parameters(section, facts)
-        spec: ModelSpec = {"type": "python_class", "name": name, "path": str(source.path), "class_name": class_name}
+        spec: ModelSpec = {"type": "python_class", "name": name, "class_name": class_name}
         spec.update(cast(ModelSpec, {key: section.get(key) for key in _FUNCTIONS if section.get(key) is not None}))
         if isinstance(arguments := section.get("init_params"), InitParams):
             spec["init_params"] = arguments.values
@@ -103,19 +106,19 @@ class _Maker:
         """Yields the documents of all models under the root of a provider, by file and name."""
         root: Path = section.values["root"]
         provider = _provider_id(section)
-        for path in _python_files(root):
+        for path in python_files(root):
             source = read_source(path)
             place = path.relative_to(root).as_posix()
             if source.problem is not None:
                 self._unread = True
                 name = path.stem
-                spec: ModelSpec = {"type": "python_class", "name": name, "path": str(path)}
+                spec: ModelSpec = {"type": "python_class", "name": name}
                 findings = [f"{place} {source.problem}"]
                 yield self._model(
                     spec, section, source, None, id=_id("mod", name, provider, place), parameters=[], findings=findings
                 )
             for facts in source.models:
-                spec = {"type": "python_class", "name": facts.name, "path": str(path), "class_name": facts.name}
+                spec = {"type": "python_class", "name": facts.name, "class_name": facts.name}
                 yield self._model(
                     spec,
                     section,
@@ -143,12 +146,13 @@ class _Maker:
             spec["rate"] = section.get("rate")
         if python := section.get("python"):
             spec["python"] = python
-        name = spec["name"]
+        name, path = spec["name"], self._home.relative(source.path)
+        spec["path"] = path
         return {
             "id": id,
             "name": name,
             "type": "python_class",
-            "source": str(source.path),
+            "source": path,
             "revision": source.revision,
             "description": section.get("description") or (facts.description if facts is not None else None),
             "providerId": _provider_id(section) if section.type in TYPES["model_providers"] else None,
@@ -177,12 +181,15 @@ class _Maker:
             source = read_source(path)
             facts, _ = self._class(section, source, source.worlds, "environment")
             class_name = class_name or (facts.name if facts is not None else None)
+        if "name" not in section.places and references(section.get("env_name", "")):
+            message = "the key 'name' is missing: 'env_name' holds a variable, which is filled in when it runs"
+            self._problems.add(section.place, section.path, message)
         name = section.get("name") or section.get("env_name") or class_name or str(path and path.stem)
         parameters = self._parameters(section, facts)
         spec: EnvironmentSpec = {
             "type": of_type,
             "name": name,
-            "path": None if path is None else str(path),
+            "path": None if path is None else self._home.relative(path),
             "max_connected": section.get("max_connected", 1),
         }
         spec.update(cast(EnvironmentSpec, {key: section.get(key) for key in _WORLD_KEYS if key in section.values}))
@@ -201,12 +208,12 @@ class _Maker:
         """Yields the documents of all environments under the root of a provider that offers them."""
         if not section.get("environments"):
             return
-        for path in _python_files(section.values["root"]):
+        for path in python_files(section.values["root"]):
             for facts in read_source(path).worlds:
                 spec: EnvironmentSpec = {
                     "type": "python_class",
                     "name": facts.name,
-                    "path": str(path),
+                    "path": self._home.relative(path),
                     "class_name": facts.name,
                     "max_connected": 1,
                 }
@@ -234,7 +241,7 @@ class _Maker:
         """Returns the class that an entry means, as far as its file tells, and findings."""
         if source.problem is not None:
             return None, [f"{source.path.name} {source.problem}"]
-        wanted = section.get("class_name")
+        wanted, place = section.get("class_name"), self._home.relative(source.path)
         message = ""
         if wanted is not None:
             found = source.named(wanted)
@@ -243,7 +250,7 @@ class _Maker:
             if source.names is None or wanted.split(".")[0] in source.names:
                 return None, []  # made by an import or a call, which only a run can follow
             names = [facts.name for facts in source.classes]
-            message = f"there is no {wanted!r} in {source.path}; {nearest(wanted, names)}"
+            message = f"there is no {wanted!r} in {place}; {nearest(wanted, names)}"
         elif len(candidates) == 1:
             return candidates[0], list(candidates[0].findings)
         elif "class_name" not in section.places:
@@ -251,7 +258,7 @@ class _Maker:
             listed = f"it has {', '.join(names)}" if names else f"no class in it looks like an {what}"
             if what == "model" and not names:
                 listed = "no class in it has forward, act, predict or __call__"
-            message = f"the key 'class_name' is missing: {source.path} does not tell which class is meant; {listed}"
+            message = f"the key 'class_name' is missing: {place} does not tell which class is meant; {listed}"
         if not message:
             return None, []
         path = f"{section.path}.class_name" if wanted is not None else section.path
@@ -377,7 +384,7 @@ class _Maker:
         return given
 
 
-def _python_files(root: Path | None) -> Iterator[Path]:
+def python_files(root: Path | None) -> Iterator[Path]:
     """Yields the .py files below `root` by name.
 
     Hidden, private and test files and folders are left out, and names that are no UTF-8: no document can hold those.
@@ -394,7 +401,7 @@ def _python_files(root: Path | None) -> Iterator[Path]:
             continue
         if entry.is_dir(follow_symlinks=False):
             if not (Path(entry.path) / "pyvenv.cfg").exists():
-                yield from _python_files(Path(entry.path))
+                yield from python_files(Path(entry.path))
         elif name.endswith(".py") and not name.startswith("test_") and name != "conftest.py" and entry.is_file():
             yield Path(entry.path)
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from ainimal_zookeeper.domain.documents import ConfigurationDoc, EnvironmentDoc, Mode, ModelDoc
+from ainimal_zookeeper.domain.references import variables_in
+from ainimal_zookeeper.ports.secrets import Secrets
+
+from .problems import ConfigurationError, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +48,15 @@ class LaunchDoc(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Compilation:
-    """The same configuration and the same files compile to equal values.
+    """The same configuration and the same files compile to equal values, in every clone of them.
 
+    home: the folder of the configuration, where the paths in specifications begin.
+    secrets: what the variables stand for that specifications name.
     recompile: compiles again; cheap, and the very same object comes back while no file has changed.
     """
 
     configuration: ConfigurationDoc
-    models: list[ModelDoc] = field(repr=False)  # their specifications may hold secrets
+    models: list[ModelDoc] = field(repr=False)
     environments: list[EnvironmentDoc] = field(repr=False)
     launches: list[LaunchDoc] = field(repr=False)
     processes: list[SideProcessSpec]
@@ -59,4 +66,30 @@ class Compilation:
     no_auth: bool
     state_dir: Path
     allowed_origins: list[str]
+    home: Path
+    secrets: Secrets = field(repr=False, compare=False)
     recompile: Callable[[], Compilation] = field(repr=False, compare=False)
+    undeployable: Callable[[], tuple[Problem, ...]] = field(repr=False, compare=False, default=tuple)
+    profile: str = "embedded"
+
+    def document(self) -> dict[str, Any]:
+        """Returns what is deployed: {"configuration", "models", "environments", "launches"}, JSON and ours to change.
+
+        The same for every clone of the same files: it holds no secrets and no path of this machine.
+        Raises: ConfigurationError when something of it is only on this machine.
+        """
+        if problems := self.undeployable():
+            raise ConfigurationError(problems)
+        everything = {
+            "configuration": self.configuration,
+            "models": self.models,
+            "environments": self.environments,
+            "launches": self.launches,
+        }
+        return cast("dict[str, Any]", json.loads(json.dumps(everything)))
+
+    @property
+    def variables(self) -> list[str]:
+        """The names of the variables that specifications need where the zoo runs, sorted."""
+        specs = [json.loads(offer["specJson"]) for offer in (*self.models, *self.environments)]
+        return sorted({name for spec in specs for name in variables_in(spec)})

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Kind = Literal[
-    "text", "type", "flag", "port", "at least 1", "limit", "seconds", "rate", "whole number",
+    "text", "kept text", "type", "flag", "port", "at least 1", "limit", "seconds", "rate", "whole number",
     "python file", "folder", "new folder", "interpreter", "identifier",
     "values", "init_params", "create_params", "mode", "origins", "command", "variables",
     "server", "models", "environments", "model_providers", "compute_providers", "launches", "processes", "unsupported",
@@ -78,7 +78,7 @@ ENVIRONMENT: Final[Keys] = {
     "type": Key("type"),
     "path": Key("python file"),
     "class_name": Key("identifier"),
-    "env_name": Key("text"),
+    "env_name": Key("kept text"),
     "step_function": Key("identifier"),
     "reset_function": Key("identifier"),
     "render_function": Key("identifier"),

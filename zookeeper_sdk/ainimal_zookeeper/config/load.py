@@ -40,7 +40,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Server:
     if not path.exists():
         raise _refusal(path, "does not exist")
     if path.suffix in {".yaml", ".yml", ".json"}:
-        return Server.written(read_written(path), path.parent, Variables.beside(path.parent, environ))
+        return Server.written(read_written(path), path.parent, Variables(environ).beside(path.parent))
     if path.suffix == ".py":
         return _execute(path, environ)
     raise _refusal(path, "is not a configuration; it must end in .py, .yaml, .yml or .json")
@@ -61,9 +61,9 @@ def _load_default(environ: Mapping[str, str]) -> Server:
 
 def _execute(path: Path, environ: Mapping[str, str]) -> Server:
     """Runs the operator's file and returns the Server that it made."""
-    variables = Variables.beside(path.parent, environ)
+    variables = Variables(environ).beside(path.parent)
     problems = Problems(variables.secrets.values())
-    with reading(variables.all) as current, _variables_set(variables.all), _importing_from(path.parent):
+    with reading(variables) as current, _variables_set(variables.all), _importing_from(path.parent):
         module = _run(path, "zoo_configuration", problems)
         if not current.servers and "__main__" in path.read_text(encoding="utf-8", errors="replace"):
             module = _run(path, "__main__", problems)

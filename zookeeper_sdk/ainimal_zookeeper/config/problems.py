@@ -64,10 +64,15 @@ class Problems:
     def __bool__(self) -> bool:
         return bool(self._found)
 
+    @property
+    def all(self) -> tuple[Problem, ...]:
+        """What was added, in the order of the file."""
+        return tuple(sorted(self._found, key=lambda found: found.place.line or 0))
+
     def raise_if_any(self) -> None:
         """Raises: ConfigurationError with all that was added, in the order of the file."""
         if self._found:
-            raise ConfigurationError(sorted(self._found, key=lambda found: found.place.line or 0))
+            raise ConfigurationError(self.all)
 
 
 def nearest(word: str, known: Sequence[str]) -> str:

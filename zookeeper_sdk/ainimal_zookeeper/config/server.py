@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Final, Union
+from typing import Any, ClassVar, Final, Literal, Union
 
 from ainimal_zookeeper.domain.documents import ConfigurationDoc
 from ainimal_zookeeper.domain.errors import InvalidInput
@@ -18,6 +18,8 @@ from ainimal_zookeeper.domain.errors import InvalidInput
 from .catalogue import Catalogue, files_of, make_catalogue
 from .check import Checker, Section
 from .compilation import Compilation, SideProcessSpec
+from .deployment import undeployable
+from .home import Home
 from .keys import ZOO
 from .node import Described, Node, caller, node_of
 from .offers import (
@@ -33,6 +35,7 @@ from .offers import (
 )
 from .problems import Place, Problems
 from .references import Variables
+from .secrets import SecretsBeside
 from .values import WRONG
 
 DEFAULT_HOST: Final = "127.0.0.1"
@@ -47,7 +50,7 @@ _FileState = tuple[str, int, int]
 class Reading:
     """A configuration file is being read: `listen` notes its server here instead of serving."""
 
-    environ: Mapping[str, str] = field(repr=False)
+    variables: Variables
     servers: list[Server] = field(default_factory=list)
     listening: list[Server] = field(default_factory=list)
 
@@ -56,9 +59,9 @@ _reading: ContextVar[Reading | None] = ContextVar("reading", default=None)
 
 
 @contextmanager
-def reading(environ: Mapping[str, str]) -> Iterator[Reading]:
-    """Within it, servers take their variables from `environ`, and `listen` returns at once."""
-    current = Reading(environ)
+def reading(variables: Variables) -> Iterator[Reading]:
+    """Within it, servers take `variables` beside their own, and `listen` returns at once."""
+    current = Reading(variables)
     token = _reading.set(current)
     try:
         yield current
@@ -74,9 +77,10 @@ class Server(Described):
 
     SECTION: ClassVar[str] = "the configuration file"
     _settings: Section
-    _folder: Path
+    _home: Home
     _default_state: Path
-    _environ: Mapping[str, str]
+    _variables: Variables
+    _secrets: SecretsBeside
     _compiled: Compilation | None
     _compiled_from: tuple[tuple[_FileState, ...], str, int] | None
 
@@ -107,7 +111,7 @@ class Server(Described):
         place = self._place
         folder = Path.cwd() if place.file is None else place.file.parent
         current = _reading.get()
-        variables = Variables.beside(folder, os.environ if current is None else current.environ)
+        variables = (Variables(os.environ) if current is None else current.variables).beside(folder)
         self._settle(node_of(self, place), folder, variables)
         if current is not None:
             current.servers.append(self)
@@ -136,18 +140,24 @@ class Server(Described):
     @property
     def folder(self) -> Path:
         """Where the configuration stands; relative paths start here."""
-        return self._folder
+        return self._home.folder
 
     def keep_state_in(self, folder: Path) -> None:
         """Puts the state there unless the configuration names a `state_dir`."""
         self._default_state = folder
 
-    def listen(self, port: int | str | None = None, host: str | None = None, client: bool | None = None) -> None:
-        """Serves the zoo until Ctrl-C; arguments go before what the configuration says.
+    def listen(
+        self,
+        port: int | str | None = None,
+        host: str | None = None,
+        client: bool | None = None,
+        profile: Literal["embedded", "emulators"] | None = None,
+    ) -> None:
+        """Serves the zoo until Ctrl-C; arguments go before what the configuration says. `profile` is where it runs.
 
         While `zoo` reads the file that calls it, it only notes the arguments: `zoo` serves.
         """
-        asked = {"port": None if port is None else _port(port), "host": host, "client": client}
+        asked = {"port": None if port is None else _port(port), "host": host, "client": client, "profile": profile}
         self._settings.values.update({key: value for key, value in asked.items() if value is not None})
         current = _reading.get()
         if current is not None:
@@ -162,13 +172,14 @@ class Server(Described):
             port=compilation.port,
             client=compilation.client,
             insecure=compilation.no_auth,
+            profile=compilation.profile,
         )
 
     def compile(self) -> Compilation:
         """Returns what the zoo offers now. Cheap while no file has changed, when the very same object comes back."""
         state = self._file_states()
         if self._compiled is None or self._compiled_from != (state, self.host, self.port):
-            self._compiled = self._compilation(make_catalogue(self._settings, Problems()))
+            self._compiled = self._compilation(make_catalogue(self._settings, self._home, Problems()))
             self._compiled_from = (state, self.host, self.port)
         return self._compiled
 
@@ -176,9 +187,10 @@ class Server(Described):
 
     def _settle(self, node: Node, folder: Path, variables: Variables) -> None:
         """Checks everything. Raises: ConfigurationError."""
-        self._folder = folder
+        self._home = Home(folder)
         self._default_state = folder / STATE_FOLDER
-        self._environ = variables.all
+        self._variables = variables
+        self._secrets = SecretsBeside(variables)
         self._compiled = None
         self._compiled_from = None
         problems = Problems(variables.secrets.values())
@@ -194,7 +206,7 @@ class Server(Described):
             message = "true is not supported by this version; put a proxy that speaks HTTPS in front, or write false"
             problems.add(place, "https", message)
         _refuse_twin_processes(self._settings.get("launch_etc", []), problems)
-        make_catalogue(self._settings, problems)
+        make_catalogue(self._settings, self._home, problems)
         problems.raise_if_any()
 
     def _file_states(self) -> tuple[_FileState, ...]:
@@ -240,7 +252,11 @@ class Server(Described):
             no_auth=settings.get("no_auth", False),
             state_dir=settings.get("state_dir", self._default_state),
             allowed_origins=settings.get("allowed_origins", []),
+            home=self.folder,
+            secrets=self._secrets,
             recompile=self.compile,
+            undeployable=lambda: undeployable(self._settings, self._home, self._variables.secrets),
+            profile=settings.get("profile", "embedded"),
         )
 
     def _processes(self) -> list[SideProcessSpec]:
@@ -257,8 +273,8 @@ class Server(Described):
                 SideProcessSpec(
                     name=name,
                     cmd=section.values["cmd"],
-                    cwd=section.get("cwd", self._folder),
-                    environ={**self._environ, **section.get("env", {})},
+                    cwd=section.get("cwd", self.folder),
+                    environ={**self._variables.all, **section.get("env", {})},
                     url=section.get("url"),
                     shell=section.get("shell", False),
                     restart=section.get("restart", True),

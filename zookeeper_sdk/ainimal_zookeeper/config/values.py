@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
+from ainimal_zookeeper.domain.references import is_own
+
 from .node import Node, join
 from .problems import Place, Problems, nearest, shown
-from .references import Variables, references, substitute
+from .references import Variables, references, shortened, substitute
 
 _ORIGIN = re.compile(r"https?://[^/\s]+\Z")
 _MODES: Final = {
@@ -62,6 +64,7 @@ class Values:
         self._folder = folder
         self.kinds: dict[str, Callable[[Node, str], Any]] = {
             "text": self._text,
+            "kept text": lambda node, path: self._text(node, path, in_place=True),
             "flag": self._flag,
             "port": lambda node, path: self._integer(node, path, "a port from 0 to 65535", 0, 65535),
             "at least 1": lambda node, path: self._integer(node, path, "a whole number of at least 1", 1),
@@ -85,8 +88,11 @@ class Values:
 
     # --- scalars -----------------------------------------------------------------------------------------------------
 
-    def _resolved(self, node: Node, path: str, *, parameters: bool = False) -> Any:
-        """Returns the scalar with its variables filled in, WRONG when one of them is missing."""
+    def _resolved(self, node: Node, path: str, *, in_place: bool = False, parameters: bool = False) -> Any:
+        """Returns the scalar with its variables filled in, WRONG when one of them is missing.
+
+        in_place: it becomes part of a specification, where a reference to a variable stays. parameters: so do those.
+        """
         if not isinstance(node.value, str):
             return node.value
         wrong = False
@@ -104,9 +110,15 @@ class Values:
                     node.place, path, f"{reference.text} is only known at launch; it may stand in init_params"
                 )
                 wrong = True
+            elif reference.kind == "variable" and in_place and is_own(reference.name):
+                message = f"{reference.name} is the zoo's own; models and environments cannot have it"
+                self._problems.add(node.place, path, message)
+                wrong = True
             elif reference.kind == "variable":
                 wrong |= self.misses(reference.name, node.place, path)
-        return WRONG if wrong else substitute(node.value, self._variables.all)
+        if wrong:
+            return WRONG
+        return shortened(node.value) if in_place else substitute(node.value, self._variables.all)
 
     def misses(self, name: str, place: Place, path: str) -> bool:
         if name in self._variables.all:
@@ -135,8 +147,8 @@ class Values:
         self._problems.add(node.place, path, f"must be {what}, not {shown(written)}{advice}")
         return WRONG
 
-    def _text(self, node: Node, path: str) -> Any:
-        value = self._resolved(node, path)
+    def _text(self, node: Node, path: str, *, in_place: bool = False) -> Any:
+        value = self._resolved(node, path, in_place=in_place)
         if value is WRONG:
             return WRONG
         if not isinstance(value, str):
@@ -252,30 +264,29 @@ class Values:
 
     # --- values ------------------------------------------------------------------------------------------------------
 
-    def _json(self, node: Node, path: str, *, parameters: bool = False) -> Any:
-        """Returns the plain value with its variables filled in; what is wrong is reported and left out."""
+    def _json(self, node: Node, path: str) -> Any:
+        """Returns the plain value with its references in place; what is wrong is reported and left out."""
         if node.is_mapping:
-            pairs = (
-                (entry.key, self._json(entry.node, join(path, entry.key), parameters=parameters))
-                for entry in node.entries
-            )
+            pairs = ((entry.key, self._json(entry.node, join(path, entry.key))) for entry in node.entries)
             return {key: value for key, value in pairs if value is not WRONG}
         if node.is_list:
-            values = [self._json(item, f"{path}[{i}]", parameters=parameters) for i, item in enumerate(node.items)]
+            values = [self._json(item, f"{path}[{i}]") for i, item in enumerate(node.items)]
             return [value for value in values if value is not WRONG]
         if node.value is None or isinstance(node.value, (bool, int, str)):
-            return self._resolved(node, path, parameters=parameters)
+            return self._resolved(node, path, in_place=True, parameters=True)
         if isinstance(node.value, float) and math.isfinite(node.value):
             return node.value
         return self.expected(node, path, "a JSON value")
 
     def _values(self, node: Node, path: str) -> Any:
-        return self._json(node, path) if node.is_mapping else self.expected(node, path, "a mapping of values")
+        if not node.is_mapping:
+            return self.expected(node, path, "a mapping of values")
+        return WRONG if self._refers(node, path) else self._json(node, path)
 
     def _init_params(self, node: Node, path: str) -> Any:
         if not node.is_mapping:
             return self.expected(node, path, "a mapping of constructor arguments")
-        return InitParams(self._json(node, path, parameters=True), tuple(_uses(node, path)))
+        return InitParams(self._json(node, path), tuple(_uses(node, path)))
 
     def _create_params(self, node: Node, path: str) -> Any:
         if not node.is_list:
@@ -286,13 +297,17 @@ class Values:
             if not item.is_mapping:
                 self.expected(item, where, "a mapping with at least a name")
                 continue
-            if any(reference.kind != "unknown" for text in _texts(item.plain()) for reference in references(text)):
-                self._problems.add(
-                    item.place, where, "parameters are shown to users; a ${...} belongs into init_params"
-                )
+            if self._refers(item, where):
                 continue
             found.append(CreateParam(item.plain(), item.place, where))
         return found
+
+    def _refers(self, node: Node, path: str) -> bool:
+        """Tells whether a parameter refers to anything, and reports it: users see parameters, stores hold them."""
+        refers = any(part.kind != "unknown" for text in _texts(node.plain()) for part in references(text))
+        if refers:
+            self._problems.add(node.place, path, "parameters are shown to users; a ${...} belongs into init_params")
+        return refers
 
     def _origins(self, node: Node, path: str) -> Any:
         if not node.is_list:

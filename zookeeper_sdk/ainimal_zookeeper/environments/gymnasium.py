@@ -7,8 +7,8 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from ainimal_zookeeper.construction import substitute
 from ainimal_zookeeper.domain.errors import EnvFault, InvalidInput
+from ainimal_zookeeper.domain.references import parameters_in, substitute
 from ainimal_zookeeper.environments.outcome import first_observation, five, reset_of
 from ainimal_zookeeper.environments.structure import Structure, translated
 from ainimal_zookeeper.environments.world import Outcome
@@ -28,7 +28,8 @@ def load_registered(
     stage("importing gymnasium")
     gymnasium = _library(f"the environment {spec.get('env_name') or spec.get('path')}")
     draw_without_display()
-    name = spec.get("env_name")
+    variables = spec.get("variables")
+    name = substitute(spec.get("env_name"), {}, variables)
     if spec.get("path"):
         module = load_module(spec["path"], EnvFault, stage)  # it may register the name
         if not name or (name not in gymnasium.registry and hasattr(module, name)):
@@ -36,9 +37,9 @@ def load_registered(
     if not name:
         raise InvalidInput("an environment of type gymnasium needs env_name, or a path and class_name", ("env_name",))
     init_params = spec.get("init_params") or {}
-    keywords = {key: substitute(value, parameters) for key, value in init_params.items()}
-    text = repr(init_params)
-    keywords |= {key: value for key, value in parameters.items() if f"params.{key}" not in text and key not in keywords}
+    keywords = {key: substitute(value, parameters, variables) for key, value in init_params.items()}
+    used = parameters_in(init_params) | set(keywords)
+    keywords |= {key: value for key, value in parameters.items() if key not in used}
     stage(f"making {name}")
     try:
         entry: Any = gymnasium.spec(name).entry_point

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from ainimal_zookeeper.construction import construct
 from ainimal_zookeeper.domain.errors import EnvFault, InvalidInput
+from ainimal_zookeeper.domain.references import substitute
 from ainimal_zookeeper.env import Env
 from ainimal_zookeeper.environments.dm_env import DmEnvWorld
 from ainimal_zookeeper.environments.gymnasium import PICTURE, GymnasiumWorld, draw_without_display, vector_of
@@ -36,14 +37,16 @@ def make(
     draw_without_display()
     module = load_module(path, EnvFault, stage)
     step = spec.get("step_function") or "step"
-    found = find_class(module, spec.get("class_name") or spec.get("env_name"), EnvFault, base=Env, methods=(step,))
+    name = spec.get("class_name") or substitute(spec.get("env_name"), {}, spec.get("variables"))
+    found = find_class(module, name, EnvFault, base=Env, methods=(step,))
     if missing := sorted(getattr(found, "__abstractmethods__", ())):
         raise EnvFault(f"{found.__name__} does not write {', '.join(missing)}; every Env needs it")
     offered: dict[str, Any] = {"seed": seed}
     if PICTURE in (getattr(found, "metadata", None) or {}).get("render_modes", ()):
         offered["render_mode"] = PICTURE
     stage(f"making {found.__name__}")
-    return lambda: construct(found, spec.get("init_params") or {}, parameters, offered, EnvFault).subject
+    arguments, variables = spec.get("init_params") or {}, spec.get("variables")
+    return lambda: construct(found, arguments, parameters, offered, EnvFault, variables).subject
 
 
 def load(

@@ -56,6 +56,7 @@ def load(
         {**_declared_defaults(found), **parameters},
         {"save_path": spec.get("save_path") or _fresh_folder},
         AInimalFault,
+        spec.get("variables"),
     )
     findings = [
         Finding(

@@ -17,7 +17,7 @@ def open_profile(settings: ProfileSettings) -> Profile:
     if settings.name == "embedded":
         from .embedded import EmbeddedProfile
 
-        return EmbeddedProfile(settings.state_dir, settings.public_url, settings.secret)
+        return EmbeddedProfile(settings.state_dir, settings.public_url, settings.secret, settings.home)
     from .google import GoogleProfile
 
     return GoogleProfile(settings)

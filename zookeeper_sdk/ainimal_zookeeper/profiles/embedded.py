@@ -20,10 +20,11 @@ class EmbeddedProfile:
 
     name: ProfileName = "embedded"
 
-    def __init__(self, state_dir: Path, public_url: str, secret: bytes) -> None:
-        """`public_url` is where runners reach the zoo; links to objects start with it."""
+    def __init__(self, state_dir: Path, public_url: str, secret: bytes, home: Path | None = None) -> None:
+        """`public_url` is where runners reach the zoo; links to objects start with it. `home`: see `ProcessCompute`."""
         self._state_dir = state_dir
         self._public_url = public_url
+        self._home = home
         self.secret = secret
         self.clock = SystemClock()
         self.ids = RandomIds()
@@ -42,7 +43,7 @@ class EmbeddedProfile:
 
     @cached_property
     def compute(self) -> ProcessCompute:
-        return ProcessCompute(self._state_dir / "jobs", self.clock)
+        return ProcessCompute(self._state_dir / "jobs", self.clock, home=self._home)
 
     @cached_property
     def dialer(self) -> LoopbackDialer:

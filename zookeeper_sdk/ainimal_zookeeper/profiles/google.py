@@ -55,7 +55,7 @@ class GoogleProfile:
                 "this version runs instances as processes of one machine, which Google Cloud has none of; "
                 "use the profile 'emulators' or 'embedded'"
             )
-        return ProcessCompute(self._settings.state_dir / "jobs", self.clock)
+        return ProcessCompute(self._settings.state_dir / "jobs", self.clock, home=self._settings.home)
 
     @cached_property
     def dialer(self) -> LoopbackDialer:

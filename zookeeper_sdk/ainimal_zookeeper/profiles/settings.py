@@ -31,6 +31,9 @@ class ProfileSettings:
     """`ZOO_STATE_DIR`: embedded: all files of the zoo; emulators: its jobs and its secret; not used on gcp."""
     public_url: str = ""
     """`ZOO_PUBLIC_URL`, embedded only: where runners reach the zoo; links to objects start with it."""
+    home: Path | None = None
+    """`ZOO_HOME`, not on gcp: the folder of the configuration, where the paths in specifications begin and `.env.local`
+    lies."""
     project: str = ""
     """`GOOGLE_CLOUD_PROJECT`."""
     database: str = "(default)"
@@ -47,8 +50,9 @@ class ProfileSettings:
         _refuse_emulators(name, variables)
         state_dir = Path(variables.get("ZOO_STATE_DIR", ".zoo")).absolute()
         secret = _secret(variables, None if name == "gcp" else state_dir)
+        home = Path(variables.get("ZOO_HOME")).absolute() if variables.get("ZOO_HOME") and name != "gcp" else None
         if name == "embedded":
-            return ProfileSettings(name, secret, state_dir, variables.get("ZOO_PUBLIC_URL").rstrip("/"))
+            return ProfileSettings(name, secret, state_dir, variables.get("ZOO_PUBLIC_URL").rstrip("/"), home)
         if name == "emulators":
             for emulator in EMULATORS:
                 variables.required(emulator, "the address of a running emulator, or use `zoo up --profile emulators`")
@@ -56,6 +60,7 @@ class ProfileSettings:
             name,
             secret,
             state_dir,
+            home=home,
             project=variables.required("GOOGLE_CLOUD_PROJECT", "the project of the zoo"),
             database=variables.get("ZOO_DATABASE", "(default)"),
             bucket=variables.required("ZOO_BUCKET", "the bucket of the zoo"),

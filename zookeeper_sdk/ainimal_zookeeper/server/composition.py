@@ -41,7 +41,7 @@ class Zoo:
     def __init__(self, compilation: Compilation, state: StateDirectory, url: str) -> None:
         """`url` is where runners on this machine reach the zoo. Raises: DataCorrupt, Transient for a bad store."""
         self._compilation = compilation
-        profile = EmbeddedProfile(state.path, url, state.secret)
+        profile = EmbeddedProfile(state.path, url, state.secret, compilation.home)
         clock, ids, secret = profile.clock, profile.ids, profile.secret
         self._store, self._queue, self._compute = profile.store, profile.queue, profile.compute
         self._processes = SideProcesses(compilation.processes, state.logs, clock)
@@ -55,6 +55,7 @@ class Zoo:
             clock=clock,
             ids=ids,
             secret=secret,
+            secrets=compilation.secrets,
             settings=RunnerSettings(graceSeconds=GRACE_S),
         )
         self._api = Api(

@@ -42,17 +42,26 @@ _logger = logging.getLogger(__name__)
 class ProcessCompute:
     """A `Compute`. `root` holds a record and a log for each job; `environ` is what jobs inherit some of.
 
+    `home` is the folder of the zoo's files, where the paths in specifications begin: jobs know it as ZOO_HOME.
+
     Jobs are leaders of their own sessions: neither Ctrl-C nor the host's death reaches them, and the next host that
     opens `root` finds those that live. What a job leaves running in its group ends with it.
     """
 
     def __init__(
-        self, root: Path, clock: Clock, *, module: str = "zookeeper_runner", environ: Mapping[str, str] = os.environ
+        self,
+        root: Path,
+        clock: Clock,
+        *,
+        module: str = "zookeeper_runner",
+        environ: Mapping[str, str] = os.environ,
+        home: Path | None = None,
     ) -> None:
         self._root = root.absolute()
         self._clock = clock
         self._module = module
         self._environ = environ
+        self._own = {} if home is None else {"ZOO_HOME": str(home.absolute())}
         self._records = JobRecords(self._root)
         self._lock = threading.Lock()
         self._waiters: dict[str, threading.Thread] = {}  # by job, while its process is a child of ours
@@ -71,7 +80,8 @@ class ProcessCompute:
             return
         try:
             with self._log(record.name).open("ab") as log:
-                variables = environment(executable, self._root / "imports", self._environ) | dict(job.variables)
+                variables = environment(executable, self._root / "imports", self._environ) | self._own
+                variables |= job.variables
                 variables[_NAME_VARIABLE] = self._mark(record)
                 child = self._start(executable, variables, log)
         except OSError as error:
