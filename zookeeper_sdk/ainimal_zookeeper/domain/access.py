@@ -6,7 +6,8 @@ nothing. On loopback without configured users the visitor is the operator.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 Role = Literal["OPERATOR", "KEEPER", "OBSERVER"]
@@ -21,6 +22,8 @@ class Principal:
 
     user_id: str | None
     role: Role | None
+    expires_at: datetime | None = field(default=None, compare=False)
+    """When what proved this ends, aware, in UTC; None: never. A stream ends then, too."""
 
     @staticmethod
     def operator() -> Principal:
