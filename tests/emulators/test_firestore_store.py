@@ -86,16 +86,35 @@ class TestFirestoreStore(StoreTests):
         assert len(calls) == 1
 
     def test_transaction_takes_two_calls(self, place: ProjectPlace, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A transaction that writes what it read neither begins one of Firestore's nor reads again."""
+        """No transaction of Firestore's is begun: who dies in the middle leaves no locks that hold up others."""
         store = place.open()
-        put(store, instance("a", n=1))
+        put(store, instance("a", n=1), instance("b"))
         api = store._client._firestore_api
         reads, begins, commits = (
             count_calls(monkeypatch, api, name) for name in ("batch_get_documents", "begin_transaction", "commit")
         )
-        store.transact(lambda transaction: transaction.put(A, {**(transaction.get(A) or {}), "n": 2}))
+
+        def change(transaction: Transaction) -> None:
+            before, _, _ = transaction.get_many([A, B, Ref("instances", "nobody")])
+            transaction.put(A, {**(before or {}), "n": 2})
+
+        store.transact(change)
         assert (len(reads), len(begins), len(commits)) == (1, 0, 1)
         assert store.get(A) == instance("a", n=2)
+
+    def test_what_is_only_read_stays_as_it_is(self, place: ProjectPlace) -> None:
+        """Whoever checks a document neither makes it anew nor makes one that is absent."""
+        store, nobody = place.open(), Ref("instances", "nobody")
+        put(store, instance("b", n=1))
+        before = store._read([B])[0].version
+
+        def change(transaction: Transaction) -> None:
+            transaction.get_many([B, nobody])
+            transaction.put(A, instance("a"))
+
+        store.transact(change)
+        assert store._read([B])[0].version == before
+        assert store.get_many([A, B, nobody]) == [instance("a"), instance("b", n=1), None]
 
     # --- transactions ------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -19,7 +18,7 @@ from ainimal_zookeeper.domain.queries import BoundQuery, Page, Result
 from ainimal_zookeeper.ports.store import Transaction
 
 from .failures import PATIENCE_S, translated
-from .firestore_attempt import Attempt, Overtaken
+from .firestore_attempt import Attempt
 from .firestore_queries import cursor, document_id, in_order, page_of, question
 from .firestore_reading import Read, asked, by_name
 from .firestore_values import decoded
@@ -32,7 +31,6 @@ WATCHED_DOCUMENTS = 100
 _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.2
 _OVERTAKEN = (
-    Overtaken,
     exceptions.Aborted,
     exceptions.AlreadyExists,
     exceptions.FailedPrecondition,
@@ -46,10 +44,9 @@ _TRIED_AGAIN = if_exception_type(
 class FirestoreStore:
     """A `DocumentStore` in a database of `project`.
 
-    Transactions are optimistic: `fn` runs on a snapshot and holds no locks, so a slow one holds up nobody. At the
-    commit Firestore checks that what was read is still so: by preconditions of what is
-    written, and in a transaction of Firestore's that reads again what is not. Contention and absence of the service are
-    borne for `patience_s`.
+    Transactions are optimistic: `fn` runs on a snapshot and holds no locks, so one that is slow or dies holds up
+    nobody. At the commit Firestore checks by preconditions that what was read is still so. Contention and absence of
+    the service are borne for `patience_s`.
     """
 
     def __init__(
@@ -142,37 +139,24 @@ class FirestoreStore:
         self._check_open()
         if not refs:
             return []
-        how = {} if at is None else {"read_time": at}
         with translated(self._name):
-            return by_name(self._client, [self._path(ref) for ref in refs], self._call, **how).reads
+            return by_name(self._client, [self._path(ref) for ref in refs], self._call, at=at)
 
     def _commit(self, attempt: Attempt) -> BaseException | None:
         """Returns why the attempt does not count; None when it does."""
         self._check_open()
         if not attempt.writes:
             return None
-        writes = attempt.messages(self._path)
+        request = {"database": self._client._database_string, "writes": attempt.messages(self._path)}
         with translated(self._name):
             try:
-                self._send(attempt, writes)
+                # Sent once: whether a commit whose answer is lost has happened, only the caller can find out.
+                self._client._firestore_api.commit(
+                    request=request, metadata=self._client._rpc_metadata, retry=None, timeout=self._patience_s
+                )
             except _OVERTAKEN as error:
                 return error
         return None
-
-    def _send(self, attempt: Attempt, writes: list[Any]) -> None:
-        api, metadata = self._client._firestore_api, self._client._rpc_metadata
-        request: dict[str, Any] = {"database": self._client._database_string}
-        unchecked = attempt.unchecked
-        if unchecked:
-            names = [self._path(ref) for ref in unchecked]
-            now = by_name(self._client, names, self._call, new_transaction={"read_write": {}})
-            request["transaction"] = now.transaction
-            if attempt.differs_from(now.reads, unchecked):
-                with suppress(exceptions.GoogleAPICallError):  # then it ends by itself after a minute
-                    api.rollback(request=request, metadata=metadata, retry=None, timeout=self._patience_s)
-                raise Overtaken
-        # Sent once: whether a commit whose answer is lost has happened, only the caller can find out.
-        api.commit(request={**request, "writes": writes}, metadata=metadata, retry=None, timeout=self._patience_s)
 
     def _is_outdated(self, attempt: Attempt) -> bool:
         refs = list(attempt.reads)

@@ -16,10 +16,6 @@ from .firestore_values import encoded
 _WireWrite: Any = wire.Write.pb()
 
 
-class Overtaken(Exception):
-    """What the attempt read has changed since."""
-
-
 class Reader(Protocol):
     def __call__(self, refs: Sequence[Ref], *, at: Any = None) -> list[Read]: ...
 
@@ -53,28 +49,34 @@ class Attempt:
     def delete(self, ref: Ref) -> None:
         self.writes[ref] = None
 
-    @property
-    def unchecked(self) -> list[Ref]:
-        """What it read and no precondition of a write checks: to be read again when it is committed."""
-        return [
-            ref
-            for ref, read in self.reads.items()
-            if ref not in self.writes or not (read.exists or self.writes[ref] is not None)
-        ]
-
     def differs_from(self, now: Sequence[Read], refs: Sequence[Ref]) -> bool:
         """Tells whether any of `refs` was read in another version than it has `now`, in the same order."""
         return any(self.reads[ref].version != after.version for ref, after in zip(refs, now, strict=True))
 
     def messages(self, name: Callable[[Ref], str]) -> list[Any]:
-        """Returns the writes, each with the precondition that its document is as it was read. Raises: InvalidInput."""
-        return [self._message(ref, document, name(ref)) for ref, document in self.writes.items()]
+        """Returns the writes, each with the precondition that its document is as it was read. Raises: InvalidInput.
+
+        What was read and is not written gets a write that changes nothing, for the sake of its precondition: a
+        transaction of Firestore's would check it, too, but if this process died before the commit, its locks would keep
+        everybody from writing these documents for a minute.
+        """
+        writes = [self._message(ref, document, name(ref)) for ref, document in self.writes.items()]
+        return writes + [_check(read, name(ref)) for ref, read in self.reads.items() if ref not in self.writes]
 
     def _message(self, ref: Ref, document: Document | None, name: str) -> Any:
         message = _WireWrite(delete=name) if document is None else _WireWrite(update=encoded(name, document))
         before = self.reads.get(ref)
-        if before is not None and before.exists:
-            message.current_document.update_time.CopyFrom(before.message.update_time)
-        elif before is not None and document is not None:
-            message.current_document.exists = False
-        return message
+        return message if before is None else _if_unchanged(message, before)
+
+
+def _check(read: Read, name: str) -> Any:
+    message = _WireWrite(update={"name": name}, update_mask={}) if read.exists else _WireWrite(delete=name)
+    return _if_unchanged(message, read)
+
+
+def _if_unchanged(message: Any, before: Read) -> Any:
+    if before.exists:
+        message.current_document.update_time.CopyFrom(before.message.update_time)
+    else:
+        message.current_document.exists = False
+    return message

@@ -45,30 +45,17 @@ class Read:
         return None if self.message is None else decoded(self.message)
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Documents that were read together; `transaction` is the id of the one that began with it."""
-
-    reads: list[Read]
-    transaction: bytes
-
-
-def by_name(client: firestore.Client, names: Sequence[str], call: Call, **how: Any) -> Batch:
-    """Returns the documents in the order of `names`, as they were at one moment.
-
-    how: `read_time`, a Timestamp, or `new_transaction`, options of one to begin.
-    """
-    request = {"database": client._database_string, "documents": list(dict.fromkeys(names)), **how}
+def by_name(client: firestore.Client, names: Sequence[str], call: Call, *, at: Any = None) -> list[Read]:
+    """Returns the documents in the order of `names`, as they were at one moment: at the Timestamp `at`, or just now."""
+    request = {"database": client._database_string, "documents": list(dict.fromkeys(names)), "read_time": at}
     found: dict[str, Read] = {}
-    transaction = b""
     for answer in client._firestore_api.batch_get_documents(request=request, metadata=client._rpc_metadata, **call):
         message = answer._pb
-        transaction = message.transaction or transaction
         if message.HasField("found"):
             found[message.found.name] = Read(message.found.name, message.found, message.read_time)
         elif message.missing:
             found[message.missing] = Read(message.missing, None, message.read_time)
-    return Batch([found[name] for name in names], transaction)
+    return [found[name] for name in names]
 
 
 def asked(client: firestore.Client, query: firestore.Query, call: Call) -> list[Read]:
