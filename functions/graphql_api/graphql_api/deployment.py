@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
 from importlib.metadata import PackageNotFoundError, version
 
-from ainimal_zookeeper.domain.access import Principal
+from ainimal_zookeeper.domain.errors import ZookeeperError
+from ainimal_zookeeper.ports.identity import Visit
 from ainimal_zookeeper.profiles import open_profile
 from starlette.requests import Request
 from starlette.responses import Response
 
+from . import http
 from .api import Api
+from .origins import Origins
 from .settings import Settings
 
 
@@ -20,17 +22,22 @@ class Deployment:
     def __init__(self, settings: Settings) -> None:
         self._api: Api | None = None
         self._profile = open_profile(settings.profile)
+        self._origins = Origins(settings.allowed_origins, loopback=self._profile.name != "gcp")
 
     async def handle(self, request: Request) -> Response:
-        """Whoever comes from this computer is the operator, but for the cloud, and others are nobody.
+        """Judges the page that asks, then whoever sits before it, and lets the API answer what is left."""
+        passage = self._origins.judge(request.method, request.url.scheme, request.headers)
+        response = passage.answer or await self._answer(request)
+        passage.complete(response.headers)
+        return response
 
-        A page of another site that runs in a browser here comes from this computer too; its requests name that site.
-        """
-        if self._api is None:
-            self._api = self._make()
-        here = self._profile.name != "gcp" and _from_loopback(request)
-        principal = Principal.operator() if here else Principal.nobody()
-        return await self._api.handle(request, principal)
+    async def _answer(self, request: Request) -> Response:
+        try:
+            principal = await self._profile.identity.principal(_visit(request))
+            api = self._api = self._api or self._make()
+        except ZookeeperError as error:
+            return http.turned_away(request, error)
+        return await api.handle(request, principal)
 
     async def close(self) -> None:
         """Ends streams and closes what was opened."""
@@ -52,17 +59,14 @@ class Deployment:
         )
 
 
-def _from_loopback(request: Request) -> bool:
-    if request.client is None or request.headers.get("origin") is not None:
-        return False
-    return _is_loopback(request.client.host) and _is_loopback(request.url.hostname or "")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _visit(request: Request) -> Visit:
+    # Of several headers no one can say which is meant: what they make together is no token.
+    given = request.headers.getlist("authorization")
+    return Visit(
+        client=request.client.host if request.client is not None else None,
+        host=request.url.hostname or "",
+        authorization=", ".join(given) if given else None,
+    )
 
 
 def _version() -> str:

@@ -31,6 +31,16 @@ def user_error(error: ZookeeperError) -> dict[str, Any]:
     }
 
 
+def request_error(error: ZookeeperError) -> dict[str, Any]:
+    """Returns the entry of `errors` for a request of which nothing was executed."""
+    extensions: dict[str, Any] = {"code": error.code}
+    if retry_after_s(error) is not None:
+        extensions["retryAfterSeconds"] = retry_after_s(error)
+    if isinstance(error, InvalidInput) and error.path:
+        extensions["argumentPath"] = list(error.path)
+    return {"message": error.message, "extensions": extensions}
+
+
 def answer(error: GraphQLError) -> dict[str, Any]:
     """Returns an entry of `errors`.
 
@@ -40,12 +50,7 @@ def answer(error: GraphQLError) -> dict[str, Any]:
     cause = error.cause
     shown = error.formatted
     if isinstance(cause, ZookeeperError):
-        extensions: dict[str, Any] = {"code": cause.code}
-        if retry_after_s(cause) is not None:
-            extensions["retryAfterSeconds"] = retry_after_s(cause)
-        if isinstance(cause, InvalidInput) and cause.path:
-            extensions["argumentPath"] = list(cause.path)
-        return {**shown, "message": cause.message, "extensions": extensions}
+        return {**shown, **request_error(cause)}
     if cause is None or isinstance(cause, GraphQLError):
         return {**shown, "extensions": {"code": BAD_REQUEST, **(error.extensions or {})}}
     number = secrets.token_hex(6)

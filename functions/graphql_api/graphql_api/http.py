@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 from ainimal_zookeeper.domain.access import Principal
+from ainimal_zookeeper.domain.errors import Unauthenticated, ZookeeperError
 from graphql import OperationType
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -14,12 +16,14 @@ from starlette.responses import Response
 from . import sse
 from .encoding import encode
 from .engine import Engine, Request
-from .errors import BAD_REQUEST, answers
+from .errors import BAD_REQUEST, answers, request_error, retry_after_s
 from .operations import RequestErrors
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 EVENTS = "text/event-stream"
+
+_BROKEN_RETRY_S = 60.0  # what an operator has to mend
 
 
 class Refused(Exception):
@@ -57,6 +61,26 @@ async def respond(engine: Engine, http: HttpRequest, principal: Principal) -> Re
         return sse.stream(engine, request, operation, principal)
     answer = await engine.execute(request, operation, principal)
     return sse.single(answer) if accepted == EVENTS else _json(answer, media)
+
+
+def turned_away(http: HttpRequest, error: ZookeeperError) -> Response:
+    """Answers whoever is not let in: 401 for a proof that does not hold, 503 where the zoo itself cannot tell now.
+
+    Clients of event streams read no other status than 200; they find the same error in their one event.
+    """
+    try:
+        accepted = negotiate(http.headers.get("accept"))
+    except Refused as refused:
+        return _refusal(refused, JSON)
+    payload = {"errors": [request_error(error)]}
+    if accepted == EVENTS:
+        return sse.single(payload)
+    headers = {"Cache-Control": "no-store"}
+    if isinstance(error, Unauthenticated):
+        status, headers["WWW-Authenticate"] = 401, 'Bearer error="invalid_token"'
+    else:
+        status, headers["Retry-After"] = 503, str(math.ceil(retry_after_s(error) or _BROKEN_RETRY_S))
+    return Response(encode(payload), status, headers, media_type=f"{accepted}; charset=utf-8")
 
 
 def negotiate(accept: str | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from ainimal_zookeeper.profiles import ProfileSettings
 from ainimal_zookeeper.profiles.variables import Variables
@@ -14,11 +15,27 @@ class Settings:
     """Raises nothing by itself; `from_environ` checks."""
 
     profile: ProfileSettings
+    allowed_origins: tuple[str, ...] = ()
+    """`ZOO_ALLOWED_ORIGINS`: the origins of web clients, by commas, as https://zoo.example; none is the default."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
         """Raises: InvalidInput that names every variable that is missing or wrong."""
         variables = Variables(environ)
-        settings = cls(ProfileSettings.read(variables))
+        settings = cls(
+            ProfileSettings.read(variables),
+            variables.read("ZOO_ALLOWED_ORIGINS", _origins, (), "origins by commas, as https://zoo.example"),
+        )
         variables.check()
         return settings
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    """Raises: ValueError for what no browser would send as its page's origin, `null` and `*` included."""
+    origins = tuple(origin.strip().rstrip("/") for origin in text.split(",") if origin.strip())
+    for origin in origins:
+        parts = urlsplit(origin)
+        named = parts.scheme in {"http", "https"} and parts.hostname and "*" not in parts.netloc
+        if not named or origin != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
+            raise ValueError(origin)
+    return origins

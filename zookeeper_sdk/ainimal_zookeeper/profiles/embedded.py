@@ -8,6 +8,7 @@ from pathlib import Path
 from ainimal_zookeeper.adapters.embedded.bucket import DirectoryBucket
 from ainimal_zookeeper.adapters.embedded.clock import RandomIds, SystemClock
 from ainimal_zookeeper.adapters.embedded.compute import ProcessCompute
+from ainimal_zookeeper.adapters.embedded.identity import LoopbackIdentity
 from ainimal_zookeeper.adapters.embedded.live import LoopbackDialer
 from ainimal_zookeeper.adapters.embedded.queue import SqliteQueue
 from ainimal_zookeeper.adapters.embedded.store import SqliteStore
@@ -48,6 +49,10 @@ class EmbeddedProfile:
     @cached_property
     def dialer(self) -> LoopbackDialer:
         return LoopbackDialer()
+
+    @cached_property
+    def identity(self) -> LoopbackIdentity:
+        return LoopbackIdentity()
 
     def close(self) -> None:
         for port in ("queue", "store"):

@@ -6,8 +6,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ainimal_zookeeper.adapters.embedded.clock import RandomIds, SystemClock
+from ainimal_zookeeper.adapters.embedded.identity import LoopbackIdentity
 from ainimal_zookeeper.adapters.embedded.live import LoopbackDialer
 from ainimal_zookeeper.domain.errors import InvalidInput
+from ainimal_zookeeper.ports.identity import Identity
 
 from .settings import ProfileName, ProfileSettings
 
@@ -61,7 +63,22 @@ class GoogleProfile:
     def dialer(self) -> LoopbackDialer:
         return LoopbackDialer()
 
+    @cached_property
+    def identity(self) -> Identity:
+        """On the emulators nobody needs an account, unless one of them keeps accounts."""
+        emulator = self.name == "emulators"
+        if emulator and not self._settings.auth_emulator:
+            return LoopbackIdentity()
+        from ainimal_zookeeper.adapters.gcp.firebase import FirebaseIdentity
+
+        return FirebaseIdentity(
+            self._settings.project,
+            clock=self.clock,
+            emulator=emulator,
+            check_revoked=self._settings.check_revoked,
+        )
+
     def close(self) -> None:
-        for port in ("queue", "bucket", "store"):
+        for port in ("queue", "bucket", "identity", "store"):
             if port in self.__dict__:
                 getattr(self, port).close()

@@ -7,6 +7,7 @@ from typing import Protocol
 from ainimal_zookeeper.ports.bucket import Bucket
 from ainimal_zookeeper.ports.clock import Clock, Ids
 from ainimal_zookeeper.ports.compute import Compute
+from ainimal_zookeeper.ports.identity import Identity
 from ainimal_zookeeper.ports.live import LiveDialer
 from ainimal_zookeeper.ports.queue import Queue
 from ainimal_zookeeper.ports.store import DocumentStore
@@ -48,6 +49,9 @@ class Profile(Protocol):
 
     @property
     def dialer(self) -> LiveDialer: ...
+
+    @property
+    def identity(self) -> Identity: ...
 
     def close(self) -> None:
         """Closes what was opened, but for the compute: its jobs may outlive this process."""

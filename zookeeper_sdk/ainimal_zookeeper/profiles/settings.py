@@ -14,7 +14,8 @@ ProfileName = Literal["embedded", "emulators", "gcp"]
 PROFILES: tuple[str, ...] = get_args(ProfileName)
 
 EMULATORS = ("FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "STORAGE_EMULATOR_HOST")
-_ANY_EMULATOR = (*EMULATORS, "FIREBASE_AUTH_EMULATOR_HOST")
+AUTH_EMULATOR = "FIREBASE_AUTH_EMULATOR_HOST"
+_ANY_EMULATOR = (*EMULATORS, AUTH_EMULATOR)
 SECRET_BYTES = 32
 
 
@@ -42,6 +43,10 @@ class ProfileSettings:
     """`ZOO_BUCKET`: the Cloud Storage bucket."""
     topic_prefix: str = ""
     """`ZOO_TOPIC_PREFIX`: what the names of Pub/Sub topics and subscriptions start with."""
+    auth_emulator: str = ""
+    """`FIREBASE_AUTH_EMULATOR_HOST`, emulators only: whose tokens are asked for; empty: nobody needs one."""
+    check_revoked: bool = False
+    """`ZOO_CHECK_REVOKED`: "1" asks Firebase every few seconds whether a token was revoked or its user disabled."""
 
     @staticmethod
     def read(variables: Variables) -> ProfileSettings:
@@ -65,6 +70,8 @@ class ProfileSettings:
             database=variables.get("ZOO_DATABASE", "(default)"),
             bucket=variables.required("ZOO_BUCKET", "the bucket of the zoo"),
             topic_prefix=variables.get("ZOO_TOPIC_PREFIX"),
+            auth_emulator=variables.read(AUTH_EMULATOR, _host_and_port, "", "host:port"),
+            check_revoked=variables.one_of("ZOO_CHECK_REVOKED", ("0", "1"), "0") == "1",
         )
 
 
@@ -80,6 +87,13 @@ def _refuse_emulators(name: str, variables: Variables) -> None:
         for emulator in _ANY_EMULATOR
         if variables.get(emulator)
     ]
+
+
+def _host_and_port(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host or "/" in host or not port.isdecimal():
+        raise ValueError(text)
+    return text
 
 
 def _secret(variables: Variables, state_dir: Path | None) -> bytes:

@@ -7,9 +7,8 @@ import socket
 
 import psutil
 
+from ainimal_zookeeper.domain.addresses import is_loopback
 from ainimal_zookeeper.domain.errors import InvalidInput
-
-from .security import is_loopback
 
 
 def check_exposure(host: str, *, insecure: bool) -> None:

@@ -7,34 +7,15 @@ the operator's own browser by these two headers, so that on loopback no password
 from __future__ import annotations
 
 import ipaddress
-import json
 import socket
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from graphql_api.origins import Origins, Passage, refusal
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_PREFLIGHT_HEADERS = "Accept, Authorization, Content-Type, Last-Event-ID, X-GraphQL-Event-Stream-Token"
-_SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
-}
-
-
-def is_loopback(host: str) -> bool:
-    """Tells whether `host` (a name or an address, without a port) can only be this machine."""
-    name = host.strip("[]").rstrip(".").lower()
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+from ainimal_zookeeper.domain.addresses import is_loopback
 
 
 class Hosts:
@@ -66,65 +47,40 @@ class Guard:
     """ASGI middleware that refuses foreign hosts and origins, answers preflights and adds security headers.
 
     Origins that may use the API: the zoo's own, those of `allowed_origins`, and every loopback origin, so that the web
-    client served alone on this machine works. `null` (sandboxed frames, files) is foreign.
+    client served alone on this machine works.
     """
 
     def __init__(self, app: ASGIApp, *, bound: str, allowed_origins: Iterable[str]) -> None:
         origins = list(allowed_origins)
         self._app = app
         self._hosts = Hosts(bound, origins)
-        self._origins = {origin.rstrip("/").lower() for origin in origins}
+        self._origins = Origins(origins, loopback=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        origin = headers.get("origin")
-        refusal = self._refusal(scope, headers, origin)
-        foreign = origin if refusal is None and origin is not None and not _is_own(scope, headers, origin) else None
+        passage = self._judge(scope)
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _complete(MutableHeaders(scope=message), foreign)
+                passage.complete(MutableHeaders(scope=message))
             await send(message)
 
-        if refusal is not None:
-            await refusal(scope, receive, send_guarded)
-        elif foreign is not None and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
-            await _preflight(headers)(scope, receive, send_guarded)
-        else:
-            await self._app(scope, receive, send_guarded)
+        await (passage.answer or self._app)(scope, receive, send_guarded)
 
-    def _refusal(self, scope: Scope, headers: Headers, origin: str | None) -> Response | None:
+    def _judge(self, scope: Scope) -> Passage:
+        headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if not self._hosts.has(host):
-            return _refuse(
+        if self._hosts.has(host):
+            return self._origins.judge(scope["method"], scope["scheme"], headers)
+        return Passage(
+            refusal(
                 421,
                 f"the host {host!r} is none of this zoo's; open it by the address that it printed, "
                 "or add https://<host> to allowed_origins",
             )
-        if origin is not None:
-            if _is_own(scope, headers, origin) or self._may_use(origin):
-                return None
-            return _refuse(403, f"the origin {origin!r} may not use this zoo; add it to allowed_origins")
-        # Images and forms of other sites carry no Origin, but say where they come from.
-        if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
-            return _refuse(403, "another site may not use this zoo; add its origin to allowed_origins")
-        return None
-
-    def _may_use(self, origin: str) -> bool:
-        if origin.lower() in self._origins:
-            return True
-        try:
-            parts = urlsplit(origin)
-        except ValueError:
-            return False
-        return parts.scheme in {"http", "https"} and is_loopback(parts.hostname or "")
-
-
-def _is_own(scope: Scope, headers: Headers, origin: str) -> bool:
-    return origin.lower() == f"{scope['scheme']}://{headers.get('host', '')}".lower()
+        )
 
 
 def _is_address(name: str) -> bool:
@@ -133,28 +89,3 @@ def _is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _complete(headers: MutableHeaders, foreign: str | None) -> None:
-    for name, value in _SECURITY_HEADERS.items():
-        headers.setdefault(name, value)
-    if foreign is not None:
-        headers["Access-Control-Allow-Origin"] = foreign
-        headers["Access-Control-Expose-Headers"] = "Retry-After"
-        headers.add_vary_header("Origin")
-
-
-def _preflight(headers: Headers) -> Response:
-    answer = {
-        "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
-        "Access-Control-Allow-Headers": _PREFLIGHT_HEADERS,
-        "Access-Control-Max-Age": "600",
-    }
-    if headers.get("access-control-request-private-network") == "true":
-        answer["Access-Control-Allow-Private-Network"] = "true"
-    return Response(status_code=204, headers=answer)
-
-
-def _refuse(status: int, message: str) -> Response:
-    body = json.dumps({"code": "PERMISSION_DENIED", "message": message})
-    return Response(body, status, {"Cache-Control": "no-store"}, "application/json")
