@@ -2,167 +2,24 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
 import psutil
 import pytest
-from ainimal_zookeeper.client import Instance, Zookeeper
+from ainimal_zookeeper.client import Zookeeper
 from ainimal_zookeeper.domain.documents import FINAL_PHASES
-from ainimal_zookeeper.domain.errors import InvalidTransition, Transient
+from ainimal_zookeeper.domain.errors import NotFound
 
 from tests.e2e.hosting import HostedZoo, furnish, until
+from tests.e2e.promises import FILES, ZOO, Keeper, check_names
 
 ROUNDS = 20
 BUDGET_S = 30.0  # a busy machine makes fewer rounds
-CROWD = 4  # instances that live at once
 BLOWS = ("runner", "runner", "host", "host and runner", "host, and again while it starts")
-MODES = ("both", "inference", "none")
-
-ZOO = """
-models:
-  - {path: walker.py, rate: 20}
-environments:
-  - {name: Line, path: line.py}
-"""
-FILES = {
-    "walker.py": """
-class Walker:
-    def act(self, observation):
-        return 1
-
-    def train(self, trajectory):
-        return 0.0
-""",
-    "line.py": """
-import numpy as np
-from ainimal_zookeeper import Env, Modality
-
-class Line(Env):
-    observation_modalities = {"place": Modality.vector("place", 1)}
-    action_modalities = {"move": Modality.discrete("move", 2)}
-
-    def reset(self, seed=None):
-        return np.zeros(1, np.float32)
-
-    def step(self, action):
-        return np.zeros(1, np.float32), 1.0, False, False, {}
-""",
-}
-
-
-@dataclass
-class Promise:
-    """What the zoo may say of an instance: what was acknowledged, and what was asked since without an answer."""
-
-    instance: Instance
-    modes: set[str] = field(default_factory=lambda: {"both"})
-    phases: set[str] = field(default_factory=lambda: {"RUNNING"})
-
-
-class Keeper:
-    """Launches, changes and terminates without a pause in a thread, and remembers what it was promised."""
-
-    def __init__(self, url: str, random: Random) -> None:
-        self.promises: dict[str, Promise] = {}
-        self.launched = 0
-        self.trouble: BaseException | None = None
-        self._random = random
-        self._zoo = Zookeeper(url)
-        self._living: list[str] = []
-        self._answered = 0
-        self._changed = threading.Condition()
-        self._serves = threading.Event()
-        self._done = False
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._serves.set()
-        self._thread.start()
-
-    def await_answers(self, count: int) -> None:
-        """Returns when `count` more changes have been acknowledged."""
-        with self._changed:
-            wanted = self._answered + count
-            assert self._changed.wait_for(lambda: self._answered >= wanted or self.trouble is not None, 30)
-        if self.trouble is not None:
-            raise self.trouble
-
-    def zoo_is_gone(self) -> None:
-        self._serves.clear()
-
-    def zoo_is_at(self, url: str) -> None:
-        if url != self._zoo.url:
-            self._zoo.close()
-            self._zoo = Zookeeper(url)
-        self._serves.set()
-
-    def close(self) -> None:
-        self._done = True
-        self._serves.set()
-        self._thread.join(60)
-        self._zoo.close()
-
-    def finish(self) -> None:
-        """Ends, with every launch acknowledged."""
-        self._done = True
-        self._thread.join(30)
-        assert not self._thread.is_alive()
-        if self.trouble is not None:
-            raise self.trouble
-        if len(self.promises) < self.launched:
-            self._launch()
-
-    def _run(self) -> None:
-        try:
-            while not self._done:
-                self._serves.wait(30)
-                self._change()
-        except BaseException as error:  # it is raised again in the test's own thread
-            self.trouble = error
-        with self._changed:
-            self._changed.notify_all()
-
-    def _change(self) -> None:
-        promise: Promise | None = None
-        try:
-            if len(self.promises) < self.launched or len(self._living) < CROWD:
-                self._launch()
-            else:
-                promise = self.promises[self._random.choice(self._living)]
-                self._alter(promise)
-        except Transient:
-            return
-        except InvalidTransition:  # it has ended: killed, or terminated by a request whose answer was lost
-            assert promise is not None
-            self._living.remove(promise.instance.id)
-            return
-        with self._changed:
-            self._answered += 1
-            self._changed.notify_all()
-
-    def _launch(self) -> None:
-        """Launches the next one, or asks again for the one whose launch was not answered."""
-        if len(self.promises) == self.launched:
-            self.launched += 1
-        name = f"number-{self.launched}"
-        instance = self._zoo.launch("Walker", "Line", name=name, command_id=name, wait=False)
-        self.promises[instance.id] = Promise(instance)
-        self._living.append(instance.id)
-
-    def _alter(self, promise: Promise) -> None:
-        if self._random.random() < 0.08:
-            promise.phases.add("TERMINATED")
-            promise.instance.terminate()
-            promise.phases = {"TERMINATED"}
-            self._living.remove(promise.instance.id)
-        else:
-            mode = self._random.choice(MODES)
-            promise.modes.add(mode)
-            promise.instance.mode(mode)
-            promise.modes = {mode}
 
 
 def runners(links: set[str]) -> dict[psutil.Process, tuple[str, str]]:
@@ -194,19 +51,20 @@ class Target:
         self.zoo.process.kill()
         self.zoo.process.wait()
 
-    def kill_runner(self, random: Random) -> str | None:
-        """Returns the instance whose runner it was."""
+    def kill_runner(self, random: Random) -> tuple[str, int] | None:
+        """Returns the instance and the attempt whose runner it was."""
         living = sorted(runners(self.links).items(), key=lambda found: found[0].pid)
         if not living:
             return None
-        process, (instance_id, _) = random.choice(living)
+        process, (instance_id, attempt) = random.choice(living)
         process.kill()
-        return instance_id
+        return instance_id, int(attempt)
 
-    def await_end(self, instance_id: str) -> None:
-        with Zookeeper(self.zoo.url) as zoo:
+    def await_notice(self, instance_id: str, attempt: int) -> None:
+        """Returns when the zoo has seen that this attempt is gone."""
+        with Zookeeper(self.zoo.url) as zoo, suppress(NotFound):  # it may have been deleted meanwhile
             instance = zoo.instance(instance_id)
-            until(lambda: instance.refresh().ended, timeout_s=15)
+            until(lambda: instance.refresh().ended or instance.info.attempt > attempt, timeout_s=15)
 
     def open(self) -> str:
         self.zoo = HostedZoo(self._folder)
@@ -234,14 +92,14 @@ def test_nothing_acknowledged_is_lost_whatever_is_killed(tmp_path: Path, seed: i
         for _ in range(ROUNDS):
             if time.monotonic() - begun > BUDGET_S:
                 break
-            keeper.await_answers(random.randint(1, 5))
+            assert keeper.await_answers(random.randint(1, 5))
             blow = random.choice(BLOWS)
             if "host" in blow:
                 target.kill_host()
                 keeper.zoo_is_gone()
             hit = target.kill_runner(random) if "runner" in blow else None
             if hit is not None and blow == "runner":
-                target.await_end(hit)
+                target.await_notice(*hit)
             if "again" in blow:
                 target.open_and_kill(random)
             if "host" in blow:
@@ -250,11 +108,11 @@ def test_nothing_acknowledged_is_lost_whatever_is_killed(tmp_path: Path, seed: i
             assert not [attempt for attempt, count in attempts.items() if count > 1]
         keeper.finish()
         with Zookeeper(target.zoo.url) as zoo:
-            assert sorted(row.name for row in zoo.instances()) == sorted(
-                f"number-{number + 1}" for number in range(keeper.launched)
-            )
+            check_names(zoo, [keeper])
             for promise in keeper.promises.values():
-                check(zoo, promise, target.links)
+                info = promise.check(zoo)
+                if info is not None and info.phase not in FINAL_PHASES:
+                    assert (info.id, str(info.attempt)) in runners(target.links).values()
             for row in zoo.instances():
                 if row.phase not in FINAL_PHASES:
                     zoo.instance(row.id).terminate()
@@ -267,21 +125,3 @@ def test_nothing_acknowledged_is_lost_whatever_is_killed(tmp_path: Path, seed: i
         target.zoo.close()
         for left in runners(target.links):
             left.kill()
-
-
-def check(zoo: Zookeeper, promise: Promise, links: set[str]) -> None:
-    """Waits until an instance is where it should be, and compares it with what was promised."""
-    instance = zoo.instance(promise.instance.id)
-    until(lambda: _has_arrived(instance), timeout_s=30)
-    info = instance.info
-    assert info.mode in promise.modes
-    assert info.desired_phase in promise.phases
-    if info.phase == "RUNNING":
-        assert (info.id, str(info.attempt)) in runners(links).values()
-    elif info.phase != "TERMINATED":
-        assert info.failure
-
-
-def _has_arrived(instance: Instance) -> bool:
-    info = instance.refresh().info
-    return info.phase in FINAL_PHASES or (info.phase == "RUNNING" and info.desired_phase == "RUNNING")

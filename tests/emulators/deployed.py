@@ -20,7 +20,7 @@ from ainimal_zookeeper.adapters.gcp.firestore import FirestoreStore
 from ainimal_zookeeper.adapters.gcp.pubsub_topics import Names, make_topic
 from ainimal_zookeeper.adapters.gcp.storage import StorageBucket
 from ainimal_zookeeper.config import load
-from ainimal_zookeeper.domain.documents import InstanceDoc, instance_ref
+from ainimal_zookeeper.domain.documents import Collections, InstanceDoc, Ref, instance_ref
 from ainimal_zookeeper.domain.tokens import attempt_token
 from ainimal_zookeeper.ports.queue import LAUNCH_TOPIC
 from ainimal_zookeeper.server.catalogue import Catalogue
@@ -175,7 +175,7 @@ class DeployedZoo:
         (self._roll / "sitecustomize.py").write_text(_ROLL_CALL)
         variables = {
             **os.environ,
-            "PYTHONPATH": str(self._roll),
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(self._roll), os.environ.get("PYTHONPATH")))),
             "ZOO_PROFILE": "emulators",
             "GOOGLE_CLOUD_PROJECT": self.project,
             "ZOO_BUCKET": self.bucket_name,
@@ -219,6 +219,11 @@ class DeployedZoo:
     def row(self, instance_id: str) -> InstanceDoc | None:
         """Returns the instance's document as the store has it now."""
         return self.store.get(instance_ref(instance_id))  # type: ignore[return-value]
+
+    def members(self, limit: str) -> list[str]:
+        """Returns what counts against a limit."""
+        found = self.store.get(Ref(Collections.LIMITS, limit))
+        return [] if found is None else list(found["members"])
 
     def token(self, instance_id: str, attempt: int) -> str:
         """Returns what a runner of this attempt shows to the runner link."""
