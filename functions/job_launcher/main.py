@@ -1,6 +1,7 @@
 """Entry points of the launcher for functions-framework; everything else is in the package `job_launcher`."""
 
 import os
+from pathlib import Path
 
 import functions_framework.aio
 from job_launcher.deployment import Deployment
@@ -8,7 +9,7 @@ from job_launcher.settings import Settings
 from starlette.requests import Request
 from starlette.responses import Response
 
-_deployment = Deployment(Settings.from_environ(os.environ))
+_deployment = Deployment(Settings.from_environ(os.environ, Path(__file__).parent))
 
 
 @functions_framework.aio.http

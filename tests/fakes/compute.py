@@ -2,32 +2,56 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from ainimal_zookeeper.domain.errors import ZookeeperError
 from ainimal_zookeeper.ports.compute import Job, JobPhase, JobState
 
 
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing in the process handles it."""
+
+
 class FakeCompute:
-    """A `Compute`. `jobs` are those launched and not deleted; `refuse` is raised by the next launches when set."""
+    """A `Compute`. `jobs` are those launched and not deleted; `refuse` is raised by the next launches when set.
+
+    `broken` is raised by all else. `killed` is raised by one launch, "before" the job is made or "after": the process
+    that asked for it is no more.
+    """
 
     def __init__(self) -> None:
         self.jobs: dict[tuple[str, int], Job] = {}
         self.states: dict[tuple[str, int], JobState] = {}
         self.deleted: list[tuple[str, int, float]] = []
         self.refuse: ZookeeperError | None = None
+        self.broken: ZookeeperError | None = None
+        self.killed: Literal["before", "after"] | None = None
+        self.made: list[tuple[str, int]] = []  # each time that a job came into being
         self.launches = 0
 
     def launch(self, job: Job) -> None:
         self.launches += 1
         if self.refuse is not None:
             raise self.refuse
+        killed, self.killed = self.killed, None
+        if killed == "before":
+            raise Killed
         key = (job.instance_id, job.attempt)
+        if key not in self.jobs:
+            self.made.append(key)
         self.jobs.setdefault(key, job)
         self.states.setdefault(key, JobState(*key, JobPhase.RUNNING))
+        if killed == "after":
+            raise Killed
 
     def observe(self) -> list[JobState]:
+        if self.broken is not None:
+            raise self.broken
         return list(self.states.values())
 
     def delete(self, instance_id: str, attempt: int, grace_s: float) -> None:
+        if self.broken is not None:
+            raise self.broken
         self.deleted.append((instance_id, attempt, grace_s))
         self.lose(instance_id, attempt)
 

@@ -13,12 +13,13 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from ainimal_zookeeper.domain import lifecycle, limits
 from ainimal_zookeeper.domain.access import Principal, Resource, decide
 from ainimal_zookeeper.domain.documents import (
+    COMMAND_LIFE_S,
     Collections,
     CommandDoc,
     ConfigurationDoc,
@@ -202,6 +203,7 @@ class Launches:
                 "at": lifecycle.timestamp(now),
                 "userId": principal.user_id,
                 "digest": _digest(input),
+                "expiresAt": lifecycle.timestamp(now + timedelta(seconds=COMMAND_LIFE_S)),
             }
             transaction.put(Ref(Collections.COMMANDS, command_id), cast(Document, command))
 

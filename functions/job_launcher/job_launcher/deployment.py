@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from ainimal_zookeeper.ports.callers import Callers
 from ainimal_zookeeper.profiles import open_profile
 from starlette.requests import Request
 from starlette.responses import Response
 
+from .catalogue import Catalogue
 from .launcher import Launcher
 from .push import Push
 from .reconciler import Reconciler
 from .settings import Settings
+from .staged import StagedCatalogue
 
 
 class Deployment:
@@ -30,11 +33,23 @@ class Deployment:
 
     @cached_property
     def _push(self) -> Push:
-        profile = open_profile(self._settings.profile)
+        settings = self._settings
+        profile = open_profile(settings.profile)
         store, compute, clock = profile.store, profile.compute, profile.clock
+        staged = settings.configuration
         return Push(
             launcher=Launcher(
-                store=store, compute=compute, clock=clock, secret=profile.secret, link_url=self._settings.link_url
+                store=store, compute=compute, clock=clock, secret=profile.secret, link_url=settings.link_url
             ),
             reconciler=Reconciler(store=store, queue=profile.queue, compute=compute, clock=clock, ids=profile.ids),
+            callers=_callers(settings),
+            catalogue=None if staged is None else StagedCatalogue(staged, Catalogue(store)),
         )
+
+
+def _callers(settings: Settings) -> Callers | None:
+    if not settings.caller_account:
+        return None
+    from ainimal_zookeeper.adapters.gcp.oidc import GoogleCallers
+
+    return GoogleCallers(settings.caller_audience, settings.caller_account)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
 from ainimal_zookeeper.domain import lifecycle
 from ainimal_zookeeper.domain.documents import Collections, Document, InstanceDoc, Ref, instance_ref
-from ainimal_zookeeper.domain.errors import Rejected, Transient
+from ainimal_zookeeper.domain.errors import ZookeeperError
 from ainimal_zookeeper.domain.tokens import attempt_token
 from ainimal_zookeeper.ports.clock import Clock
 from ainimal_zookeeper.ports.compute import Compute, Job
@@ -16,13 +17,16 @@ from ainimal_zookeeper.ports.queue import Delivery, Message
 from ainimal_zookeeper.ports.store import DocumentStore
 
 from . import interpreter
+from .outcome import retry_after_s
 from .verdict import Verdicts
+
+_INSTANCE_ID = re.compile(r"(?:ins|env)_[A-Za-z0-9_-]{1,100}")
 
 _log = logging.getLogger(__name__)
 
 
 class Launcher:
-    """Delivers launch messages. Thread-safe; the same message may come any number of times."""
+    """Delivers launch messages. Thread-safe; the same message may come any number of times, in any order."""
 
     def __init__(self, *, store: DocumentStore, compute: Compute, clock: Clock, secret: bytes, link_url: str) -> None:
         """`link_url` is where runners reach the runner link."""
@@ -33,26 +37,44 @@ class Launcher:
         self._verdicts = Verdicts(store=store, clock=clock)
 
     def deliver(self, message: Message) -> Delivery:
+        """Launches as `launch`; RETRY only for what may work later."""
+        try:
+            self.launch(message)
+        except ZookeeperError:
+            return Delivery.RETRY
+        return Delivery.ACK
+
+    def launch(self, message: Message) -> None:
         """Launches the job of the message's attempt, if that is still wanted.
 
-        What can never run is recorded as FAILED on its instance and done with; RETRY only for what may work later.
+        What can never run is recorded as FAILED on its instance and done with. Raises: what may work later (`outcome`),
+        or what the store says when not even the failure can be recorded; logged here.
         """
         asked = _asked(message.data)
         if asked is None:
-            _log.error("the launch message %s is malformed and dropped", message.id)
-            return Delivery.ACK
+            _log.error("a launch message is malformed and dropped", extra={"message_id": message.id})
+            return
         instance_id, attempt = asked
         try:
+            self._launch(instance_id, attempt)
+        except ZookeeperError as error:
+            _log.warning(
+                "the launch of %s waits: %s",
+                instance_id,
+                error.message,
+                extra={"instance_id": instance_id, "attempt": attempt, "message_id": message.id},
+            )
+            raise
+
+    def _launch(self, instance_id: str, attempt: int) -> None:
+        try:
             document = cast("InstanceDoc | None", self._store.get(instance_ref(instance_id)))
-            if document is None or not _is_wanted(document, attempt):
-                return Delivery.ACK
-            self._compute.launch(self._job(document))
-        except Transient as error:
-            _log.warning("the launch of %s waits: %s", instance_id, error.message)
-            return Delivery.RETRY
-        except Rejected as error:
+            if document is not None and _is_wanted(document, attempt):
+                self._compute.launch(self._job(document))
+        except ZookeeperError as error:
+            if retry_after_s(error) is not None:
+                raise
             self._verdicts.fail(instance_id, attempt, error.code, error.message)
-        return Delivery.ACK
 
     def _job(self, document: InstanceDoc) -> Job:
         model, environment, configuration = self._entries(document)
@@ -83,8 +105,11 @@ class Launcher:
 
 
 def _asked(data: Mapping[str, Any]) -> tuple[str, int] | None:
+    """Returns instance and attempt; None for what no part of the zoo has ever published."""
     instance_id, attempt = data.get("instanceId"), data.get("attempt")
-    return (instance_id, attempt) if isinstance(instance_id, str) and type(attempt) is int else None
+    if not isinstance(instance_id, str) or _INSTANCE_ID.fullmatch(instance_id) is None or type(attempt) is not int:
+        return None
+    return instance_id, attempt
 
 
 def _is_wanted(document: InstanceDoc, attempt: int) -> bool:

@@ -31,9 +31,11 @@ class Verdicts:
         self._clock = clock
 
     def fail(self, instance_id: str, attempt: int, code: str, message: str) -> bool:
-        """The instance can never run."""
+        """The attempt can never run. One that a runner has claimed does run, whatever was thought of it."""
 
         def change(document: InstanceDoc, now: datetime) -> InstanceDoc:
+            if document["status"]["claimed"]:
+                return document
             failure: Failure = {"code": code, "message": message, "traceback": None, "step": None}
             return lifecycle.fail(document, failure, now)
 

@@ -152,6 +152,7 @@ def test_claimed_instance_without_its_job_is_lost(scene: Scene, phase: JobPhase 
 def test_running_instance_is_left_alone(scene: Scene) -> None:
     """Where instance and job agree nothing is written, however often the reconciler runs."""
     scene.claim()
+    scene.reconciler.run_once()
     scene.clock.advance(29)
     before = dict(scene.store.documents)
     runs = scene.store.runs

@@ -24,6 +24,8 @@ CLOUD = {
     "GOOGLE_CLOUD_PROJECT": "a-zoo",
     "ZOO_BUCKET": "a-bucket",
     "ZOO_LINK_URL": "https://link.example/",
+    "ZOO_CALLER_ACCOUNT": "push@a-zoo.iam.gserviceaccount.com",
+    "ZOO_CALLER_AUDIENCE": "https://launch.example",
 }
 Read = Callable[[Mapping[str, str]], Any]
 

@@ -44,6 +44,14 @@ class Collections:
     EVENTS = "events"
     LIMITS = "limits"  # sets of ids that count against a limit
     COMMANDS = "commands"  # by command id: what a creating mutation answered
+    DUTIES = "duties"  # "pulse", "deadLetters": what the reconciler knows from one run to the next
+
+
+EXPIRES_AT = "expiresAt"
+"""A field of any document: from then on it may go. Firestore holds it so that a TTL policy can see to that."""
+
+COMMAND_LIFE_S = 86_400
+"""How long a command that comes again is known."""
 
 
 def instance_ref(id: str) -> Ref:
@@ -311,3 +319,16 @@ class CommandDoc(TypedDict):
     at: str
     userId: str | None
     digest: str  # of the input; commands of earlier versions have none
+    expiresAt: str  # `at` and COMMAND_LIFE_S; commands of earlier versions have none
+
+
+class PulseDoc(TypedDict):
+    id: str  # "pulse"
+    at: str  # when the reconciler ran, to half a minute
+    since: str  # since when it has, without a gap
+
+
+class DeadLettersDoc(TypedDict):
+    id: str  # "deadLetters"
+    lookedAt: str
+    told: list[dict[str, str]]  # {id of the message, at}: those whose alarm was raised, the newest last

@@ -109,6 +109,7 @@ EVENTS = Query("events", Collections.EVENTS, (Condition("resourceId", "==", "res
 LOGS_TAIL = Query(
     "logs_tail", Collections.LOGS, (Condition("instanceId", "==", "instance_id"),), "order", descending=True
 )
+COMMANDS_OLDEST = Query("commands_oldest", Collections.COMMANDS, order_by="at")
 EVENTS_NEWEST = Query("events_newest", Collections.EVENTS, order_by="at", descending=True)
 
 DECLARED: tuple[Query, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Query))

@@ -7,12 +7,14 @@ zoo has.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timezone
 from typing import Any
 
 from google.cloud.firestore_v1.types import document as wire
 
-from ainimal_zookeeper.domain.documents import Document
+from ainimal_zookeeper.domain.documents import EXPIRES_AT, Document
 from ainimal_zookeeper.domain.errors import DataCorrupt, InvalidInput
+from ainimal_zookeeper.domain.lifecycle import moment, timestamp
 
 WireDocument: Any = wire.Document.pb()
 
@@ -22,7 +24,10 @@ def encoded(name: str, document: Document) -> Any:
     message = WireDocument(name=name)
     try:
         for key, value in document.items():
-            _encode(value, message.fields[key])
+            if key == EXPIRES_AT:
+                message.fields[key].timestamp_value.FromDatetime(moment(value))
+            else:
+                _encode(value, message.fields[key])
     except (ValueError, TypeError) as error:
         raise InvalidInput(f"{name} cannot hold its {key!r}: {error}") from error
     return message
@@ -36,6 +41,12 @@ def decoded(message: Any) -> Document:
         raise DataCorrupt(
             f"{message.name} holds a {error}, which the zoo does not write; repair or delete the document"
         ) from None
+
+
+def plain(document: Document) -> Document:
+    """Returns `document`, which the library has decoded, with the values that `decoded` returns."""
+    expires = document.get(EXPIRES_AT)
+    return document if expires is None else {**document, EXPIRES_AT: timestamp(expires)}
 
 
 def _encode(value: Any, into: Any) -> None:
@@ -77,6 +88,7 @@ _DECODE: Mapping[str | None, Any] = {
     "integer_value": lambda value: value.integer_value,
     "double_value": lambda value: value.double_value,
     "string_value": lambda value: value.string_value,
+    "timestamp_value": lambda value: timestamp(value.timestamp_value.ToDatetime(timezone.utc)),  # of EXPIRES_AT
     "map_value": _map,
     "array_value": _list,
 }

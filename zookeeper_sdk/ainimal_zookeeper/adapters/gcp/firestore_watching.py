@@ -16,6 +16,8 @@ from google.cloud import firestore
 
 from ainimal_zookeeper.domain.documents import Document
 
+from .firestore_values import plain
+
 Listener = Callable[[list[Document]], None]
 State = tuple[firestore.DocumentSnapshot, ...]
 Arrange = Callable[[Sequence[firestore.DocumentSnapshot]], State]
@@ -46,7 +48,7 @@ class RunningWatch:
         with self._calling:
             if self._open:
                 try:
-                    self._listener([snapshot.to_dict() for snapshot in state])
+                    self._listener([plain(snapshot.to_dict()) for snapshot in state])
                 except Exception:
                     _logger.exception("the listener of a watch raised")
 
