@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import deque
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TypedDict
 
 from ainimal_zookeeper.domain.lifecycle import timestamp
@@ -39,11 +39,14 @@ class Lines:
         self._lost = 0
         self._lock = threading.Lock()
         self._recent: deque[Line] = deque(maxlen=200)
+        self._at = datetime.min.replace(tzinfo=timezone.utc)  # of the newest line
         self._count = 0
 
     def add(self, stream: str, text: str) -> None:
-        line: Line = {"at": timestamp(datetime.now(timezone.utc)), "stream": stream, "text": text}
         with self._lock:
+            # No two lines have the same time: it is how a line is known again that comes by two ways.
+            self._at = max(datetime.now(timezone.utc), self._at + timedelta(microseconds=1))
+            line: Line = {"at": timestamp(self._at), "stream": stream, "text": text}
             self._count += 1
             self._recent.append(line)
             self._pending.append(line)

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from . import http
 from .commands import Commands
-from .console import Consoles
+from .console import Consoles, ConsoleSettings
 from .context import Zoo
 from .encoding import encode
 from .engine import Engine
@@ -60,6 +60,7 @@ class Api:
         limits: Limits | None = None,
         links: LinkSettings | None = None,
         streams: StreamSettings | None = None,
+        consoles: ConsoleSettings | None = None,
     ) -> None:
         self._records = Records(store)
         self._topics = Topics(self._records)
@@ -67,7 +68,13 @@ class Api:
             topics=self._topics, dialer=dialer, clock=clock, secret=secret, settings=links or LinkSettings()
         )
         self._streams = LiveStreams(
-            Sources(self._records, self._topics, self._links, Consoles(self._records, self._links)),
+            Sources(
+                self._records,
+                self._topics,
+                self._links,
+                Consoles(self._records, self._links, consoles or ConsoleSettings()),
+                clock,
+            ),
             streams or StreamSettings(),
         )
         self._launches = Launches(store=store, queue=queue, clock=clock, ids=ids)

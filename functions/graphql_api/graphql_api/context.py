@@ -12,11 +12,11 @@ from ainimal_zookeeper.domain.queries import BoundQuery
 from graphql import GraphQLResolveInfo
 
 from . import projection
-from .budget import StreamBudget
 from .commands import Commands
 from .launch import Launches
 from .links import Links
 from .loading import Loader
+from .outlet import Outlet
 from .records import Records
 from .selection import Selection, Selections
 from .streams import LiveStreams
@@ -47,7 +47,7 @@ class Context:
     zoo: Zoo
     principal: Principal
     selections: Selections
-    budget: StreamBudget = field(default_factory=StreamBudget)
+    outlet: Outlet = field(default_factory=Outlet)
 
     @property
     def loader(self) -> Loader:

@@ -10,12 +10,12 @@ from typing import Any
 from ainimal_zookeeper.domain.access import Principal
 from graphql import ExecutionResult, GraphQLSchema, execute, subscribe
 
-from .budget import StreamBudget
 from .context import Context, Zoo
 from .errors import answers
 from .executor import EXECUTOR
 from .limits import Limits
 from .operations import Operation, Operations
+from .outlet import Outlet
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,13 @@ class Engine:
         return self.answer(await result if inspect.isawaitable(result) else result)
 
     async def subscribe(
-        self, request: Request, operation: Operation, principal: Principal, budget: StreamBudget
+        self, request: Request, operation: Operation, principal: Principal, outlet: Outlet
     ) -> AsyncIterator[ExecutionResult] | ExecutionResult:
         """Begins a subscription: a stream of results, or why there is none."""
         stream = subscribe(
             self._schema,
             operation.document,
-            context_value=Context(self._zoo, principal, operation.selections, budget),
+            context_value=Context(self._zoo, principal, operation.selections, outlet),
             variable_values=dict(request.variables),
             operation_name=request.operation_name,
             executor_class=EXECUTOR,

@@ -12,7 +12,7 @@ from ainimal_zookeeper.domain.queries import Page
 from .records import Records
 
 _CHUNKS = 20
-_MAX_TAIL_CHUNKS = 50
+_MAX_TAIL_CHUNKS = 500
 
 
 def line(instance_id: str, stored: dict[str, str]) -> dict[str, Any]:
@@ -48,19 +48,22 @@ async def page(records: Records, instance_id: str, first: int, after: str | None
             return _connection(lines, cursor, more=False)
 
 
-async def tail(records: Records, instance_id: str, count: int) -> list[Document]:
-    """Returns the newest chunks, oldest first, that together hold at least `count` lines if there are so many."""
+async def newer(records: Records, instance_id: str, than: int, count: int) -> list[Document]:
+    """Returns chunks after the one of order `than`, oldest first.
+
+    Of more than about `count` lines only the newest come.
+    """
     query = queries.LOGS_TAIL.bind(instance_id=instance_id)
     chunks: list[Document] = []
     held = 0
     cursor: str | None = None
-    while held < count and len(chunks) < _MAX_TAIL_CHUNKS:
-        result = await records.query(query, Page(_CHUNKS, cursor))
+    while len(chunks) < _MAX_TAIL_CHUNKS:
+        result = await records.query(query, Page(_CHUNKS if cursor or not than else 1, cursor))
         for chunk in result.documents:
+            if chunk["order"] <= than or held >= count:
+                return chunks[::-1]
             chunks.append(chunk)
             held += len(chunk["lines"])
-            if held >= count:
-                break
         if not result.has_next:
             break
         cursor = result.cursors[-1]

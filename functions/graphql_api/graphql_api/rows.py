@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import cast
@@ -71,6 +71,10 @@ class FollowedRows:
         if row_id.startswith("env_") and "connected" in self._selection.get("environmentInstances", {}):
             self._join(Ref(Collections.LIMITS, of_world(row_id)), partial(self._guests_changed, row_id))
         self._link(row_id)
+
+    def remove(self, row_ids: Iterable[str]) -> None:
+        """Tells of instances that are gone, or hidden by now, before this stream could follow them."""
+        self._removed += row_ids
 
     def leave(self) -> None:
         """Lets go of the links."""

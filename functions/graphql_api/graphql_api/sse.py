@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from ainimal_zookeeper.domain.access import Principal
 from graphql import ExecutionResult
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
 
-from .budget import StreamBudget
 from .encoding import encode
 from .engine import Engine, Request
 from .operations import Operation
+from .outlet import Outlet
 
 HEARTBEAT_S = 12.0  # shorter than what proxies take for silence
+STALL_S = 60.0  # a client that takes nothing for so long is gone, whatever its connection says
 
 _log = logging.getLogger(__name__)
 _HEADERS = {"cache-control": "no-cache, no-transform", "x-accel-buffering": "no"}
@@ -31,14 +34,42 @@ def single(payload: Mapping[str, Any]) -> Response:
 
 def stream(engine: Engine, request: Request, operation: Operation, principal: Principal) -> Response:
     """Answers a subscription. Its end without `complete` tells the client to connect again."""
-    return StreamingResponse(_frames(engine, request, operation, principal), media_type=_MEDIA, headers=_HEADERS)
+    outlet = Outlet()
+    return _Stream(_frames(engine, request, operation, principal, outlet), outlet)
+
+
+class _Stream(StreamingResponse):
+    """A response that lasts. It lets go of its source at once, whoever ends it."""
+
+    def __init__(self, frames: AsyncGenerator[bytes, None], outlet: Outlet) -> None:
+        super().__init__(frames, media_type=_MEDIA, headers=_HEADERS)
+        self._frames = frames
+        self._outlet = outlet
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Servers hide the connection from what they serve; both protocols of uvicorn leave it at `receive`.
+        transport = getattr(getattr(receive, "__self__", None), "transport", None)
+        if transport is not None:
+            self._outlet.cut = transport.abort
+        async with aclosing(self._frames):
+            await super().__call__(scope, receive, send)
+
+    async def stream_response(self, send: Send) -> None:
+        async def patiently(message: Message) -> None:
+            async with asyncio.timeout(STALL_S):
+                await send(message)
+
+        try:
+            await super().stream_response(patiently)
+        except TimeoutError:
+            _log.info("a client takes nothing; its stream is cut")
+            self._outlet.cut()
 
 
 async def _frames(
-    engine: Engine, request: Request, operation: Operation, principal: Principal
+    engine: Engine, request: Request, operation: Operation, principal: Principal, outlet: Outlet
 ) -> AsyncGenerator[bytes, None]:
-    budget = StreamBudget()
-    results = await engine.subscribe(request, operation, principal, budget)
+    results = await engine.subscribe(request, operation, principal, outlet)
     if isinstance(results, ExecutionResult):
         yield _next(engine.answer(results)) + _COMPLETE
         return
@@ -55,8 +86,8 @@ async def _frames(
             except _Ended:
                 return
             frame = _next(engine.answer(result))
-            budget.sent_bytes += len(frame)
-            yield frame
+            if outlet.admits(len(frame)):
+                yield frame
     except Exception:  # noqa: BLE001  it is logged, and ends this stream only
         # The answer has begun: all that is left to do is to end it, upon which the client connects again.
         _log.exception("a stream failed")

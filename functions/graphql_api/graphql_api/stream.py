@@ -8,37 +8,39 @@ viewer has not been sent yet.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from ainimal_zookeeper.domain.access import Principal, decide
 from ainimal_zookeeper.domain.documents import Document, InstanceDoc, instance_ref
-from ainimal_zookeeper.domain.errors import InvalidInput
+from ainimal_zookeeper.domain.errors import InvalidInput, ZookeeperError
 from ainimal_zookeeper.domain.queries import EVENTS_NEWEST
+from ainimal_zookeeper.ports.clock import Clock
 
 from . import projection
-from .budget import StreamBudget
 from .console import Console, Consoles
 from .cursor import Cursor
 from .feeds import Feed, Feeds
 from .links import Links
 from .loading import Loader
 from .news import News
+from .outlet import Outlet
 from .pace import Pace
 from .projection import Shown, resource_of
 from .records import Records
 from .rows import FollowedRows
 from .selection import Selection
 from .topics import Target, Topics
+from .transcript import Transcript
 from .visibility import visible
 from .watches import Problem
 
 MAX_IDS = 100
 MAX_SIGNALS = 256
 MAX_CONSOLES = 20
-PENDING_LINES = 2_000
+
+_LISTS = ("problems", "values", "events", "logs", "removedInstanceIds", "instances", "environmentInstances")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,12 @@ class StreamSettings:
     rotate_bytes: int = 6_000_000
     last_bytes: int = 8_000_000
     value_bytes: int = 2_000_000  # of one value, and of all values of one event
+    event_bytes: int = 3_000_000  # of one event; what is larger is told in parts
     overlap_s: float = 15.0  # goes on after ROTATE, for the next stream to open
+    least_s: float = 1.0  # before ROTATE, however soon the viewer's token expires
     first_s: float = 10.0  # for the full state
     end_s: float = 0.5  # for all streams, when the zoo closes
+    farewell_s: float = 3.0  # goes on after ROTATE, when this process has to leave
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,7 @@ class Sources:
     topics: Topics
     links: Links
     consoles: Consoles
+    clock: Clock
 
 
 class Register(Protocol):
@@ -83,7 +89,7 @@ class LiveStream:
         sources: Sources,
         settings: StreamSettings,
         principal: Principal,
-        budget: StreamBudget,
+        outlet: Outlet,
         input: Mapping[str, Any],
         selection: Selection,
     ) -> None:
@@ -91,7 +97,8 @@ class LiveStream:
         self._sources = sources
         self._settings = settings
         self._principal = principal
-        self._budget = budget
+        self._outlet = outlet
+        outlet.event_bytes, outlet.most_bytes = settings.event_bytes, settings.last_bytes
         self._selection = selection
         ids = input.get("instanceIds")
         self._wanted: list[str] | None = None if ids is None else list(dict.fromkeys(ids))
@@ -104,8 +111,11 @@ class LiveStream:
         _check("environmentInstanceIds", len(self._world_ids), MAX_IDS)
         _check("logs", len(self._log_ids), MAX_CONSOLES)
         _check("signals", len(self._feeds), MAX_SIGNALS)
+        self._resumes = input.get("since") is not None
         self._cursor = Cursor.read(input.get("since"))
-        self._news = News(self._cursor.event, self._in_scope)
+        self._news = News(self._cursor.events, self._in_scope, sources.clock.now)
+        followed = {row_id: mark for row_id, mark in self._cursor.lines.items() if row_id in self._log_ids}
+        self._transcript = Transcript(followed, self.wake)
         self._rows = FollowedRows(
             links=sources.links,
             loader=Loader(sources.records, principal),
@@ -117,13 +127,15 @@ class LiveStream:
         )
         self._awake = asyncio.Event()
         self._ended = False
+        self._overlap_s = settings.overlap_s
         self._rotate = False
+        self._full = False
         self._awaited = 0
         self._joined: list[tuple[Target, Callable[[list[Document]], None]]] = []
-        self._consoles: list[tuple[Console, Callable[[list[Shown]], None]]] = []
-        self._lines: deque[Shown] = deque(maxlen=PENDING_LINES)
+        self._consoles: list[Console] = []
+        self._openings: list[asyncio.Task[None]] = []
         self._problems: list[Shown] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._timers: list[asyncio.TimerHandle] = []
 
     # --- the stream's life -------------------------------------------------------------------------------------------
 
@@ -133,14 +145,29 @@ class LiveStream:
         refs = [instance_ref(row_id) for row_id in dict.fromkeys([*named, *self._log_ids])]
         found = await self._sources.records.get_many(refs)
         observed = {ref.id for ref in refs if self._may_observe(ref.id, found.get(ref))}
-        self._timer = asyncio.get_running_loop().call_later(self._settings.rotate_s, self._rotate_now)
+        if self._resumes and "removedInstanceIds" in self._selection:
+            self._rows.remove(row_id for row_id in self._wanted or () if row_id not in observed)
+        self._set_timers()
         self._follow_rows(observed)
         if "events" in self._selection:
             self._join(EVENTS_NEWEST.bind(), self._news.changed)
         self._feeds.join(self._sources.links, observed)
         for row_id in self._log_ids:
             if row_id in observed:
-                self._consoles.append((self._sources.consoles.join(row_id, self._lines_came), self._lines_came))
+                console = self._sources.consoles.join(row_id, self._transcript)
+                self._consoles.append(console)
+                self._openings.append(asyncio.get_running_loop().create_task(self._open_console(console)))
+
+    def _set_timers(self) -> None:
+        """Rotates in time, also before what proved the viewer expires: then the stream ends, whatever comes."""
+        loop, rotate_s = asyncio.get_running_loop(), self._settings.rotate_s
+        expires_at = self._principal.expires_at
+        if expires_at is not None:
+            left_s = (expires_at - self._sources.clock.now()).total_seconds()
+            # A viewer without a fresh proof comes back with the old one: not more often than every so often.
+            rotate_s = min(rotate_s, max(left_s - self._overlap_s, left_s / 2, self._settings.least_s))
+            self._timers.append(loop.call_later(left_s, self.end))
+        self._timers.append(loop.call_later(rotate_s, self.rotate))
 
     async def events(self) -> AsyncGenerator[Shown, None]:
         """Yields SNAPSHOT, then UPDATE as things change, then ROTATE; ends some time after that, or with the zoo."""
@@ -151,23 +178,25 @@ class LiveStream:
         try:
             await self._begin()
             await self._first_state()
-            yield await self._event("SNAPSHOT")
+            async for told in self._parts("SNAPSHOT"):
+                yield told
             while True:
                 await self._awake.wait()
                 await asyncio.sleep(pace.wait_s(loop.time()))
                 self._awake.clear()
                 if self._ended:
                     return
-                sent = self._budget.sent_bytes + self._feeds.next_bytes
-                if last_call is None and (self._rotate or sent >= self._settings.rotate_bytes):
-                    last_call = loop.time() + self._settings.overlap_s
+                sent = self._outlet.sent_bytes + self._feeds.next_bytes + self._transcript.next_bytes
+                if last_call is None and (self._rotate or self._full or sent >= self._settings.rotate_bytes):
+                    last_call = loop.time() + self._overlap_s
                     loop.call_at(last_call, self.end)
                     yield self._rotation()
                     continue
                 if last_call is not None and sent >= self._settings.last_bytes:
                     return
-                if self._has_news():
-                    yield await self._event("UPDATE")
+                if self._has_news() and not self._full:
+                    async for told in self._parts("UPDATE"):
+                        yield told
         finally:
             self._leave()
 
@@ -189,19 +218,29 @@ class LiveStream:
     def _feed_failed(self, feed: Feed, problem: Problem) -> None:
         self.add_problem(problem, key=feed.key, instance_id=feed.instance_id, path=feed.path)
 
-    def _rotate_now(self) -> None:
+    def rotate(self, overlap_s: float | None = None) -> None:
+        """Makes room for the next stream now, and ends `overlap_s` later."""
+        if overlap_s is not None:
+            self._overlap_s = overlap_s
+            asyncio.get_running_loop().call_later(overlap_s, self.end)
         self._rotate = True
         self.wake()
 
+    def cut(self) -> None:
+        """Closes the connection of a viewer that does not read."""
+        self._outlet.cut()
+
     def _leave(self) -> None:
         """Lets go of everything; never waits, so that it also works while the stream is torn down."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in self._timers:
+            timer.cancel()
         for target, listener in self._joined:
             self._sources.topics.leave(target, listener)
         self._feeds.leave(self._sources.links)
-        for console, told in self._consoles:
-            self._sources.consoles.leave(console, told)
+        for opening in self._openings:
+            opening.cancel()
+        for console in self._consoles:
+            self._sources.consoles.leave(console, self._transcript)
         self._rows.leave()
         self._joined, self._consoles = [], []
         self._register.forget(self)
@@ -254,51 +293,76 @@ class LiveStream:
             return True
         return resource_id in self._wanted if self._wanted is not None else resource_id.startswith("ins_")
 
-    def _lines_came(self, lines: Sequence[Shown]) -> None:
-        self._lines.extend(lines)
-        self.wake()
-
     # --- what goes out -----------------------------------------------------------------------------------------------
 
     async def _first_state(self) -> None:
         """Waits until everything that is followed has told its state, at most `first_s`."""
         try:
             async with asyncio.timeout(self._settings.first_s):
-                for console, _ in self._consoles:
-                    await console.loaded.wait()
+                if self._openings:
+                    await asyncio.wait(self._openings)
                 while self._awaited and not self._ended:
                     self._awake.clear()
                     await self._awake.wait()
         except TimeoutError:
             self.add_problem(Problem("UNAVAILABLE", "the zoo is slow to tell its state; it follows as it comes"))
-        # What came while waiting is part of each console's tail.
-        self._lines.clear()
-        for console, _ in self._consoles:
-            since = self._cursor.lines.get(console.instance_id, "")
-            self._lines.extend(line for line in console.tail if line["at"] > since)
         self._awake.clear()
-        if self._ended or self._feeds.waiting:
+        if self._ended or self._rotate or self._feeds.waiting:
             self.wake()
 
+    async def _open_console(self, console: Console) -> None:
+        """Continues the console where the viewer has left it."""
+        await console.loaded.wait()
+        since = self._cursor.lines.get(console.instance_id)
+        chunks = list(console.chunks)
+        if since is not None:
+            try:
+                chunks = await console.chunks_since(since.floor)
+            except ZookeeperError as error:
+                problem = Problem(error.code, f"what was printed meanwhile cannot be read: {error}")
+                self.add_problem(problem, instance_id=console.instance_id)
+        self._transcript.begin(console.instance_id, chunks, console.heard)
+
     def _has_news(self) -> bool:
-        return bool(self._rows.waiting or self._feeds.waiting or self._news.waiting or self._lines or self._problems)
+        return bool(
+            self._rows.waiting
+            or self._feeds.waiting
+            or self._news.waiting
+            or self._transcript.waiting
+            or self._problems
+        )
+
+    async def _parts(self, kind: str) -> AsyncGenerator[Shown, None]:
+        """Yields what waits as one event, or as several where it is too large for one.
+
+        Only the last part carries the cursor after them all: whoever misses a part is told it by the next stream.
+        """
+        before = self._cursor
+        parts = [await self._event(kind)]
+        while parts:
+            part = parts.pop(0)
+            part["cursor"] = (before if parts else self._cursor).text()
+            yield part
+            refused, self._outlet.refused_bytes = self._outlet.refused_bytes, 0
+            if refused > self._settings.event_bytes:
+                parts[:0] = _halves(part, refused, self._settings.event_bytes)
+            elif refused:
+                # The next stream has room for it.
+                self._cursor, self._full = before, True
+                self.wake()
+                return
 
     async def _event(self, kind: str) -> Shown:
-        """Takes everything that waits and makes one event of it."""
+        """Takes everything that waits and makes one event of it, but for its cursor."""
         # Values before all that takes time: they are those whose size was counted.
-        values = self._feeds.take()
-        rows, removed = await self._rows.take()
+        values, lines = self._feeds.take(), self._transcript.take()
         events = self._news.take()
-        lines, self._lines = list(self._lines), deque(maxlen=PENDING_LINES)
         problems, self._problems = self._problems, []
-        self._cursor.event = self._news.newest
-        newest = self._cursor.lines
-        for line in lines:
-            newest[line["instanceId"]] = max(newest.get(line["instanceId"], ""), line["at"])
+        self._cursor = Cursor(self._news.mark, self._transcript.marks)
+        rows, removed = await self._rows.take()
         shown_events = [projection.event(document, self._principal) for document in events]
         return {
             "kind": kind,
-            "cursor": self._cursor.text(),
             "instances": [each for each in rows if each["__typename"] == "Instance"],
             "environmentInstances": [each for each in rows if each["__typename"] == "EnvironmentInstance"],
             "removedInstanceIds": removed,
@@ -311,8 +375,24 @@ class LiveStream:
     def _rotation(self) -> Shown:
         """Returns a ROTATE, which carries nothing: what waits goes into the events after it."""
         self.wake()
-        names = ("instances", "environmentInstances", "removedInstanceIds", "values", "events", "logs", "problems")
-        return {"kind": "ROTATE", "cursor": self._cursor.text(), **{name: [] for name in names}}
+        return {"kind": "ROTATE", "cursor": self._cursor.text(), **{name: [] for name in _LISTS}}
+
+
+def _halves(event: Shown, size: int, most: int) -> list[Shown]:
+    """Returns an event in two parts, the rows last; one that holds a single thing becomes the problem that it is."""
+    things = [(name, each) for name in _LISTS for each in event[name]]
+    if len(things) < 2:
+        name, thing = things[0] if things else ("event", {})
+        named = thing if isinstance(thing, dict) else {}
+        row_id = named.get("instanceId") or named.get("id")
+        message = f"{row_id or name} takes {size} bytes as it is asked for, and an event carries {most}; select less"
+        problem = {"key": None, "instanceId": row_id, "path": None, "code": "INVALID_INPUT", "message": message}
+        return [{"kind": event["kind"], **{name: [] for name in _LISTS}, "problems": [problem]}]
+    middle = len(things) // 2
+    return [
+        {"kind": kind, **{name: [each for of, each in half if of == name] for name in _LISTS}}
+        for kind, half in ((event["kind"], things[:middle]), ("UPDATE", things[middle:]))
+    ]
 
 
 def _check(name: str, count: int, most: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ainimal_zookeeper.domain.access import Principal
 
-from .budget import StreamBudget
+from .outlet import Outlet
 from .selection import Selection
 from .stream import LiveStream, Sources, StreamSettings
 
@@ -27,11 +27,9 @@ class LiveStreams:
         self._idle.set()
         self._closed = False
 
-    def new(
-        self, principal: Principal, budget: StreamBudget, input: Mapping[str, Any], selection: Selection
-    ) -> LiveStream:
+    def new(self, principal: Principal, outlet: Outlet, input: Mapping[str, Any], selection: Selection) -> LiveStream:
         """Returns a stream that begins when its events are asked for. Raises: InvalidInput for too much at once."""
-        return LiveStream(self, self._sources, self._settings, principal, budget, input, selection)
+        return LiveStream(self, self._sources, self._settings, principal, outlet, input, selection)
 
     def remember(self, stream: LiveStream) -> None:
         self._open.add(stream)
@@ -47,6 +45,20 @@ class LiveStreams:
     @property
     def count(self) -> int:
         return len(self._open)
+
+    def depart(self) -> None:
+        """Asks all streams to make room for those that another process will serve; new ones end before they begin.
+
+        Clients that do not read are cut off a little later.
+        """
+        self._closed = True
+        for stream in list(self._open):
+            stream.rotate(self._settings.farewell_s)
+        asyncio.get_running_loop().call_later(self._settings.farewell_s + self._settings.end_s, self._cut)
+
+    def _cut(self) -> None:
+        for stream in list(self._open):
+            stream.cut()
 
     async def close(self) -> None:
         """Ends all streams; returns when they are gone, or after a while: a client that does not read holds its own."""

@@ -97,3 +97,14 @@ def test_the_copy_of_endless_output_ends() -> None:
     assert done.stdout.startswith("line 0\nline 1\nline 2\nline\n[zoo] what is printed from here on")
     assert done.stdout.endswith("\nlines 1000\n")
     assert len(done.stdout) < 200
+
+
+def test_no_two_lines_have_the_same_time() -> None:
+    """A line that comes over the live link and again from the store is known by its time, stream and text."""
+    lines = Lines()
+    for _ in range(500):
+        lines.add("stdout", "again")
+    times = [line["at"] for line in lines.take()]
+
+    assert times == sorted(set(times))
+    assert len(times) == 500

@@ -12,7 +12,7 @@ from ..projection import Shown
 def live(_: Any, info: Info, input: Mapping[str, Any]) -> AsyncGenerator[Shown, None]:
     """Returns the stream of root values, each with one event under `live`."""
     context = of(info)
-    stream = context.zoo.streams.new(context.principal, context.budget, input, selected(info))
+    stream = context.zoo.streams.new(context.principal, context.outlet, input, selected(info))
     return _roots(stream.events())
 
 

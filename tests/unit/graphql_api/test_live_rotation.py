@@ -1,0 +1,320 @@
+"""Streams that continue each other: whatever ends one of them, their viewer is told everything, and once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from ainimal_zookeeper.adapters.embedded.live import LoopbackDialer
+from ainimal_zookeeper.domain.documents import Collections, Ref
+from ainimal_zookeeper.domain.events import event
+from ainimal_zookeeper.domain.lifecycle import timestamp
+from graphql_api.api import Api
+from graphql_api.console import ConsoleSettings
+from graphql_api.link import LinkSettings
+from graphql_api.stream import StreamSettings
+from websockets.exceptions import ConnectionClosed
+
+from tests.fakes import zoo
+from tests.fakes.clock import FakeClock, SequentialIds
+from tests.fakes.queue import FakeQueue
+from tests.fakes.runner import FakeRunner
+from tests.fakes.store import MemoryStore
+from tests.fakes.visitor import Tab, Visitor
+
+LIVE = """subscription($i:LiveInput!){live(input:$i){kind cursor removedInstanceIds instances{id notes}
+  events{id} logs{instanceId at stream text} problems{code instanceId message}}}"""
+PATIENCE_S = 10.0
+NOTHING: tuple[set[str], set[str]] = (set(), set())
+
+
+def process(store: MemoryStore, clock: FakeClock, **streams: Any) -> Api:
+    """Returns one of several API processes on the same store."""
+    return Api(
+        store=store,
+        queue=FakeQueue(),
+        dialer=LoopbackDialer(),
+        clock=clock,
+        ids=SequentialIds(),
+        secret=zoo.SECRET,
+        links=LinkSettings(linger_s=0.05, first_retry_s=0.01, last_retry_s=0.05),
+        consoles=ConsoleSettings(poll_s=0.02, poll_linked_s=0.05),
+        streams=StreamSettings(events_per_s=500.0, **streams),
+    )
+
+
+class Follower:
+    """A client that keeps to the protocol: it opens the next stream before it leaves the last one."""
+
+    def __init__(self, random_: random.Random, apis: list[Api], wanted: dict[str, Any]) -> None:
+        self.events: list[str] = []
+        self.lines: list[str] = []
+        self.streams = 0
+        self.missing = NOTHING
+        self._random = random_
+        self._apis = apis
+        self._wanted = wanted
+        self._cursor: str | None = None
+        self._tabs = AsyncExitStack()
+        self._tab: Tab | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.changed = asyncio.Event()
+
+    async def __aenter__(self) -> Follower:
+        await self._tabs.__aenter__()
+        await self.move()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tabs.aclose()
+
+    async def until(self, story: Story) -> None:
+        """Waits until everything was told."""
+        async with asyncio.timeout(PATIENCE_S):
+            while (missing := (set(story.events) - set(self.events), set(story.lines) - set(self.lines))) != NOTHING:
+                self.missing = missing
+                self.changed.clear()
+                await self.changed.wait()
+
+    async def move(self) -> None:
+        """Continues on a stream of some process, as after a connection that was lost."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._tab is not None:
+            await self._tab.leave()
+        self._tab, first = await self._open()
+        self._hear(first)
+        self._task = asyncio.create_task(self._read())
+
+    async def _open(self) -> tuple[Tab, dict[str, Any]]:
+        since = {} if self._cursor is None else {"since": self._cursor}
+        tab = Visitor(self._random.choice(self._apis)).watch(LIVE, i={**self._wanted, **since})
+        await self._tabs.enter_async_context(tab)
+        self.streams += 1
+        return tab, await tab.live()
+
+    async def _read(self) -> None:
+        while True:
+            assert self._tab is not None
+            told = await self._tab.event()
+            live = None if told is None else told["data"]["live"]
+            if live is not None:
+                self._hear(live)
+            if live is None or live["kind"] == "ROTATE":
+                last = self._tab
+                self._tab, first = await self._open()
+                self._hear(first)
+                await last.leave()
+
+    def _hear(self, live: dict[str, Any]) -> None:
+        self._cursor = live["cursor"]
+        self.events += [each["id"] for each in live["events"]]
+        self.lines += [each["text"] for each in live["logs"]]
+        self.changed.set()
+
+
+class Story:
+    """What happens in the zoo, in whatever order it reaches the store."""
+
+    def __init__(self, random_: random.Random, store: MemoryStore, clock: FakeClock, runner: FakeRunner) -> None:
+        self.events: list[str] = []
+        self.lines: list[str] = []
+        self._random = random_
+        self._store = store
+        self._clock = clock
+        self._runner = runner
+        self._unreported: list[dict[str, str]] = []
+        self._chunks = 0
+
+    def happen(self, *, late: bool = True) -> None:
+        """An event, stored up to 45 s after its time; several share a time."""
+        at = self._clock.now() - timedelta(seconds=self._random.choice([0, 0, 0.000001, 1, 10, 45]) if late else 0)
+        event_id = f"evt_{self._random.randrange(10**9):09}"
+        self.events.append(event_id)
+        zoo.put(self._store, Collections.EVENTS, dict(event(event_id, "ins_1", "WARNING", "said", at)))
+
+    async def print(self, text: str = "") -> None:
+        """A line; it has the time of the line before or an earlier one, and the link may miss it."""
+        at = self._clock.now() - timedelta(microseconds=self._random.choice([0, 0, 1, 5]))
+        line = {"at": timestamp(at), "stream": "stdout", "text": text or f"line {len(self.lines)}"}
+        self.lines.append(line["text"])
+        self._unreported.append(line)
+        if self._random.random() < 0.7 and self._runner.connections:
+            with contextlib.suppress(ConnectionClosed):
+                await self._runner.say(type="log", lines=self._unreported[-self._random.choice([1, 1, 3]) :])
+
+    def report(self) -> None:
+        """What was printed is stored, also what the link brought long ago."""
+        if self._unreported:
+            self._chunks += 1
+            chunk = {
+                "id": f"log_{self._chunks}",
+                "instanceId": "ins_1",
+                "order": 1_000_000_000 + self._chunks,
+                "firstLine": 0,
+                "lines": self._unreported,
+            }
+            zoo.put(self._store, Collections.LOGS, chunk)
+            self._unreported = []
+
+
+@pytest_asyncio.fixture
+async def runner(store: MemoryStore, clock: FakeClock) -> AsyncIterator[FakeRunner]:
+    async with FakeRunner(zoo.SECRET) as served:
+        row = zoo.instance(clock.now())
+        row["status"] |= {"phase": "RUNNING", "claimed": True, "liveAddress": served.address}
+        zoo.put(store, Collections.INSTANCES, dict(row))
+        yield served
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_every_event_and_line_is_told_once_over_any_number_of_streams_and_processes(
+    seed: int, store: MemoryStore, clock: FakeClock, runner: FakeRunner
+) -> None:
+    """Streams rotate, connections break, and each stream is of some process: nothing is lost, nothing comes twice."""
+    random_ = random.Random(seed)
+    apis = [process(store, clock, rotate_bytes=random_.choice([1, 2_000, 8_000])) for _ in range(2)]
+    story = Story(random_, store, clock, runner)
+    wanted = {"instanceIds": ["ins_1"], "logs": ["ins_1"]}
+    async with Follower(random_, apis, wanted) as follower:
+        for _ in range(150):
+            clock.advance(random_.choice([0, 0, 0.001, 1]))
+            deed = random_.random()
+            if deed < 0.3:
+                story.happen()
+            elif deed < 0.6:
+                await story.print()
+            elif deed < 0.75:
+                story.report()
+            elif deed < 0.8:
+                await follower.move()
+            else:
+                await asyncio.sleep(0)
+        for end in ("an end", "the end"):
+            await story.print(end)
+            story.report()
+            story.happen(late=False)
+            await follower.until(story)
+        told = Counter(follower.events), Counter(follower.lines)
+        assert [set(of) for of in told] == [set(story.events), set(story.lines)]
+        assert [[name for name, times in of.items() if times > 1] for of in told] == [[], []]
+        assert follower.streams > 1
+    for api in apis:
+        await api.close()
+
+
+async def test_an_instance_that_is_deleted_between_two_streams_is_told_as_removed(
+    store: MemoryStore, clock: FakeClock
+) -> None:
+    """Whoever named it learns it from the stream that continues; whoever follows the newest, from the whole state."""
+    api = process(store, clock)
+    for row_id in ("ins_1", "ins_2"):
+        zoo.put(store, Collections.INSTANCES, dict(zoo.instance(clock.advance(1), row_id)))
+    cursors: list[str] = []
+    for wanted in ({"instanceIds": ["ins_1", "ins_2"]}, {}):
+        async with Visitor(api).watch(LIVE, i=wanted) as tab:
+            cursors.append((await tab.live())["cursor"])
+    store.transact(lambda transaction: transaction.delete(Ref(Collections.INSTANCES, "ins_1")))
+    async with Visitor(api).watch(LIVE, i={"instanceIds": ["ins_1", "ins_2"], "since": cursors[0]}) as tab:
+        first = await tab.live()
+    assert first["removedInstanceIds"] == ["ins_1"]
+    assert [each["id"] for each in first["instances"]] == ["ins_2"]
+    async with Visitor(api).watch(LIVE, i={"since": cursors[1]}) as tab:
+        assert [each["id"] for each in (await tab.live())["instances"]] == ["ins_2"]
+    await api.close()
+
+
+async def test_an_event_that_is_told_after_a_younger_one_was_is_not_lost(store: MemoryStore, clock: FakeClock) -> None:
+    """Two processes write: the one whose clock is behind, or whose transaction took longer, is heard as well."""
+    api = process(store, clock)
+    zoo.put(store, Collections.INSTANCES, dict(zoo.instance(clock.now())))
+    started = clock.advance(10)
+    zoo.put(store, Collections.EVENTS, dict(event("evt_young", "ins_1", "PAUSED", "said", started)))
+    async with Visitor(api).watch(LIVE, i={"instanceIds": ["ins_1"]}) as tab:
+        cursor = (await tab.live())["cursor"]
+    older = event("evt_old", "ins_1", "RESUMED", "said", started - timedelta(seconds=9))
+    zoo.put(store, Collections.EVENTS, dict(older))
+    async with Visitor(api).watch(LIVE, i={"instanceIds": ["ins_1"], "since": cursor}) as tab:
+        first = await tab.live()
+        assert [each["id"] for each in first["events"]] == ["evt_old"]
+    async with Visitor(api).watch(LIVE, i={"instanceIds": ["ins_1"], "since": first["cursor"]}) as tab:
+        assert (await tab.live())["events"] == []
+    await api.close()
+
+
+async def test_the_first_event_of_a_zoo_is_told_by_the_stream_that_continues(
+    store: MemoryStore, clock: FakeClock
+) -> None:
+    """A cursor from before there was any event is not the same as none."""
+    api = process(store, clock)
+    zoo.put(store, Collections.INSTANCES, dict(zoo.instance(clock.now())))
+    async with Visitor(api).watch(LIVE, i={"instanceIds": ["ins_1"]}) as tab:
+        cursor = (await tab.live())["cursor"]
+    zoo.put(store, Collections.EVENTS, dict(event("evt_1", "ins_1", "PAUSED", "said", clock.advance(1))))
+    async with Visitor(api).watch(LIVE, i={"instanceIds": ["ins_1"], "since": cursor}) as tab:
+        assert [each["id"] for each in (await tab.live())["events"]] == ["evt_1"]
+    await api.close()
+
+
+async def test_many_long_lines_are_told_in_several_events_and_streams(store: MemoryStore, clock: FakeClock) -> None:
+    """No stream passes its bound, whatever a console holds, and the next ones carry on."""
+    api = process(store, clock, rotate_bytes=600_000, last_bytes=1_300_000)
+    zoo.put(store, Collections.INSTANCES, dict(zoo.instance(clock.now())))
+    wanted = {"instanceIds": [], "logs": ["ins_1"]}
+    async with Visitor(api).watch(LIVE, i=wanted) as tab:
+        cursor = (await tab.live())["cursor"]
+    written = [f"{number:04}" + "x" * 3_996 for number in range(600)]
+    for number in range(0, 600, 50):
+        lines = [
+            {"at": timestamp(clock.advance(0.1)), "stream": "stdout", "text": text} for text in written[number:][:50]
+        ]
+        chunk = {"id": f"log_{number}", "instanceId": "ins_1", "order": 1 + number, "firstLine": number, "lines": lines}
+        zoo.put(store, Collections.LOGS, chunk)
+    told: list[str] = []
+    streams = 0
+    while len(told) < len(written):
+        streams += 1
+        async with Visitor(api).watch(LIVE, i={**wanted, "since": cursor}) as tab:
+            while True:
+                live = await tab.live()
+                cursor = live["cursor"]
+                told += [each["text"] for each in live["logs"]]
+                if live["kind"] == "ROTATE" or len(told) == len(written):
+                    break
+            assert tab.received_bytes <= 1_300_000
+    assert told == written
+    assert streams > 2
+    await api.close()
+
+
+async def test_rows_that_have_no_room_in_one_event_are_told_in_several(store: MemoryStore, clock: FakeClock) -> None:
+    """The first part is the SNAPSHOT; a row that is too large alone is a problem that names it."""
+    api = process(store, clock, event_bytes=10_000)
+    for number in range(9):
+        notes = "n" * (20_000 if number == 4 else 2_000)
+        zoo.put(store, Collections.INSTANCES, dict(zoo.instance(clock.advance(1), f"ins_{number}", notes=notes)))
+    async with Visitor(api).watch(LIVE, i={}) as tab:
+        parts = [await tab.live()]
+        rows, problems = list(parts[0]["instances"]), list(parts[0]["problems"])
+        while len(rows) + len(problems) < 9:
+            parts.append(await tab.live())
+            rows += parts[-1]["instances"]
+            problems += parts[-1]["problems"]
+        assert tab.received_bytes < 9 * 10_000
+    assert [part["kind"] for part in parts] == ["SNAPSHOT"] + ["UPDATE"] * (len(parts) - 1)
+    assert [each["id"] for each in rows] == [f"ins_{number}" for number in (8, 7, 6, 5, 3, 2, 1, 0)]
+    ((code, row_id),) = [(each["code"], each["instanceId"]) for each in problems]
+    assert (code, row_id) == ("INVALID_INPUT", "ins_4")
+    await api.close()
