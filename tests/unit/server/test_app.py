@@ -10,7 +10,7 @@ from ainimal_zookeeper.server.app import application, site
 
 
 async def get(path: str, web: Path) -> httpx.Response:
-    app = application(handlers={}, client=True, bound="127.0.0.1", allowed_origins=(), web=web)
+    app = application(routes=(), client=True, bound="127.0.0.1", allowed_origins=(), web=web)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
         return await client.get(path, headers={"Accept-Encoding": "br, gzip"})
 

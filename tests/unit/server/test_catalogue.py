@@ -91,20 +91,20 @@ def test_configuration_that_is_broken_for_now_changes_nothing(caplog: pytest.Log
     assert len(caplog.records) == 1
 
 
-class RecordingApi:
+class RecordingLaunches:
     """Notes what is launched; refuses environments when told to."""
 
     def __init__(self) -> None:
         self.launched: list[Mapping[str, Any]] = []
         self.full = False
 
-    def launch_environment(self, principal: Principal, input: Mapping[str, Any]) -> None:
+    def environment(self, principal: Principal, input: Mapping[str, Any]) -> None:
         if self.full:
             raise LimitReached("environments in the zoo: 1 of at most 1 are running")
         assert principal == Principal.operator()
         self.launched.append(input)
 
-    def launch_instance(self, principal: Principal, input: Mapping[str, Any]) -> None:
+    def instance(self, principal: Principal, input: Mapping[str, Any]) -> None:
         assert principal == Principal.operator()
         self.launched.append(input)
 
@@ -114,28 +114,28 @@ LAUNCH: Any = {"name": "first", "modelId": "mod_learner", "environmentId": None}
 
 def test_autostart_launches_what_does_not_run() -> None:
     """Worlds with autostart and named launches start, others do not."""
-    api: Any = RecordingApi()
+    launches: Any = RecordingLaunches()
     quiet = {**zoo.environment(), "id": "world_quiet"}
     loud = {**zoo.environment(), "autostart": True}
-    Autostart(store=MemoryStore(), api=api).run(compilation([], [quiet, loud], launches=[LAUNCH]))
-    assert api.launched == [{"environmentId": "world_box"}, LAUNCH]
+    Autostart(store=MemoryStore(), launches=launches).run(compilation([], [quiet, loud], launches=[LAUNCH]))
+    assert launches.launched == [{"environmentId": "world_box"}, LAUNCH]
 
 
 def test_autostart_leaves_what_runs_and_repeats_what_has_ended() -> None:
     """A zoo that comes back finds its survivors and starts only what is missing."""
-    clock, store, api = FakeClock(), MemoryStore(), cast(Any, RecordingApi())
+    clock, store, launches = FakeClock(), MemoryStore(), cast(Any, RecordingLaunches())
     zoo.add(store, zoo.instance(clock.now(), "env_1"))
     zoo.add(store, lifecycle.lose(zoo.instance(clock.now(), "ins_1", name="first"), clock.now(), "gone"))
     loud = {**zoo.environment(), "autostart": True}
-    Autostart(store=store, api=api).run(compilation([], [loud], launches=[LAUNCH]))
-    assert api.launched == [LAUNCH]
+    Autostart(store=store, launches=launches).run(compilation([], [loud], launches=[LAUNCH]))
+    assert launches.launched == [LAUNCH]
 
 
 def test_autostart_goes_on_behind_a_refusal(caplog: pytest.LogCaptureFixture) -> None:
     """A limit that is reached is said, and the rest starts all the same."""
-    api: Any = RecordingApi()
-    api.full = True
+    launches: Any = RecordingLaunches()
+    launches.full = True
     loud = {**zoo.environment(), "autostart": True}
-    Autostart(store=MemoryStore(), api=api).run(compilation([], [loud], launches=[LAUNCH]))
-    assert api.launched == [LAUNCH]
+    Autostart(store=MemoryStore(), launches=launches).run(compilation([], [loud], launches=[LAUNCH]))
+    assert launches.launched == [LAUNCH]
     assert "1 of at most 1" in caplog.text

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from ainimal_zookeeper.adapters.embedded.bucket import DirectoryBucket
-from ainimal_zookeeper.server.app import application
+from ainimal_zookeeper.server.app import application, route
 from ainimal_zookeeper.server.objects import Objects
 
 from tests.fakes.clock import FakeClock
@@ -27,7 +27,7 @@ def bucket(tmp_path: Path, clock: FakeClock) -> DirectoryBucket:
 @pytest.fixture
 async def client(bucket: DirectoryBucket) -> AsyncIterator[httpx.AsyncClient]:
     app = application(
-        handlers={"/bucket/": Objects(bucket).handle}, client=False, bound="127.0.0.1", allowed_origins=()
+        routes=[route("/bucket/", Objects(bucket).handle)], client=False, bound="127.0.0.1", allowed_origins=()
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
         yield client

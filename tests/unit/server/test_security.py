@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import httpx
 import pytest
-from ainimal_zookeeper.server.app import application
-from ainimal_zookeeper.server.security import Hosts, is_loopback
+from ainimal_zookeeper.domain.addresses import is_loopback
+from ainimal_zookeeper.server.app import application, route
+from ainimal_zookeeper.server.security import Hosts
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
@@ -26,7 +27,10 @@ async def ask(
     **headers: str,
 ) -> httpx.Response:
     app = application(
-        handlers={"/graphql": answer, "/bucket/": answer}, client=False, bound=bound, allowed_origins=allowed
+        routes=[route("/graphql", answer), route("/bucket/", answer)],
+        client=False,
+        bound=bound,
+        allowed_origins=allowed,
     )
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://zoo") as client:

@@ -35,9 +35,9 @@ def compilation(models: int, environments: int) -> Compilation:
 @pytest.mark.parametrize(
     ("models", "environments", "said"),
     [
-        (1, 1, "1 model, 1 environment; state in /zoo"),
-        (2, 0, "2 models, 0 environments; state in /zoo"),
-        (0, 3, "0 models, 3 environments; state in /zoo"),
+        (1, 1, "1 model, 1 environment; profile embedded; state in /zoo"),
+        (2, 0, "2 models, 0 environments; profile embedded; state in /zoo"),
+        (0, 3, "0 models, 3 environments; profile embedded; state in /zoo"),
     ],
 )
 def test_what_is_on_offer_is_counted(models: int, environments: int, said: str) -> None:

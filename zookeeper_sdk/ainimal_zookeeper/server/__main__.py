@@ -26,6 +26,12 @@ from ainimal_zookeeper.domain.errors import ZookeeperError
 @click.option(
     "--state-dir", type=click.Path(path_type=Path), help="Where to keep state; .zoo beside the configuration."
 )
+@click.option(
+    "--profile",
+    type=click.Choice(["embedded", "emulators"]),
+    help="Where it runs: embedded (files of this machine) or emulators (Google's, started here); embedded by default.",
+)
+@click.option("--auth", is_flag=True, help="Visitors sign in, at the emulator of Firebase Auth.")
 def main(
     config: Path | None,
     host: str | None,
@@ -33,6 +39,8 @@ def main(
     client: bool | None,
     insecure: bool,
     state_dir: Path | None,
+    profile: str | None,
+    auth: bool,
 ) -> None:
     """Serves the zoo: the API, the launcher, the runners' link and the web client. Ctrl-C ends it."""
     from ainimal_zookeeper.config import load
@@ -44,7 +52,16 @@ def main(
     except ZookeeperError as error:
         click.echo(f"Error: {error.message}", err=True)
         sys.exit(2)
-    run(compilation, host=host, port=port, client=client, insecure=insecure, state_dir=state_dir)
+    run(
+        compilation,
+        host=host,
+        port=port,
+        client=client,
+        insecure=insecure,
+        state_dir=state_dir,
+        profile=profile,
+        auth=auth,
+    )
 
 
 if __name__ == "__main__":

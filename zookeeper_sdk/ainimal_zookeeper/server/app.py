@@ -1,8 +1,8 @@
-"""The application of the embedded host: one address for API, runners, objects and the web client."""
+"""The application of the host: one address for API, runners, objects and the web client."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -38,7 +38,7 @@ _NO_CLIENT = (
 
 def application(
     *,
-    handlers: Mapping[str, Handler],
+    routes: Sequence[BaseRoute],
     client: bool,
     bound: str,
     allowed_origins: Iterable[str],
@@ -46,16 +46,16 @@ def application(
 ) -> Starlette:
     """Returns the application.
 
-    handlers: by path; one that ends in "/" answers everything below it. client: whether to serve the web client.
-    bound: the address that the host listens on. web: where the built client is.
+    routes: what the zoo answers. client: whether to serve the web client. bound: the address that the host listens on.
+    web: where the built client is.
     """
-    routes: list[BaseRoute] = [_route(path, handler) for path, handler in handlers.items()]
-    routes.append(site(client=client, web=web))
     guard = Middleware(Guard, bound=bound, allowed_origins=tuple(allowed_origins))
-    return Starlette(routes=routes, middleware=[guard])
+    return Starlette(routes=[*routes, site(client=client, web=web)], middleware=[guard])
 
 
-def _route(path: str, handler: Handler) -> Route:
+def route(path: str, handler: Handler) -> Route:
+    """Lets `handler` answer at `path`, and everything below it where that ends in "/"."""
+
     async def endpoint(request: Request) -> Response:
         return await handler(request)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-from graphql_api.api import Api
+from graphql_api.launch import Launches
 
 from ainimal_zookeeper.config import Compilation
 from ainimal_zookeeper.domain.access import Principal
@@ -22,9 +22,9 @@ _log = logging.getLogger(__name__)
 class Autostart:
     """Launches what should run and does not, as the operator would."""
 
-    def __init__(self, *, store: DocumentStore, api: Api) -> None:
+    def __init__(self, *, store: DocumentStore, launches: Launches) -> None:
         self._store = store
-        self._api = api
+        self._launches = launches
 
     def run(self, compilation: Compilation) -> None:
         """What cannot be launched is said in the log; the rest is launched all the same."""
@@ -34,7 +34,7 @@ class Autostart:
             if not environment["autostart"] or environment["id"] in worlds:
                 continue
             try:
-                self._api.launch_environment(operator, {"environmentId": environment["id"]})
+                self._launches.environment(operator, {"environmentId": environment["id"]})
             except ZookeeperError as error:
                 _log.warning("the environment %s does not start: %s", environment["name"], error.message)
         names = {document["name"] for document in self._living(INSTANCES_BY_PHASE)}
@@ -42,7 +42,7 @@ class Autostart:
             if launch["name"] in names:
                 continue
             try:
-                self._api.launch_instance(operator, launch)
+                self._launches.instance(operator, launch)
             except ZookeeperError as error:
                 _log.warning("%s does not start: %s", launch["name"], error.message)
 

@@ -23,6 +23,7 @@ from ainimal_zookeeper.config import SideProcessSpec
 from ainimal_zookeeper.ports.clock import Clock
 
 from . import side_guard
+from .process_group import signal_group, wait_without_reaping
 
 DELAYS_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
 STEADY_S: Final = 30.0  # a process that ran for so long starts over with the shortest delay
@@ -170,7 +171,7 @@ class _Supervised:
         """Signals the whole process group; its leader is not reaped while `_process` is set, so the id is its own."""
         with self._changed:
             if self._process is not None:
-                _signal_group(self._process.pid, number)
+                signal_group(self._process.pid, number)
 
     def _run(self) -> None:
         in_a_row = 0
@@ -212,10 +213,10 @@ class _Supervised:
             self._changed.notify_all()
         reader = threading.Thread(target=self._log.copy, args=(process.stdout,), daemon=True)
         reader.start()
-        _wait_without_reaping(process)
+        wait_without_reaping(process)
         if self._stopping.is_set():
             side_guard.wait_for_end(self._mark, self._deadline)
-        _signal_group(process.pid, signal.SIGKILL)  # what is left of it would be in the way of the next start
+        signal_group(process.pid, signal.SIGKILL)  # what is left of it would be in the way of the next start
         side_guard.kill(self._mark)
         with self._changed:
             status = process.wait()
@@ -274,21 +275,6 @@ def command(spec: SideProcessSpec) -> list[str]:
 
 def _filled_in(word: str, environ: Mapping[str, str]) -> str:
     return _VARIABLE.sub(lambda match: environ.get(match.group(1) or match.group(2), match.group()), word)
-
-
-def _wait_without_reaping(process: subprocess.Popen[bytes]) -> None:
-    """Waits for the end but leaves the zombie: until it is reaped, no other process group can get its number."""
-    if hasattr(os, "waitid"):
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    else:
-        process.wait()
-
-
-def _signal_group(group: int, number: signal.Signals) -> None:
-    try:
-        os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
-        return
 
 
 def _file_name(name: str) -> str:

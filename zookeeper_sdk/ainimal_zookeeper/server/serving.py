@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 import signal
@@ -18,14 +19,15 @@ import click
 import uvicorn
 
 from ainimal_zookeeper.config import Compilation
-from ainimal_zookeeper.domain.errors import ZookeeperError
+from ainimal_zookeeper.domain.addresses import is_loopback
+from ainimal_zookeeper.domain.errors import InvalidInput, ZookeeperError
 
 from . import listener
 from .app import application
-from .composition import Zoo
-from .security import is_loopback
 from .state import StateDirectory
+from .zoo import Zoo
 
+PROFILES = ("embedded", "emulators")
 THREADS = 24  # calls of the store wait in threads
 REFUSED = 2  # exit status
 INTERRUPTED = 130
@@ -39,9 +41,12 @@ def serve(
     client: bool | None = None,
     insecure: bool = False,
     state_dir: Path | None = None,
+    profile: str | None = None,
+    auth: bool = False,
 ) -> None:
     """Serves the zoo; what is not given is as the configuration says. Returns after Ctrl-C or SIGTERM.
 
+    profile: one of `PROFILES`. auth: whether visitors are to sign in, which only the emulators know about.
     What stands in the way is said on stderr in a sentence, and the process exits with status 2.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
@@ -53,6 +58,8 @@ def serve(
             client=compilation.client if client is None else client,
             insecure=insecure or compilation.no_auth,
             state_dir=state_dir or compilation.state_dir,
+            profile=profile or compilation.profile,
+            auth=auth,
         )
     except ZookeeperError as error:
         click.echo(f"Error: {error.message}", err=True)
@@ -61,34 +68,74 @@ def serve(
         sys.exit(INTERRUPTED)
 
 
-def _run(compilation: Compilation, *, host: str, port: int, client: bool, insecure: bool, state_dir: Path) -> None:
+def _run(
+    compilation: Compilation,
+    *,
+    host: str,
+    port: int,
+    client: bool,
+    insecure: bool,
+    state_dir: Path,
+    profile: str,
+    auth: bool,
+) -> None:
+    _check_profile(profile, host, auth=auth)
     listener.check_exposure(host, insecure=insecure)
-    state = StateDirectory(state_dir)
+    state = StateDirectory(state_dir if profile == "embedded" else state_dir / profile)
     try:
         with _listen(host, port, state) as bound:
             url = listener.url_of(bound, host)
-            zoo = Zoo(compilation, state, url)
-            zoo.furnish()
-            state.announce(url)
-            app = application(
-                handlers=zoo.handlers, client=client, bound=host, allowed_origins=compilation.allowed_origins
-            )
-            config = uvicorn.Config(
-                app,
-                lifespan="off",
-                ws="none",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_keep_alive=30,
-                timeout_graceful_shutdown=1,
-            )
-            host_server = _Server(config, zoo, banner(compilation, url, state.path, host))
-            host_server.run(sockets=[bound])
+            with _opened(compilation, state, url, profile, auth=auth) as zoo:
+                zoo.furnish()
+                state.announce(url)
+                app = application(
+                    routes=zoo.routes, client=client, bound=host, allowed_origins=compilation.allowed_origins
+                )
+                config = uvicorn.Config(
+                    app,
+                    lifespan="off",
+                    ws="none",
+                    log_config=None,
+                    access_log=False,
+                    server_header=False,
+                    timeout_keep_alive=30,
+                    timeout_graceful_shutdown=1,
+                )
+                host_server = _Server(config, zoo, banner(compilation, url, state.path, host, profile))
+                host_server.run(sockets=[bound])
             if host_server.trouble is not None:
                 raise host_server.trouble
     finally:
         state.close()
+
+
+def _check_profile(profile: str, host: str, *, auth: bool) -> None:
+    """Raises: InvalidInput."""
+    if profile not in PROFILES:
+        raise InvalidInput(f"the profile is {profile!r}; it must be one of: {', '.join(PROFILES)}")
+    if profile == "emulators" and not is_loopback(host):
+        raise InvalidInput(
+            f"{host} can be reached from other machines, and emulators believe everybody: on the profile 'emulators' "
+            "listen on 127.0.0.1"
+        )
+    if auth and profile != "emulators":
+        raise InvalidInput("accounts are kept by an emulator: --auth goes with --profile emulators")
+
+
+@contextmanager
+def _opened(compilation: Compilation, state: StateDirectory, url: str, profile: str, *, auth: bool) -> Iterator[Zoo]:
+    if profile == "embedded":
+        from .composition import EmbeddedZoo
+
+        yield EmbeddedZoo(compilation, state, url)
+        return
+    from .emulators.programs import check_libraries
+
+    check_libraries()
+    from .emulated import emulated_zoo
+
+    with emulated_zoo(compilation, state, url, os.environ, auth=auth) as zoo:
+        yield zoo
 
 
 def _listen(host: str, port: int, state: StateDirectory) -> socket.socket:
@@ -130,7 +177,7 @@ class _Server(uvicorn.Server):
         click.echo(self._banner)
         sys.stdout.flush()
         try:
-            await asyncio.to_thread(self._zoo.start)
+            await asyncio.to_thread(self._zoo.start, functools.partial(self._fail, loop))
             await self._asked.wait()
         except ZookeeperError as error:
             self.trouble = error
@@ -139,6 +186,14 @@ class _Server(uvicorn.Server):
         await self._zoo.close()
         self.should_exit = True
         await serving
+
+    def _fail(self, loop: asyncio.AbstractEventLoop, error: ZookeeperError) -> None:
+        def stop() -> None:
+            self.trouble = self.trouble or error
+            self._asked.set()
+
+        with suppress(RuntimeError):  # the loop is closed: then it has ended already
+            loop.call_soon_threadsafe(stop)
 
     def _ask(self) -> None:
         if self._asked.is_set():
@@ -154,14 +209,14 @@ def _leave_at_once(zoo: Zoo) -> None:
     os._exit(INTERRUPTED)
 
 
-def banner(compilation: Compilation, url: str, state: Path, host: str) -> str:
+def banner(compilation: Compilation, url: str, state: Path, host: str, profile: str = "embedded") -> str:
     """Returns what is said once the zoo serves at `url`."""
     name = click.style(compilation.configuration["name"], bold=True)
     lines = ["", f"  {name} is open at {click.style(url, fg='cyan', underline=True)}", ""]
     if not is_loopback(host):
         lines.insert(2, click.style("  Everybody who reaches this address may do everything.", fg="yellow"))
     offered = f"{_counted(len(compilation.models), 'model')}, {_counted(len(compilation.environments), 'environment')}"
-    lines.append(click.style(f"  {offered}; state in {state}; Ctrl-C ends it", dim=True))
+    lines.append(click.style(f"  {offered}; profile {profile}; state in {state}; Ctrl-C ends it", dim=True))
     return "\n".join(lines) + "\n"
 
 

@@ -45,7 +45,9 @@ def make_topic(
     ack_deadline_s: int = 60,
     push_endpoint: str | None = None,
 ) -> None:
-    """Makes `topic`, the topic of its dead letters, and a subscription to each; what exists already is left as it is.
+    """Makes `topic`, the topic of its dead letters, and a subscription to each.
+
+    What exists already is left as it is, but for where it pushes to: see `push_to`.
 
     max_deliveries: 5 to 100. retry_base_s: the first delay between deliveries, 0 for none. ack_deadline_s: 10 to 600,
     how long a push may take. push_endpoint: the URL that messages are posted to; without it they wait to be pulled.
@@ -84,3 +86,20 @@ def make_topic(
         finally:
             publisher.stop()
             publisher.transport.close()
+    if push_endpoint:
+        push_to(names, topic, push_endpoint)
+
+
+def push_to(names: Names, topic: str, endpoint: str | None) -> None:
+    """Lets the subscription to `topic` post messages to `endpoint`; None: to nobody, they wait to be pulled.
+
+    Raises: Transient.
+    """
+    from google.cloud import pubsub_v1
+    from google.pubsub_v1.types import PushConfig
+
+    configuration = PushConfig(push_endpoint=endpoint) if endpoint else PushConfig()
+    with translated(names.subscription(topic)), pubsub_v1.SubscriberClient() as subscriber:
+        subscriber.modify_push_config(
+            subscription=names.subscription(topic), push_config=configuration, timeout=PATIENCE_S
+        )
