@@ -14,15 +14,19 @@ WEB_SOURCES := $(shell find client_web -type f -not -path '*/node_modules/*' -no
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-emulators check bench client torch wheel stage lock indexes fmt clean
+.PHONY: help run run-emulators test test-emulators check bench client torch wheel stage lock indexes fmt clean
 
 # Lists the verbs.
 help:
-	@awk '/^# /{said=substr($$0,3)} /^(run|test|test-emulators|check|bench|client|torch|wheel|stage|lock|indexes|fmt|clean):/{sub(":.*","",$$1); printf "make %-14s %s\n", $$1, said}' Makefile
+	@awk '/^# /{said=substr($$0,3)} /^(run|run-emulators|test|test-emulators|check|bench|client|torch|wheel|stage|lock|indexes|fmt|clean):/{sub(":.*","",$$1); printf "make %-14s %s\n", $$1, said}' Makefile
 
 # Starts the example zoo and prints its address (options for it: ARGS="--port 8001").
 run: $(MADE)-zoo $(WEB)
 	@exec $(BIN)/zoo up --client $(ARGS)
+
+# The same on Google's emulators, which it starts, and with the functions as they are deployed.
+run-emulators: $(MADE)-tools $(WEB)
+	@exec $(BIN)/zoo up --profile emulators --client $(ARGS)
 
 # Runs all tests; one that needs a program which is not installed is skipped here and fails in CI.
 test: $(MADE)-tools web-when-node
