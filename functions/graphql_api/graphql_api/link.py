@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ainimal_zookeeper.domain import lifecycle
 from ainimal_zookeeper.domain.documents import Document, InstanceDoc, instance_ref
@@ -20,13 +20,14 @@ from ainimal_zookeeper.domain.errors import Transient, ZookeeperError
 from ainimal_zookeeper.domain.tokens import attempt_token
 from ainimal_zookeeper.ports.clock import Clock
 from ainimal_zookeeper.ports.live import LiveDialer
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import WebSocketException
 
 from .signals import WatchRequest, read_value
 from .testimony import known_code, refusal, sound
 from .topics import Topics
 from .watches import Listener, Problem, Watches
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
 
 _log = logging.getLogger(__name__)
 
@@ -197,6 +198,8 @@ class Link:
 
     async def _talk(self, row: InstanceDoc, address: str) -> None:
         """Holds one connection until it ends. Raises: whatever ends it early."""
+        from websockets.asyncio.client import connect  # not before: a cold start rarely has anybody to talk to
+
         sock = await self._dialer.dial(address)
         try:
             connection = await connect(
@@ -299,6 +302,8 @@ class Link:
 
 async def _pump(outbox: asyncio.Queue[dict[str, Any]], connection: ClientConnection) -> None:
     """Sends in order; ends with the connection."""
+    from websockets.exceptions import WebSocketException
+
     try:
         while True:
             await connection.send(json.dumps(await outbox.get()))

@@ -14,6 +14,7 @@ from graphql import (
     is_required_input_field,
 )
 from graphql_api.api import SCHEMA
+from graphql_api.schema import source
 
 CONTRACT: GraphQLSchema = build_schema(Path(__file__).with_name("contract.graphql").read_text())
 NAMES = sorted(name for name in CONTRACT.type_map if not name.startswith("__"))
@@ -43,3 +44,8 @@ def test_a_promised_type_is_there_with_its_names_and_shapes(name: str) -> None:
                 assert str(mine.args[argument].type) == str(wanted.type)
             for argument in set(mine.args) - set(definition.args):
                 assert not is_required_argument(mine.args[argument])
+
+
+def test_the_sdl_is_sound() -> None:
+    """What a cold start assumes, so as to be quick, is so: the SDL passes every rule."""
+    assert build_schema(source()).query_type is not None
