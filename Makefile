@@ -8,6 +8,7 @@ BIN    := .venv/bin
 MADE   := .venv/made
 MODULES := client_web/node_modules
 SUITES := tests/conformance/graphql/node_modules
+FIREBASE := tests/emulators/firebase/node_modules
 WEB    := zookeeper_sdk/ainimal_zookeeper/client/web/index.html
 WEB_SOURCES := $(shell find client_web -type f -not -path '*/node_modules/*' -not -path '*/generated/*' -not -name '*.tsbuildinfo' 2>/dev/null) \
                $(wildcard functions/graphql_api/graphql_api/schema/*.graphql)
@@ -39,8 +40,8 @@ test: $(MADE)-tools web-when-node
 	  echo "SKIPPED the web client's tests: npm is not installed; install Node 20 or newer: apt-get install nodejs npm"; \
 	fi
 
-# Runs the tests on Google's emulators, which it starts: gcloud with Java for Firestore and Pub/Sub, a wheel for storage.
-test-emulators: $(MADE)-tools
+# Runs the tests on Google's emulators, which it starts: of gcloud with Java, of a wheel, and of npm for signing in.
+test-emulators: $(MADE)-tools firebase-when-node
 	$(BIN)/pytest -rs -m emulators tests/emulators $(ARGS)
 
 # Formatting, lint, types and the import rules, in Python and TypeScript.
@@ -90,7 +91,7 @@ fmt: $(MADE)-tools
 
 # Removes what was built and installed; recordings and checkpoints in .zoo stay.
 clean:
-	rm -rf .venv $(MODULES) $(SUITES) $(dir $(WEB)) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv $(MODULES) $(SUITES) $(FIREBASE) $(dir $(WEB)) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # --- how the verbs get what they need --------------------------------------------------------------------------------
 
@@ -121,3 +122,7 @@ $(WEB): $(WEB_SOURCES) | $(MODULES)/.made
 .PHONY: web-when-node
 web-when-node:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(WEB) $(SUITES)/.made; fi
+
+.PHONY: firebase-when-node
+firebase-when-node:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(FIREBASE)/.made; fi
