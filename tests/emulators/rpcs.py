@@ -19,11 +19,12 @@ _INTERCEPTORS: Any = (
 
 
 class Rpcs(*_INTERCEPTORS):  # type: ignore[misc]
-    """Counts calls by their names, and the documents that answers bring."""
+    """Counts calls by their names, the documents that answers bring, and the writes of commits."""
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
         self.documents = 0
+        self.writes = 0
         self._lock = threading.Lock()
         self._listening: set[Any] = set()
 
@@ -37,10 +38,12 @@ class Rpcs(*_INTERCEPTORS):  # type: ignore[misc]
     def reset(self) -> None:
         with self._lock:
             self.calls.clear()
-            self.documents = 0
+            self.documents = self.writes = 0
 
     def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
         self._count(details)
+        with self._lock:
+            self.writes += len(getattr(request, "writes", ()))
         return continuation(details, request)
 
     def intercept_unary_stream(self, continuation: Any, details: Any, request: Any) -> Any:

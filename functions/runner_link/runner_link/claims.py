@@ -75,15 +75,13 @@ class Claims:
 
         def change(transaction: Transaction) -> tuple[dict[str, Any], CheckpointPoint | None] | str:
             document = _instance(transaction.get(instance_ref(caller.instance_id)), caller)
-            model, environment, world = transaction.get_many(_needs(document))[:3]
-            held = transaction.get_many(limits.refs(document))
             claimed = lifecycle.claim(document, caller.attempt, now)
             if document["desired"]["phase"] == "TERMINATED":
-                _put(transaction, ending.writes(lifecycle.finish(document, now), held, now))
+                _end(transaction, lifecycle.finish(document, now), now)
                 return f"instance {caller.instance_id} was terminated before it started"
-            launch = self._launch(claimed, model, environment, world)
+            launch = self._launch(claimed, *_found(transaction, document))
             if isinstance(launch, _Unrunnable):
-                _put(transaction, ending.writes(_failed(document, launch, now), held, now))
+                _end(transaction, _failed(document, launch, now), now)
                 return launch.message
             if claimed is not document:
                 transaction.put(instance_ref(caller.instance_id), cast(Document, claimed))
@@ -202,9 +200,8 @@ class Claims:
 
         def change(transaction: Transaction) -> None:
             document = _instance(transaction.get(instance_ref(caller.instance_id)), caller)
-            held = transaction.get_many(limits.refs(document))
             if not lifecycle.is_final(document) and document["attempt"] == caller.attempt:
-                _put(transaction, ending.writes(_failed(document, why, now), held, now))
+                _end(transaction, _failed(document, why, now), now)
 
         self._store.transact(change)
 
@@ -222,15 +219,16 @@ def check_current(document: InstanceDoc, caller: Caller) -> None:
         )
 
 
-def _needs(document: InstanceDoc) -> list[Ref]:
-    """Model, environment and world; a reference to nothing where the instance has none."""
+def _found(transaction: Transaction, document: InstanceDoc) -> list[Document | None]:
+    """Returns model, environment and world; None also where the instance has none: what is not there is not read."""
     model = document["model"]
-    world = document["environmentInstanceId"]
-    return [
-        Ref(Collections.MODELS, "none" if model is None else model["id"]),
-        Ref(Collections.ENVIRONMENTS, document["environmentId"] or "none"),
-        Ref(Collections.ENVIRONMENT_INSTANCES, world or "none"),
+    needs = [
+        (Collections.MODELS, None if model is None else model["id"]),
+        (Collections.ENVIRONMENTS, document["environmentId"]),
+        (Collections.ENVIRONMENT_INSTANCES, document["environmentInstanceId"]),
     ]
+    found = iter(transaction.get_many([Ref(collection, key) for collection, key in needs if key is not None]))
+    return [None if key is None else next(found) for _, key in needs]
 
 
 def _instance(found: Document | None, caller: Caller) -> InstanceDoc:
@@ -248,6 +246,6 @@ def _named(entry: Document) -> dict[str, Any]:
     return {"id": entry["id"], "name": entry["name"]}
 
 
-def _put(transaction: Transaction, writes: list[tuple[Ref, Document]]) -> None:
-    for ref, document in writes:
+def _end(transaction: Transaction, ended: InstanceDoc, now: datetime) -> None:
+    for ref, document in ending.writes(ended, transaction.get_many(limits.refs(ended)), now):
         transaction.put(ref, document)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -41,7 +40,6 @@ class Intake:
         Raises: Conflict when the caller's attempt has no say any more; NotFound for a deleted instance.
         """
         now = self._clock.now()
-        stale = self._stale_chunks(caller, said)
 
         def change(transaction: Transaction) -> InstanceDoc:
             ref = instance_ref(caller.instance_id)
@@ -62,30 +60,35 @@ class Intake:
                 writes.append((ref, cast(Document, after)))
             for where, what in writes:
                 transaction.put(where, what)
-            for where in stale:
-                transaction.delete(where)
             return after
 
         document = self._store.transact(change)
+        self._trim(document, len(said.lines))
         return {"desired": document["desired"], "generation": document["generation"]}
 
-    def _stale_chunks(self, caller: Caller, said: Reported) -> Sequence[Ref]:
-        """Returns log chunks that hold only lines which are too old once `said` is in."""
-        if not said.lines:
-            return ()
-        found = self._store.get(instance_ref(caller.instance_id))
-        before = 0 if found is None else cast(InstanceDoc, found)["status"]["logLines"]
-        total = before + len(said.lines)
-        if total <= MAX_LOG_LINES or before // TRIM_LINES == total // TRIM_LINES:
-            return ()
+    def _trim(self, document: InstanceDoc, fresh: int) -> None:
+        """Takes log chunks away that hold only lines which are too old, once in a while.
+
+        Afterwards and apart: a report need not know how many lines there were, and what is left this time goes the
+        next.
+        """
+        total = document["status"]["logLines"]
+        if total <= MAX_LOG_LINES or (total - fresh) // TRIM_LINES == total // TRIM_LINES:
+            return
         oldest = self._store.query(
-            queries.LOGS.bind(instance_id=caller.instance_id), queries.Page(first=TRIM_CHUNKS)
+            queries.LOGS.bind(instance_id=document["id"]), queries.Page(first=TRIM_CHUNKS)
         ).documents
-        return [
+        stale = [
             Ref(Collections.LOGS, chunk["id"])
             for chunk in oldest
             if chunk["firstLine"] + len(chunk["lines"]) <= total - MAX_LOG_LINES
         ]
+
+        def change(transaction: Transaction) -> None:
+            for where in stale:
+                transaction.delete(where)
+
+        self._store.transact(change)
 
 
 def _observations(document: InstanceDoc, said: Reported, transaction: Transaction) -> list[tuple[Ref, Document]]:

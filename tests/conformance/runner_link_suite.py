@@ -1,0 +1,438 @@
+"""What the runner link does on every store and bucket, asked over HTTP as a runner asks it.
+
+A binding gives the fixtures `store`, `bucket` and `dump`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from ainimal_zookeeper.domain import lifecycle, queries
+from ainimal_zookeeper.domain.documents import Collections, Document, Ref, instance_ref
+from ainimal_zookeeper.domain.tokens import attempt_token, seat_token
+from ainimal_zookeeper.ports.bucket import Bucket
+from ainimal_zookeeper.ports.store import DocumentStore
+from runner_link import RunnerLink
+from runner_link.intake import MAX_LOG_LINES
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from tests.fakes import zoo
+from tests.fakes.clock import FakeClock, SequentialIds
+from tests.fakes.secrets import FakeSecrets
+
+Dump = Callable[[], str]
+
+KEY = "sk-hunter2-hunter2"
+POINT = {"object": "runs/ins_1/1/checkpoints/step-7.zip", "step": 7, "episode": 2, "sizeBytes": 9, "sha256": "a" * 64}
+
+
+class Runner:
+    """Asks like a runner of one attempt."""
+
+    def __init__(self, client: httpx.AsyncClient, id: str = "ins_1", attempt: int = 1) -> None:
+        self._client, self.id, self.attempt = client, id, attempt
+        self.token = attempt_token(zoo.SECRET, "link", id, attempt)
+        self.sequence = 0
+
+    def later(self, attempt: int = 2) -> Runner:
+        """Returns the runner of another attempt of the same instance."""
+        return Runner(self._client, self.id, attempt)
+
+    async def ask(self, route: str, **more: Any) -> httpx.Response:
+        body = {"protocol": 1, "instanceId": self.id, "attempt": self.attempt, **more}
+        return await self._client.post(f"/{route}", json=body, headers={"Authorization": f"Bearer {self.token}"})
+
+    async def report(self, report: dict[str, Any], **more: Any) -> httpx.Response:
+        self.sequence += 1
+        return await self.ask("report", sequence=self.sequence, report=report, **more)
+
+
+@asynccontextmanager
+async def asking(
+    store: DocumentStore, bucket: Bucket, clock: FakeClock, secrets: FakeSecrets
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Opens a runner link and yields what asks it."""
+    link = RunnerLink(store=store, bucket=bucket, clock=clock, ids=SequentialIds(), secret=zoo.SECRET, secrets=secrets)
+    app = Starlette(routes=[Route("/{route}", link.handle, methods=["GET", "POST"])])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://link") as client:
+        yield client
+
+
+def furnish(store: DocumentStore, clock: FakeClock) -> None:
+    """Writes a small zoo with one instance that was just asked for."""
+    zoo.furnish(store)
+    zoo.add(store, zoo.instance(clock.now()))
+
+
+def specify(
+    store: DocumentStore, collection: str = Collections.MODELS, id: str = "mod_learner", **changes: Any
+) -> None:
+    """Changes the specification of a catalogue document."""
+    document = found(store, collection, id)
+    spec = {**json.loads(document["specJson"]), **changes}
+    zoo.put(store, collection, {**document, "specJson": json.dumps(spec)})
+
+
+def found(store: DocumentStore, collection: str, id: str) -> Document:
+    document = store.get(Ref(collection, id))
+    assert document is not None
+    return document
+
+
+def remove(store: DocumentStore, ref: Ref) -> None:
+    store.transact(lambda transaction: transaction.delete(ref))
+
+
+def events(store: DocumentStore, id: str = "ins_1") -> list[str]:
+    listed = store.query(queries.EVENTS.bind(resource_id=id), queries.Page(100)).documents
+    return [event["kind"] for event in reversed(listed)]
+
+
+def log_lines(store: DocumentStore) -> list[str]:
+    listed = store.query(queries.LOGS.bind(instance_id="ins_1"), queries.Page(10_000)).documents
+    return [line["text"] for chunk in listed for line in chunk["lines"]]
+
+
+def series_of(timeline: int, *means: float) -> dict[str, Any]:
+    columns = {"steps": [1], "times": [1.9e9], "mean": list(means), "min": list(means), "max": list(means)}
+    return {"path": "metrics.loss", "timeline": timeline, **columns}
+
+
+def line(text: str) -> dict[str, str]:
+    return {"at": "2030-01-01T00:00:00.000000Z", "stream": "stdout", "text": text}
+
+
+class RunnerLinkTests:
+    """Bind it by a subclass, in a module with the fixtures `store` (furnished), `bucket` and `dump`."""
+
+    @pytest.fixture
+    def clock(self) -> FakeClock:
+        return FakeClock()
+
+    @pytest.fixture
+    def secrets(self) -> FakeSecrets:
+        return FakeSecrets(OPENAI_KEY=KEY, WORLD="CartPole-v1", OTHER_KEY="other-hunter2")
+
+    @pytest.fixture
+    async def client(
+        self, store: DocumentStore, bucket: Bucket, clock: FakeClock, secrets: FakeSecrets
+    ) -> AsyncIterator[httpx.AsyncClient]:
+        async with asking(store, bucket, clock, secrets) as client:
+            yield client
+
+    @pytest.fixture
+    def runner(self, client: httpx.AsyncClient) -> Runner:
+        return Runner(client)
+
+    async def test_claim_hands_out_the_launch(self, runner: Runner, store: DocumentStore) -> None:
+        """A claim answers what to load, with which parameters, and the token of the live server."""
+        launch = (await runner.ask("claim")).json()
+        assert launch["model"] == {
+            "id": "mod_learner",
+            "name": "learner",
+            "revision": "r1",
+            "spec": {"type": "python_class", "path": "/zoo/learner.py", "class_name": "Learner"},
+        }
+        assert launch["environment"]["spec"]["env_name"] == "CartPole-v1"
+        assert launch["parameters"] == {"learning_rate": 0.1}
+        assert launch["world"] is None
+        assert launch["checkpoint"] is None
+        assert launch["liveToken"] == attempt_token(zoo.SECRET, "live", "ins_1", 1)
+        assert launch["settings"]["pollSeconds"] == 5
+        assert zoo.read(store)["status"]["phase"] == "STARTING"
+        assert events(store) == ["CLAIMED"]
+
+    async def test_claim_again_gives_the_same(self, runner: Runner, store: DocumentStore) -> None:
+        """A runner whose answer was lost claims again without a second event."""
+        first = (await runner.ask("claim")).json()
+        assert (await runner.ask("claim")).json() == first
+        assert events(store) == ["CLAIMED"]
+
+    async def test_claim_of_terminated_instance_ends_it(
+        self, runner: Runner, store: DocumentStore, clock: FakeClock
+    ) -> None:
+        """An instance that was terminated before its runner came is over, and its places are free."""
+        document = lifecycle.terminate(lifecycle.claim(zoo.read(store), 1, clock.now()), clock.now())
+        zoo.put(store, Collections.INSTANCES, dict(document))
+        assert (await runner.ask("claim")).status_code == 409
+        assert zoo.read(store)["status"]["phase"] == "TERMINATED"
+        assert zoo.members(store, "models") == []
+
+    async def test_older_attempt_is_refused(
+        self, client: httpx.AsyncClient, store: DocumentStore, clock: FakeClock
+    ) -> None:
+        """After a relaunch the older runner may neither claim, ask nor report."""
+        older = Runner(client)
+        await older.ask("claim")
+        document = lifecycle.relaunch(zoo.read(store), clock.now(), timeline=True)
+        zoo.put(store, Collections.INSTANCES, dict(document))
+        for answer in (await older.ask("claim"), await older.ask("desired"), await older.report({"phase": "RUNNING"})):
+            assert (answer.status_code, answer.json()["code"]) == (409, "CONFLICT")
+        assert (await Runner(client, attempt=2).ask("claim")).json()["timeline"] == 2
+
+    async def test_model_that_left_the_configuration_fails_the_instance(
+        self, runner: Runner, store: DocumentStore
+    ) -> None:
+        """A claim of something that can never run fails the instance with the reason."""
+        remove(store, Ref(Collections.MODELS, "mod_learner"))
+        assert (await runner.ask("claim")).status_code == 409
+        status = zoo.read(store)["status"]
+        assert status["phase"] == "FAILED"
+        assert status["failure"] is not None
+        assert "learner is no longer in the configuration" in status["failure"]["message"]
+        assert zoo.members(store, "models") == []
+
+    async def test_claim_hands_out_the_variables_that_a_specification_names(
+        self, runner: Runner, store: DocumentStore, secrets: FakeSecrets, dump: Dump
+    ) -> None:
+        """Values come with the claim alone: references stay where they are, and no document ever holds a value."""
+        specify(store, init_params={"key": "Bearer ${env.OPENAI_KEY}", "deep": [{"again": "${env.OPENAI_KEY}"}]})
+        specify(store, Collections.ENVIRONMENTS, "world_box", env_name="${env.WORLD}")
+        launch = (await runner.ask("claim")).json()
+        assert launch["model"]["spec"]["init_params"]["key"] == "Bearer ${env.OPENAI_KEY}"
+        assert launch["model"]["spec"]["variables"] == {"OPENAI_KEY": KEY}
+        assert launch["environment"]["spec"]["variables"] == {"WORLD": "CartPole-v1"}
+        await runner.report({"phase": "RUNNING"}, manifest={"inputs": []})
+        assert sorted(secrets.asked) == ["OPENAI_KEY", "WORLD"]
+        assert KEY not in dump()
+
+    async def test_what_a_user_writes_is_no_reference(
+        self, runner: Runner, store: DocumentStore, secrets: FakeSecrets
+    ) -> None:
+        """A parameter that looks like a reference stays that text, and its variable is not even looked up."""
+        specify(store, init_params={"key": "${env.OPENAI_KEY}", "rate": "${params.learning_rate}"})
+        given = json.dumps({"learning_rate": "${env.OTHER_KEY}"})
+        zoo.put(store, Collections.INSTANCES, {**zoo.read(store), "parametersJson": given})
+        answer = await runner.ask("claim")
+        assert answer.json()["parameters"] == {"learning_rate": "${env.OTHER_KEY}"}
+        assert secrets.asked == ["OPENAI_KEY"]
+        assert "other-hunter2" not in answer.text
+
+    async def test_instance_whose_variable_is_missing_fails_with_the_reason(
+        self, runner: Runner, store: DocumentStore, dump: Dump
+    ) -> None:
+        """The failure names the variable and where to set it."""
+        specify(store, init_params={"key": "${env.OPENAI_KEY}${env.ABSENT}"})
+        assert (await runner.ask("claim")).status_code == 409
+        failure = zoo.read(store)["status"]["failure"]
+        assert failure is not None
+        assert failure["code"] == "INVALID_INPUT"
+        assert "the model learner needs the variable ABSENT, which is not set; put ABSENT into" in failure["message"]
+        assert KEY not in dump()
+
+    async def test_joiner_waits_for_the_address_of_its_world(
+        self, client: httpx.AsyncClient, store: DocumentStore, clock: FakeClock
+    ) -> None:
+        """The claim names the world without an address; `desired` has it once the world's runner has reported it."""
+        zoo.add(store, zoo.instance(clock.now(), "env_1"))
+        zoo.add(store, zoo.joining(clock.now(), id="ins_2"))
+        joiner, world = Runner(client, "ins_2"), Runner(client, "env_1")
+        seat = seat_token(attempt_token(zoo.SECRET, "live", "env_1", 1), "ins_2")
+        launch = (await joiner.ask("claim")).json()
+        assert launch["world"] == {"instanceId": "env_1", "address": None, "seatToken": seat}
+        assert launch["environment"] is None
+        await world.ask("claim")
+        await world.report({"phase": "RUNNING", "liveAddress": "127.0.0.1:4000"})
+        assert (await joiner.ask("desired")).json()["world"]["address"] == "127.0.0.1:4000"
+
+    async def test_joiner_of_an_ended_world_fails(
+        self, client: httpx.AsyncClient, store: DocumentStore, clock: FakeClock
+    ) -> None:
+        """Who waits for a world that has ended is told so instead of waiting for ever."""
+        world = zoo.add(store, zoo.instance(clock.now(), "env_1"))
+        zoo.add(store, zoo.joining(clock.now(), id="ins_2"))
+        joiner = Runner(client, "ins_2")
+        await joiner.ask("claim")
+        zoo.put(store, Collections.ENVIRONMENT_INSTANCES, dict(lifecycle.lose(world, clock.now(), "gone")))
+        assert (await joiner.ask("desired")).status_code == 409
+        assert zoo.read(store, "ins_2")["status"]["phase"] == "FAILED"
+        assert zoo.members(store, "connected:env_1") == []
+
+    async def test_report_is_taken_in_once(self, runner: Runner, store: DocumentStore, clock: FakeClock) -> None:
+        """A report that comes twice changes only the heartbeat the second time."""
+        await runner.ask("claim")
+        lines = [{"at": "2030-01-01T00:00:00.000000Z", "stream": "stdout", "text": "hello"}]
+        first = await runner.report({"phase": "RUNNING"}, logs=lines)
+        clock.advance(3)
+        again = await runner.ask("report", sequence=1, report={"phase": "PAUSED"}, logs=lines)
+        assert again.json() == first.json()
+        status = zoo.read(store)["status"]
+        assert status["phase"] == "RUNNING"
+        assert status["heartbeatAt"] == lifecycle.timestamp(clock.now())
+        assert log_lines(store) == ["hello"]
+        assert sorted(events(store)) == ["CLAIMED", "RUNNING"]
+
+    async def test_report_keeps_what_the_runner_saw(self, runner: Runner, store: DocumentStore) -> None:
+        """Manifest, probe, series and thumbnail become documents of their own."""
+        await runner.ask("claim")
+        manifest: dict[str, Any] = {"inputs": [], "outputs": [], "signals": []}
+        thumbnail = {
+            "path": "env.frame",
+            "step": 3,
+            "dtype": "uint8",
+            "shape": [2, 2, 3],
+            "encoding": "JPEG",
+            "data": "AAAA",
+        }
+        answer = await runner.report({"phase": "RUNNING"}, manifest=manifest, series=[], thumbnail=thumbnail)
+        assert answer.status_code == 200
+        assert found(store, Collections.MANIFESTS, "ins_1")["manifestJson"].startswith('{"inputs"')
+        assert found(store, Collections.PROBES, "mod_learner")["revision"] == "r1"
+        assert found(store, Collections.SERIES, "ins_1")["seriesJson"] == "[]"
+        assert found(store, Collections.THUMBNAILS, "ins_1")["data"] == "AAAA"
+
+    async def test_manifest_of_an_older_revision_is_no_probe(self, runner: Runner, store: DocumentStore) -> None:
+        """What was learnt of a model is not told of a source that has changed since."""
+        zoo.put(store, Collections.MODELS, {**zoo.model(), "revision": "r2"})
+        await runner.ask("claim")
+        await runner.report({"phase": "RUNNING"}, manifest={"inputs": []})
+        assert store.get(Ref(Collections.PROBES, "mod_learner")) is None
+
+    async def test_changes_of_phase_and_acknowledgements_are_events(
+        self, runner: Runner, store: DocumentStore, clock: FakeClock
+    ) -> None:
+        """People can read afterwards when it ran, paused, resumed and took up a change."""
+        await runner.ask("claim")
+        await runner.report({"phase": "RUNNING", "observedGeneration": 1})
+        await runner.report({"phase": "PAUSED"})
+        await runner.report({"phase": "RUNNING"})
+        mode = {"training": False, "inference": True}
+        zoo.put(store, Collections.INSTANCES, dict(lifecycle.set_mode(zoo.read(store), mode)))  # type: ignore[arg-type]
+        clock.advance(1)
+        answer = await runner.report({"observedGeneration": 2, "acknowledgedAtStep": 12}, events=[])
+        assert answer.json()["desired"]["mode"] == mode
+        assert sorted(events(store)) == sorted(["CLAIMED", "RUNNING", "PAUSED", "RESUMED", "UPDATED"])
+        last = store.query(queries.EVENTS.bind(resource_id="ins_1"), queries.Page(1)).documents[0]
+        assert (last["step"], "generation 2" in last["message"]) == (12, True)
+
+    async def test_failure_ends_the_instance_and_frees_its_places(self, runner: Runner, store: DocumentStore) -> None:
+        """A failure keeps its traceback, leaves every limit in the same change, and may be reported again."""
+        await runner.ask("claim")
+        failure = {"code": "AINIMAL_FAULT", "message": "division by zero", "traceback": "Traceback ...", "step": 5}
+        answer = await runner.report({"phase": "FAILED", "failure": failure})
+        assert answer.status_code == 200
+        assert zoo.read(store)["status"]["failure"] == failure
+        assert [zoo.members(store, name) for name in ("models", "environments", "environment:world_box")] == [
+            [],
+            [],
+            [],
+        ]
+        assert "FAILED" in events(store)
+        again = await runner.ask("report", sequence=1, report={"phase": "FAILED", "failure": failure})
+        assert again.status_code == 200
+        assert (await runner.report({"phase": "RUNNING"})).status_code == 409
+
+    async def test_only_the_last_log_lines_are_kept(self, runner: Runner, store: DocumentStore) -> None:
+        """A chatty instance does not fill the store: whole chunks of old lines go."""
+        await runner.ask("claim")
+        for number in range(14):
+            lines = [
+                {"at": "2030-01-01T00:00:00.000000Z", "stream": "stdout", "text": f"{number * 500 + n}"}
+                for n in range(500)
+            ]
+            assert (await runner.report({}, logs=lines)).status_code == 200
+        kept = log_lines(store)
+        assert len(kept) == MAX_LOG_LINES
+        assert kept[-1] == "6999"
+
+    async def test_ticket_is_a_link_under_the_attempts_own_prefix(self, runner: Runner, bucket: Bucket) -> None:
+        """A runner gets a link for exactly one object of its own, of the size that it named."""
+        answer = (await runner.ask("ticket", name="checkpoints/weights.bin", sizeBytes=10)).json()
+        expected = bucket.sign_put("runs/ins_1/1/checkpoints/weights.bin", 10)
+        assert answer["object"] == "runs/ins_1/1/checkpoints/weights.bin"
+        assert answer["url"].partition("?")[0] == expected.url.partition("?")[0]
+        assert answer["headers"] == dict(expected.headers)
+
+    async def test_statistics_may_be_nan(self, client: httpx.AsyncClient, runner: Runner, store: DocumentStore) -> None:
+        """A loss that has become NaN is something to see, not a bad request."""
+        await runner.ask("claim")
+        body = (
+            '{"protocol":1,"instanceId":"ins_1","attempt":1,"sequence":1,'
+            '"report":{"stats":{"step":2,"episode":0,"stepsPerSecond":1.0,"loss":NaN,"episodeReturn":-Infinity}}}'
+        )
+        answer = await client.post("/report", content=body, headers={"Authorization": f"Bearer {runner.token}"})
+        assert answer.status_code == 200
+        stats = zoo.read(store)["status"]["stats"]
+        assert stats["loss"] != stats["loss"]
+        assert stats["episodeReturn"] == float("-inf")
+
+    async def test_deleted_instance_is_not_found(self, runner: Runner, store: DocumentStore) -> None:
+        """A runner of an instance that was deleted is told to end."""
+        remove(store, instance_ref("ins_1"))
+        assert (await runner.ask("claim")).status_code == 404
+        assert (await runner.report({})).status_code == 404
+
+    async def test_next_attempt_gets_a_link_to_the_checkpoint(
+        self, runner: Runner, store: DocumentStore, bucket: Bucket, clock: FakeClock
+    ) -> None:
+        """A checkpoint that was reported is what the claim of the next attempt hands out, to be read only."""
+        await runner.ask("claim")
+        assert (await runner.report({"phase": "STOPPING", "checkpoint": POINT})).status_code == 200
+        zoo.put(store, Collections.INSTANCES, dict(lifecycle.recover(zoo.read(store), clock.now(), "gone")))
+        launch = (await runner.later().ask("claim")).json()
+        assert (launch["attempt"], launch["timeline"]) == (2, 2)
+        link = launch["checkpoint"].pop("url")
+        assert link.partition("?")[0] == bucket.sign_get(POINT["object"]).url.partition("?")[0]
+        assert launch["checkpoint"] == {
+            "headers": dict(bucket.sign_get(POINT["object"]).headers),
+            "sha256": "a" * 64,
+            "sizeBytes": 9,
+            "step": 7,
+            "episode": 2,
+        }
+
+    async def test_history_of_earlier_timelines_stays(
+        self, runner: Runner, store: DocumentStore, clock: FakeClock
+    ) -> None:
+        """The next attempt's charts stand beside those of the timelines before, however often it reports."""
+        await runner.ask("claim")
+        await runner.report({"phase": "STOPPING", "checkpoint": POINT}, series=[series_of(1, 0.5)])
+        zoo.put(store, Collections.INSTANCES, dict(lifecycle.recover(zoo.read(store), clock.now(), "gone")))
+        second = runner.later()
+        await second.ask("claim")
+        for mean in (0.4, 0.3):
+            await second.report({"phase": "RUNNING"}, series=[series_of(2, mean)])
+        kept = json.loads(found(store, Collections.SERIES, "ins_1")["seriesJson"])
+        assert kept == [series_of(1, 0.5), series_of(2, 0.3)]
+
+    async def test_two_runners_of_one_attempt_claim_at_the_same_time(
+        self, client: httpx.AsyncClient, store: DocumentStore
+    ) -> None:
+        """Both get the same launch, as one that asks twice does, and the claim is told once."""
+        answers = await asyncio.gather(*(Runner(client).ask("claim") for _ in range(4)))
+        assert [answer.status_code for answer in answers] == [200] * 4
+        assert all(answer.json() == answers[0].json() for answer in answers)
+        assert events(store) == ["CLAIMED"]
+
+    async def test_of_two_attempts_at_the_same_time_the_current_one_wins(
+        self, runner: Runner, store: DocumentStore, clock: FakeClock
+    ) -> None:
+        """However the two interleave, the older attempt leaves nothing behind."""
+        await runner.ask("claim")
+        zoo.put(store, Collections.INSTANCES, dict(lifecycle.relaunch(zoo.read(store), clock.now(), timeline=True)))
+        newer = runner.later()
+        asked = await asyncio.gather(
+            runner.ask("claim"), newer.ask("claim"), runner.report({"phase": "RUNNING"}, logs=[line("old")])
+        )
+        assert [answer.status_code for answer in asked] == [409, 200, 409]
+        assert (zoo.read(store)["attempt"], zoo.read(store)["status"]["phase"]) == (2, "STARTING")
+        assert log_lines(store) == []
+
+    async def test_reports_at_the_same_time_are_all_taken_in(self, runner: Runner, store: DocumentStore) -> None:
+        """Twenty reports contend for one instance: each counts once, and its lines have a place of their own."""
+        await runner.ask("claim")
+        lines = [[line(f"{number}")] for number in range(20)]
+        asked = await asyncio.gather(*(runner.report({}, logs=lines[number]) for number in range(20)))
+        refused = [answer.status_code for answer in asked if answer.status_code != 200]
+        status = zoo.read(store)["status"]
+        # One that is overtaken by a later one is taken for a repetition: a runner sends them one after the other.
+        assert refused == []
+        assert status["lastSequence"] == 20
+        assert status["logLines"] == len(log_lines(store))
