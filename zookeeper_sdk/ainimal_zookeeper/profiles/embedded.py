@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ainimal_zookeeper.adapters.embedded.bucket import DirectoryBucket
 from ainimal_zookeeper.adapters.embedded.clock import RandomIds, SystemClock
-from ainimal_zookeeper.adapters.embedded.compute import ProcessCompute
 from ainimal_zookeeper.adapters.embedded.identity import LoopbackIdentity
 from ainimal_zookeeper.adapters.embedded.live import LoopbackDialer
 from ainimal_zookeeper.adapters.embedded.queue import SqliteQueue
 from ainimal_zookeeper.adapters.embedded.store import SqliteStore
 
 from .settings import ProfileName
+
+if TYPE_CHECKING:
+    from ainimal_zookeeper.adapters.embedded.compute import ProcessCompute
 
 
 class EmbeddedProfile:
@@ -44,6 +47,8 @@ class EmbeddedProfile:
 
     @cached_property
     def compute(self) -> ProcessCompute:
+        from ainimal_zookeeper.adapters.embedded.compute import ProcessCompute  # psutil is the launcher's alone
+
         return ProcessCompute(self._state_dir / "jobs", self.clock, home=self._home)
 
     @cached_property

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ainimal_zookeeper.domain.errors import NotFound
 
+_OPERATORS = {"cli", "client", "config", "server", "staging"}  # used where a person sits, by whatever reaches there
 _CARRIED = Path(__file__).parent / "functions"  # where a wheel keeps what stands beside the packages in a clone
 
 
@@ -59,11 +60,13 @@ FUNCTIONS = (
 
 
 def sdk_files() -> Mapping[str, Path]:
-    """Returns the modules of the SDK, all of them, by name."""
+    """Returns the modules of the SDK by name, but for those that only the machine of an operator has."""
     root = Path(__file__).parents[1]
     modules: dict[str, Path] = {}
     for path in root.rglob("*.py"):
         parts = (root.name, *path.relative_to(root).with_suffix("").parts)
+        if parts[1] in _OPERATORS:
+            continue
         modules[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return modules
 
