@@ -23,8 +23,17 @@ from tests.fakes.store import MemoryStore
 class Pusher:
     """Sends bodies to the endpoints of a zoo with the instances `ins_1`, `ins_2` and `env_1`."""
 
-    def __init__(self, *, callers: Callers | None = None, catalogue: StagedCatalogue | None = None) -> None:
-        self.clock, self.store, self.compute, self.queue = FakeClock(), MemoryStore(), FakeCompute(), FakeQueue()
+    def __init__(
+        self,
+        *,
+        compute: FakeCompute | None = None,
+        queue: FakeQueue | None = None,
+        store: MemoryStore | None = None,
+        callers: Callers | None = None,
+        catalogue: StagedCatalogue | None = None,
+    ) -> None:
+        self.clock, self.store = FakeClock(), store or MemoryStore()
+        self.compute, self.queue = compute or FakeCompute(), queue or FakeQueue()
         zoo.furnish(self.store)
         for name in ("ins_1", "ins_2", "env_1"):
             zoo.add(self.store, zoo.instance(self.clock.now(), name))
