@@ -54,6 +54,31 @@ _Step = tuple[str, str, "type | None", "Container[Any] | None", bool, "str | Non
 class LeafExecutor(ExecutorThrowingOnIncremental):
     """Answers as its parent does."""
 
+    def build_per_event_executor(self, payload: Any) -> Executor[Any]:
+        """Lets all events of a subscription share what was collected for the first.
+
+        Their operation and variables are the same, and the parent remembers for each event what it collected for it, as
+        long as the subscription lasts.
+        """
+        for name in ("_root", "_plans"):
+            self.__dict__.setdefault(name, {})
+        return super().build_per_event_executor(payload)
+
+    def execute_collected_root_fields(
+        self,
+        root_type: GraphQLObjectType,
+        root_value: Any,
+        grouped_field_set: dict[str, Any],
+        serially: bool,
+        new_defer_usages: Any,
+    ) -> Any:
+        root = self.__dict__.get("_root")
+        if root is not None:
+            grouped_field_set = root.setdefault("fields", grouped_field_set)
+        return super().execute_collected_root_fields(
+            root_type, root_value, grouped_field_set, serially, new_defer_usages
+        )
+
     def execute_fields(
         self,
         parent_type: GraphQLObjectType,
@@ -208,10 +233,12 @@ async def _gathered(results: Any, waiting: list[Any]) -> Any:
 def _is_the_one_we_know() -> bool:
     """The short cut overrides internals; with any other release line the stock executor answers."""
     expected = ["self", "parent_type", "source_value", "path", "grouped_field_set", "position_context"]
+    root = ["self", "root_type", "root_value", "grouped_field_set", "serially", "new_defer_usages"]
     return (
         tuple(version_info[:2]) == (3, 3)
         and list(inspect.signature(Executor.execute_fields).parameters) == expected
         and all(hasattr(Executor, name) for name in ("execute_field", "settle_in_background"))
+        and list(inspect.signature(Executor.execute_collected_root_fields).parameters) == root
     )
 
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import json
 from functools import partial
 from typing import Any
 
 import pytest
+from ainimal_zookeeper.domain.documents import Collections
 from graphql import GraphQLSchema, execute, parse, validate
 from graphql.execution.executor_throwing_on_incremental import ExecutorThrowingOnIncremental
 from graphql_api.executor import EXECUTOR, LeafExecutor
 from graphql_api.schema import bind
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.fakes import zoo
+from tests.fakes.clock import FakeClock
+from tests.fakes.store import MemoryStore
+from tests.fakes.visitor import Tab, Visitor
 
 SDL = """
 interface Node { id: ID! }
@@ -165,3 +172,20 @@ def test_answers_equal_those_of_the_stock_executor(query: str, root: dict[str, A
         assert ours == stock
 
     asyncio.run(both())
+
+
+async def test_events_of_a_subscription_share_what_was_collected(visitor: Visitor, store: MemoryStore) -> None:
+    """A stream that has told of thirty changes holds no more than one that has told of one."""
+    row = dict(zoo.instance(FakeClock().now()))
+    zoo.put(store, Collections.INSTANCES, row)
+    query = "subscription($i:LiveInput!){live(input:$i){instances{notes stats{step} mode{training}}}}"
+
+    async def change(tab: Tab, notes: str) -> int:
+        zoo.put(store, Collections.INSTANCES, {**row, "notes": notes})
+        await tab.live_until(lambda event: [each["notes"] for each in event["instances"]] == [notes])
+        return sum(type(each).__name__ == "FieldDetails" for each in gc.get_objects())
+
+    async with visitor.watch(query, i={"instanceIds": ["ins_1"]}) as tab:
+        held = [await change(tab, f"change {number}") for number in range(30)]
+    assert held[0] > 0
+    assert len(set(held)) == 1
