@@ -120,6 +120,10 @@ class Api:
     def open_watches(self) -> int:
         return self._topics.open
 
+    def depart(self) -> None:
+        """Sends the viewers to another process, within seconds; what else is asked is answered until the end."""
+        self._streams.depart()
+
     async def close(self) -> None:
         """Ends all streams, links and watches, within a second."""
         await self._streams.close()

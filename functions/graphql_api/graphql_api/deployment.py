@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from . import http
 from .api import Api
+from .departure import Departure
 from .origins import Origins
 from .settings import Settings
 
@@ -21,6 +22,7 @@ class Deployment:
 
     def __init__(self, settings: Settings) -> None:
         self._api: Api | None = None
+        self._departure: Departure | None = None
         self._profile = open_profile(settings.profile)
         self._origins = Origins(settings.allowed_origins, loopback=self._profile.name != "gcp")
 
@@ -41,13 +43,15 @@ class Deployment:
 
     async def close(self) -> None:
         """Ends streams and closes what was opened."""
+        if self._departure is not None:
+            self._departure.forget()
         if self._api is not None:
             await self._api.close()
         self._profile.close()
 
     def _make(self) -> Api:
         profile = self._profile
-        return Api(
+        api = Api(
             store=profile.store,
             queue=profile.queue,
             dialer=profile.dialer,
@@ -57,6 +61,9 @@ class Deployment:
             profile=profile.name,
             version=_version(),
         )
+        self._departure = Departure(api.depart)
+        self._departure.expect()
+        return api
 
 
 def _visit(request: Request) -> Visit:

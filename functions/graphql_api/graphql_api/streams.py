@@ -51,6 +51,8 @@ class LiveStreams:
 
         Clients that do not read are cut off a little later.
         """
+        if self._closed:
+            return
         self._closed = True
         for stream in list(self._open):
             stream.rotate(self._settings.farewell_s)
