@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import httpx
@@ -30,7 +31,13 @@ from google.cloud import pubsub_v1, storage
 from tests.e2e.hosting import furnish, until
 from tests.emulators.processes import free_address
 
-FUNCTIONS = Path(__file__).parents[2] / "functions"
+_FUNCTIONS = Path(__file__).parents[2] / "functions"
+SOURCES = {  # where the main.py of each target is
+    "graphql": _FUNCTIONS / "graphql_api",
+    "link": _FUNCTIONS / "runner_link",
+    "launch": _FUNCTIONS / "job_launcher",
+    "reconcile": _FUNCTIONS / "job_launcher",
+}
 
 # Interpreters import this before anything else: each start of a runner leaves a line, however short it lives.
 _ROLL_CALL = """
@@ -161,7 +168,7 @@ class Timer:
 class DeployedZoo:
     """Functions, topic, bucket and catalogue of one zoo in a project of its own; `deployed` makes and ends them."""
 
-    def __init__(self, folder: Path, *, api_folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, *, sources: Mapping[str, Path], environ: Mapping[str, str]) -> None:
         self.project = f"zoo-{uuid.uuid4().hex[:12]}"
         self.bucket_name = f"{self.project}-runs"
         self.state_dir = folder / "state"
@@ -180,13 +187,16 @@ class DeployedZoo:
             "GOOGLE_CLOUD_PROJECT": self.project,
             "ZOO_BUCKET": self.bucket_name,
             "ZOO_STATE_DIR": str(self.state_dir),
+            "ZOO_HOME": str(folder / "zoo"),
             **environ,
         }
-        self.link = Function(FUNCTIONS / "runner_link", "link", variables, folder / "link.log")
+
+        def function(target: str) -> Function:
+            return Function(sources.get(target, SOURCES[target]), target, variables, folder / f"{target}.log")
+
+        self.link = function("link")
         variables["ZOO_LINK_URL"] = self.link.url
-        self.api = Function(api_folder, "graphql", variables, folder / "graphql.log")
-        self.launcher = Function(FUNCTIONS / "job_launcher", "launch", variables, folder / "launch.log")
-        self.reconciler = Function(FUNCTIONS / "job_launcher", "reconcile", variables, folder / "reconcile.log")
+        self.api, self.launcher, self.reconciler = map(function, ("graphql", "launch", "reconcile"))
         self.functions = (self.api, self.link, self.launcher, self.reconciler)
         self.store = FirestoreStore(self.project)
         self.bucket = StorageBucket(self.bucket_name, project=self.project)
@@ -275,17 +285,17 @@ def deployed(
     configuration: str,
     files: Mapping[str, str],
     *,
-    api_folder: Path = FUNCTIONS / "graphql_api",
+    sources: Mapping[str, Path] = MappingProxyType({}),
     environ: Mapping[str, str] | None = None,
     timer_s: float = 0.5,
 ) -> Iterator[DeployedZoo]:
     """A zoo on the emulators that FIRESTORE_EMULATOR_HOST and the others name; on leaving, its processes have ended.
 
-    configuration, files: what `furnish` writes. api_folder: of the main.py that serves the API. environ: more
-    variables for the functions. timer_s: between two calls of the reconciler.
+    configuration, files: what `furnish` writes. sources: folders of other main.py than `SOURCES`, by target. environ:
+    more variables for the functions. timer_s: between two calls of the reconciler.
     """
     furnish(folder / "zoo", configuration, files)
-    zoo = DeployedZoo(folder, api_folder=api_folder, environ=environ or {})
+    zoo = DeployedZoo(folder, sources=sources, environ=environ or {})
     try:
         zoo.start(folder / "zoo", timer_s=timer_s)
         yield zoo
