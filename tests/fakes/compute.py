@@ -37,9 +37,8 @@ class FakeCompute:
         if killed == "before":
             raise Killed
         key = (job.instance_id, job.attempt)
-        if key not in self.jobs:
+        if self.jobs.setdefault(key, job) is job:  # at once, as names of jobs are unique on every platform
             self.made.append(key)
-        self.jobs.setdefault(key, job)
         self.states.setdefault(key, JobState(*key, JobPhase.RUNNING))
         if killed == "after":
             raise Killed
