@@ -117,8 +117,9 @@ class FakeZoo:
         """Every mutation with its input, in order."""
         self.user_errors: list[Row] = []
         """What the next mutation answers instead of doing something."""
-        self.streams: list[list[Row | None]] = []
-        """Events of each stream in the order of opening; a None at the end cuts the connection."""
+        self.streams: list[list[Row | None] | httpx.Response | httpx.TransportError] = []
+        """Events of each stream in the order of opening; a None at the end cuts the connection. Or what else is
+        answered, or why nothing is."""
         self.subscribed: list[Row] = []
         """The input of each stream."""
         self.on_instance: Callable[[Row], None] = lambda _row: None
@@ -144,6 +145,10 @@ class FakeZoo:
     def _stream(self, body: Row) -> httpx.Response:
         self.subscribed.append(body["variables"]["input"])
         script = self.streams.pop(0)
+        if isinstance(script, httpx.TransportError):
+            raise script
+        if isinstance(script, httpx.Response):
+            return script
         cut = script[-1:] == [None]
         events = [event for event in script if event is not None]
         results = asyncio.run(_results(body, events))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -415,6 +416,33 @@ class TestInstance:
 
         assert [line.text for line in zoo["Rex"].logs(follow=True)] == ["line 0", "line 1", "line 2"]
 
+    def test_lines_come_once_over_any_number_of_streams(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """What two streams tell is shown once, and what was printed last although the end was told before it."""
+        lines = [{"at": f"2026-01-01T00:00:0{n}Z", "stream": "stdout", "text": f"line {n}"} for n in range(5)]
+        fake.streams = [
+            [live_event(cursor="c1", logs=lines[:2]), live_event("ROTATE", "c2")],
+            [live_event("SNAPSHOT", "c3", logs=lines[1:3]), None],
+            [live_event("SNAPSHOT", "c4", logs=lines[2:4], instances=[instance_row("Rex", phase="TERMINATED")])],
+        ]
+        following = zoo["Rex"].logs(follow=True)
+        first = next(following)
+        fake.instances[0]["logs"] = lines
+
+        assert [first.text, *(line.text for line in following)] == [f"line {n}" for n in range(5)]
+        assert [each.get("since") for each in fake.subscribed] == [None, "c2", "c3"]
+
+    def test_following_ends_with_an_instance_that_was_deleted_meanwhile(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """The stream that continues says that it is gone."""
+        gone = {"instanceId": "ins_rex", "code": "NOT_FOUND", "message": "there is no instance ins_rex"}
+        fake.streams = [
+            [live_event(cursor="c1"), None],
+            [live_event("SNAPSHOT", "c2", removedInstanceIds=["ins_rex"], problems=[gone])],
+        ] * 2
+        rex = zoo["Rex"]
+
+        assert list(rex.logs(follow=True)) == []
+        assert list(rex.watch("a")) == []
+
 
 class TestWatch:
     """Streams of values."""
@@ -456,6 +484,39 @@ class TestWatch:
 
         assert [value.step for value in zoo["Rex"].watch("a")] == [1, 2]
         assert fake.subscribed[1]["since"] == "c7"
+
+    def test_a_stream_is_heard_until_the_next_one_can_be_opened(
+        self, fake: FakeZoo, zoo: Zookeeper, sleeps: list[float]
+    ) -> None:
+        """A zoo that restarts cannot be reached for a while; what it still says comes, and later the rest."""
+        fake.streams = [
+            [
+                live_event(values=[value_row("a", 1, scalar=1.0)]),
+                live_event("ROTATE", "c7"),
+                live_event(cursor="c8", values=[value_row("a", 2, scalar=2.0)]),
+                None,
+            ],
+            httpx.ConnectError("refused"),
+            httpx.Response(503),
+            [live_event("SNAPSHOT", values=[value_row("a", 2, scalar=2.0), value_row("a", 3, scalar=3.0)])],
+        ]
+
+        assert [value.step for value in zoo["Rex"].watch("a")] == [1, 2, 3]
+        assert [each.get("since") for each in fake.subscribed] == [None, "c7", "c8", "c8"]
+        assert len(sleeps) == 2
+
+    def test_a_cursor_that_the_zoo_does_not_read_is_left_out(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """After an upgrade of the zoo its clients start afresh instead of ending."""
+        refused = {"message": "since is no cursor", "extensions": {"code": "INVALID_INPUT"}, "path": ["live"]}
+        text = f"event: next\ndata: {json.dumps({'data': None, 'errors': [refused]})}\n\nevent: complete\ndata:\n\n"
+        fake.streams = [
+            [live_event(cursor="c1", values=[value_row("a", 1, scalar=1.0)]), None],
+            httpx.Response(200, text=text, headers={"content-type": "text/event-stream"}),
+            [live_event("SNAPSHOT", values=[value_row("a", 2, scalar=2.0)])],
+        ]
+
+        assert [value.step for value in zoo["Rex"].watch("a")] == [1, 2]
+        assert [each.get("since") for each in fake.subscribed] == [None, "c1", None]
 
     def test_a_lost_connection_is_opened_again(self, fake: FakeZoo, zoo: Zookeeper, sleeps: list[float]) -> None:
         """A stream that breaks off is continued after a pause."""

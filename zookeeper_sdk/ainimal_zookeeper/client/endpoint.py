@@ -67,24 +67,36 @@ class Endpoint:
         waited_s = 0.0
         try:
             while True:
-                rotated = False
-                for event in stream:
-                    waited_s = 0.0
-                    wanted["since"] = event["cursor"]
-                    if event["kind"] == "ROTATE":
-                        following = self._open(document, wanted)
+                try:
+                    for event in stream:
+                        waited_s = 0.0
+                        wanted["since"] = event["cursor"]
+                        if event["kind"] != "ROTATE":
+                            yield event
+                        elif (following := self._open_beside(document, wanted)) is not None:
+                            stream.close()
+                            stream = following
+                            break
+                    else:
+                        if stream.completed:
+                            return
                         stream.close()
-                        stream, rotated = following, True
-                        break
-                    yield event
-                if rotated:
-                    continue
-                if stream.completed:
-                    return
-                stream.close()
-                stream, waited_s = self._open_again(document, wanted, waited_s)
+                        stream, waited_s = self._open_again(document, wanted, waited_s)
+                except InvalidInput:
+                    # A zoo of another version may not read the cursors of the one before.
+                    if wanted.pop("since", None) is None:
+                        raise
+                    stream.close()
+                    stream = self._open(document, wanted)
         finally:
             stream.close()
+
+    def _open_beside(self, document: str, wanted: Mapping[str, Any]) -> _Stream | None:
+        """Opens the next stream while the last one still speaks; None while the zoo cannot, which is not the end."""
+        try:
+            return self._open(document, wanted)
+        except Transient:
+            return None
 
     def _open_again(self, document: str, wanted: Mapping[str, Any], waited_s: float) -> tuple[_Stream, float]:
         while True:

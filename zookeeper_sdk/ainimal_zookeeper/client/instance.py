@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from itertools import chain
 from typing import Any
 
 from ainimal_zookeeper.domain.documents import FINAL_PHASES, Mode
@@ -26,6 +27,7 @@ MODES: Mapping[str, Mode] = {
 }
 
 _NOT_YET = frozenset({"UNAVAILABLE", "RATE_LIMITED"})
+_LINES_KNOWN = 20_000  # more than the zoo keeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,12 +294,19 @@ class Instance:
         return self._watched({"instanceIds": [self.id], "signals": signals})
 
     def _watched(self, wanted: Mapping[str, Any]) -> Iterator[Value]:
+        newest: dict[str, tuple[int, int, str]] = {}
         for event in self._live(wanted):
+            if self.id in event["removedInstanceIds"]:
+                return
             for problem in event["problems"]:
                 if problem["code"] not in _NOT_YET:
                     raise refusal(problem["code"], problem["message"], (problem["path"] or "",))
-            for value in event["values"]:
-                yield read_value(value)
+            for value in map(read_value, event["values"]):
+                # A stream opens with the newest values, which the one before may have told already.
+                place = (value.timeline, value.step, value.time)
+                if newest.get(value.path) != place:
+                    newest[value.path] = place
+                    yield value
 
     def logs(self, *, follow: bool = False, last: int | None = None) -> Iterator[LogLine]:
         """Yields its console lines, all or the `last` ones; with `follow` also those to come, until it has ended."""
@@ -305,12 +314,25 @@ class Instance:
         yield from written if last is None else written[max(len(written) - last, 0) :]
         if not follow:
             return
-        shown = set(written)
+        shown = dict.fromkeys(written)
+        # What it printed last may be stored after the zoo has told of its end.
+        for line in chain(self._coming_logs(), self._last_logs()):
+            # A line may come more than once: from what was written, and over several streams.
+            if line not in shown:
+                shown[line] = None
+                if len(shown) > _LINES_KNOWN:
+                    del shown[next(iter(shown))]
+                yield line
+
+    def _coming_logs(self) -> Iterator[LogLine]:
         for event in self._live({"instanceIds": [self.id], "logs": [self.id]}):
-            for line in map(read_line, event["logs"]):
-                # A stream may open with the last lines, which were yielded already.
-                if line not in shown:
-                    yield line
+            yield from map(read_line, event["logs"])
+
+    def _last_logs(self) -> Iterator[LogLine]:
+        try:
+            yield from self._written_logs()
+        except NotFound:
+            return
 
     def _written_logs(self) -> Iterator[LogLine]:
         for page in self._pages(documents.LOGS, "logs"):
