@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 _deployment = Deployment(Settings.from_environ(os.environ))
+close = _deployment.close  # for a host that outlives it
 
 
 @functions_framework.aio.http

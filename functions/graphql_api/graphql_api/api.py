@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ainimal_zookeeper.domain.access import Principal
-from ainimal_zookeeper.domain.documents import InstanceDoc
 from ainimal_zookeeper.ports.clock import Clock, Ids
 from ainimal_zookeeper.ports.live import LiveDialer
 from ainimal_zookeeper.ports.queue import Queue
@@ -99,14 +98,6 @@ class Api:
         if path not in {"", "/graphql"}:
             return Response(encode({"errors": [{"message": f"nothing is at {path}; ask /graphql"}]}), 404)
         return await http.respond(self._engine, request, principal or self._visitor)
-
-    def launch_instance(self, principal: Principal, input: Mapping[str, Any]) -> InstanceDoc:
-        """What `instanceLaunch` does, for the host. Blocks; thread-safe. Raises: as `Launches.instance`."""
-        return self._launches.instance(principal, input)
-
-    def launch_environment(self, principal: Principal, input: Mapping[str, Any]) -> InstanceDoc:
-        """What `environmentLaunch` does, for the host. Blocks; thread-safe. Raises: as `Launches.environment`."""
-        return self._launches.environment(principal, input)
 
     @property
     def open_streams(self) -> int:

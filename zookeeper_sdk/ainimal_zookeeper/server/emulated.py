@@ -30,6 +30,7 @@ PROJECT = "demo-zoo"  # by its beginning, Firebase's tools know that there is no
 GRACE_S = 5.5  # for instances: the runner link as it is deployed gives them five seconds
 _DELIVERIES = 100  # the emulator comes again at once: what fails for a moment must not become a dead letter
 _RECONCILE_TIMEOUT_S = 60.0
+_LAST_CALL_S = 2.0
 
 _log = logging.getLogger(__name__)
 
@@ -95,13 +96,13 @@ class EmulatedZoo:
         self._emulators = emulators
         self._url = url
         self._names = Names(settings.project, settings.topic_prefix)
-        api, link = functions.load("graphql_api", "graphql"), functions.load("runner_link", "link")
-        launcher = functions.load("job_launcher", "launch", "reconcile")
-        self._launch, self._reconcile = (functions.Gate(launcher[target]) for target in ("launch", "reconcile"))
+        self._api = functions.load("graphql_api", "graphql")
+        link, launcher = functions.load("runner_link", "link"), functions.load("job_launcher", "launch", "reconcile")
+        self._launch, self._reconcile = map(functions.Gate, launcher.applications.values())
         self.routes: Sequence[BaseRoute] = (
-            Route("/graphql", api["graphql"]),
-            Route("/healthz", api["graphql"]),
-            Route("/runner/{rest:path}", link["link"]),
+            Route("/graphql", self._api.applications["graphql"]),
+            Route("/healthz", self._api.applications["graphql"]),
+            Route("/runner/{rest:path}", link.applications["link"]),
             Route("/launches", self._launch),
             Route("/reconcile", self._reconcile),
         )
@@ -130,8 +131,11 @@ class EmulatedZoo:
 
     def stop(self) -> None:
         self._routine.rest()
+        if self._emulators.lacks(FIRESTORE):
+            self._routine.kill()  # what instances save would be known to nobody
+            return
         with suppress(ZookeeperError):  # what cannot be reached pushes nothing either
-            push_to(self._names, LAUNCH_TOPIC, None)
+            push_to(self._names, LAUNCH_TOPIC, None, patience_s=_LAST_CALL_S)
         for gate in (self._launch, self._reconcile):
             gate.close(GRACE_S)
         self._routine.end()
@@ -141,10 +145,10 @@ class EmulatedZoo:
             _log.warning("%s; the next start finds what was saved before", error.message)
 
     async def close(self) -> None:
-        """Streams end with the server."""
+        await self._api.close()
 
     def let_go(self) -> None:
-        """Closes what this zoo itself has opened; the functions' own ends with the process, as everywhere."""
+        """Closes what this zoo itself has opened; what the other functions have ends with the process."""
         self._timer.close()
         self._own.close()
 

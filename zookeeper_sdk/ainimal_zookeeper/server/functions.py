@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -30,8 +31,22 @@ def entry_point(function: str) -> Path:
     return found
 
 
-def load(function: str, *targets: str) -> Mapping[str, ASGIApp]:
-    """Returns the application of each of `targets`, names in the main.py of `function`.
+async def _nothing() -> None:
+    """Closes what has nothing to close."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A main.py that was read."""
+
+    applications: Mapping[str, ASGIApp]
+    """By the name of the target."""
+    close: Callable[[], Awaitable[None]] = _nothing
+    """Its own function of this name: ends what it has open, on the loop that served."""
+
+
+def load(function: str, *targets: str) -> Function:
+    """Returns the applications of `targets`, names in the main.py of `function`.
 
     The file is read once, so that its targets share what it makes, and reads its settings from `os.environ` now.
     Raises: NotFound, and what the file raises: InvalidInput for settings.
@@ -45,7 +60,8 @@ def load(function: str, *targets: str) -> Mapping[str, ASGIApp]:
     sys.modules[name] = module
     spec.loader.exec_module(module)
     make: Any = create_asgi_app_from_module  # it has no annotations
-    return {target: make(target, str(source), "http", module, spec) for target in targets}
+    applications = {target: make(target, str(source), "http", module, spec) for target in targets}
+    return Function(applications, getattr(module, "close", _nothing))
 
 
 class Gate:

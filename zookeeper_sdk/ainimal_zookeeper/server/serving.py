@@ -181,6 +181,8 @@ class _Server(uvicorn.Server):
             await self._asked.wait()
         except ZookeeperError as error:
             self.trouble = error
+        if self.trouble is not None:
+            logging.getLogger("uvicorn.error").disabled = True  # what it breaks off now would hide what has happened
         # Runners save and report while they leave, so serving ends last.
         await asyncio.to_thread(self._zoo.stop)
         await self._zoo.close()

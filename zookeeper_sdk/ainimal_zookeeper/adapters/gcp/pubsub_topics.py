@@ -90,16 +90,20 @@ def make_topic(
         push_to(names, topic, push_endpoint)
 
 
-def push_to(names: Names, topic: str, endpoint: str | None) -> None:
+def push_to(names: Names, topic: str, endpoint: str | None, *, patience_s: float = PATIENCE_S) -> None:
     """Lets the subscription to `topic` post messages to `endpoint`; None: to nobody, they wait to be pulled.
 
-    Raises: Transient.
+    Raises: Transient, after `patience_s` at the latest.
     """
+    from google.api_core.retry import Retry
     from google.cloud import pubsub_v1
     from google.pubsub_v1.types import PushConfig
 
     configuration = PushConfig(push_endpoint=endpoint) if endpoint else PushConfig()
     with translated(names.subscription(topic)), pubsub_v1.SubscriberClient() as subscriber:
         subscriber.modify_push_config(
-            subscription=names.subscription(topic), push_config=configuration, timeout=PATIENCE_S
+            subscription=names.subscription(topic),
+            push_config=configuration,
+            retry=Retry(initial=0.1, maximum=1.0, timeout=patience_s),
+            timeout=patience_s,
         )

@@ -68,8 +68,10 @@ class Emulators:
         try:
             for kind, (address, command) in commands.items():
                 variables = {**self._environ, **_OFFLINE, side_guard.MARK: f"{self._mark}:{kind.name}"}
-                log = self._folder / f"{kind.name}.log"
-                self._started[kind] = EmulatorProcess(kind.service, command, address, log, variables)
+                folder, log = self._folder / kind.name, self._folder / f"{kind.name}.log"
+                self._started[kind] = EmulatorProcess(
+                    kind.service, command, address, log, variables=variables, folder=folder
+                )
             for process in self._started.values():
                 process.wait()
         except BaseException:
@@ -79,7 +81,11 @@ class Emulators:
     def watch(self, on_end: Callable[[ZookeeperError], None]) -> None:
         """Calls `on_end` in another thread for each that was started here and ends though nobody asked it to."""
         for process in self._started.values():
-            process.watch(lambda said: on_end(Transient(f"{said}\nstart the zoo again")))
+            process.watch(lambda said: on_end(Transient(f"{said}\nStart the zoo again.")))
+
+    def lacks(self, kind: Kind) -> bool:
+        """Tells whether the emulator of `kind` was started here and has ended."""
+        return kind in self._started and not self._started[kind].lives
 
     def save(self, project: str, database: str) -> None:
         """Keeps what would be forgotten, where it is to last. Raises: Transient."""

@@ -44,9 +44,11 @@ class EmulatorProcess:
         command: Sequence[str],
         address: str,
         log: Path,
+        *,
         variables: Mapping[str, str] = os.environ,
+        folder: Path | None = None,
     ) -> None:
-        """Raises: Transient where the program cannot be run."""
+        """`folder` is where it runs. Raises: Transient where the program cannot be run."""
         self.name = name
         self.address = address
         self._log = log
@@ -57,6 +59,7 @@ class EmulatorProcess:
                 self._process = subprocess.Popen(
                     command,
                     env=dict(variables),
+                    cwd=folder,
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
@@ -65,6 +68,10 @@ class EmulatorProcess:
         except OSError as error:
             raise Transient(f"the emulator of {name} cannot be started: {error}") from error
         threading.Thread(target=self._watch, name=f"emulator {name}", daemon=True).start()
+
+    @property
+    def lives(self) -> bool:
+        return not self._ended.is_set()
 
     def wait(self, patience_s: float = START_S) -> None:
         """Returns when it answers. Raises: Transient with its last words when it ends before, or does not."""
@@ -110,6 +117,8 @@ class EmulatorProcess:
     def last_words(self) -> str:
         """Returns where its log is and how that ends, as the end of a sentence."""
         lines = self._log.read_text(errors="replace").strip().splitlines() if self._log.exists() else []
+        if not lines:
+            return f"; its log, {self._log}, is empty"
         return "\n".join([f"; its log, {self._log}, ends with:", *lines[-_LAST_WORDS_LINES:]])
 
     def _watch(self) -> None:
