@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import threading
 import time
 from collections.abc import Mapping
@@ -34,6 +35,7 @@ class Link:
         self._path = parts.path.rstrip("/")
         self._headers = {"Authorization": f"Bearer {settings.token}", "Content-Type": "application/json"}
         self._identity = {"protocol": PROTOCOL, "instanceId": settings.instance_id, "attempt": settings.attempt}
+        self._name = secrets.token_hex(8)
         self._lock = threading.Lock()
         self._sequence = 0
 
@@ -43,7 +45,7 @@ class Link:
         pause = 0.1
         while True:
             try:
-                launch = self._ask("claim", {})
+                launch = self._ask("claim", {"runner": self._name})
                 break
             except Transient as error:
                 if time.monotonic() + pause > deadline:

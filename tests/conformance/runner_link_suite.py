@@ -151,9 +151,28 @@ class RunnerLinkTests:
 
     async def test_claim_again_gives_the_same(self, runner: Runner, store: DocumentStore) -> None:
         """A runner whose answer was lost claims again without a second event."""
-        first = (await runner.ask("claim")).json()
-        assert (await runner.ask("claim")).json() == first
+        first = (await runner.ask("claim", runner="one")).json()
+        assert (await runner.ask("claim", runner="one")).json() == first
         assert events(store) == ["CLAIMED"]
+
+    @pytest.mark.parametrize("other", ["two", None])
+    async def test_second_runner_of_an_attempt_is_refused(
+        self, runner: Runner, store: DocumentStore, other: str | None
+    ) -> None:
+        """Where a platform starts a job twice, the first to claim runs it and the other one must end."""
+        await runner.ask("claim", runner="one")
+        before = zoo.read(store)
+        answer = await runner.ask("claim", runner=other)
+        assert (answer.status_code, answer.json()["code"]) == (409, "CONFLICT")
+        assert "another runner" in answer.json()["message"]
+        assert zoo.read(store) == before
+
+    @pytest.mark.parametrize("name", ["", "a b", "x" * 65, 5, ["one"]])
+    async def test_name_of_a_runner_is_checked(self, runner: Runner, store: DocumentStore, name: Any) -> None:
+        """What is no name claims nothing."""
+        answer = await runner.ask("claim", runner=name)
+        assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_INPUT")
+        assert not zoo.read(store)["status"]["claimed"]
 
     async def test_claim_of_terminated_instance_ends_it(
         self, runner: Runner, store: DocumentStore, clock: FakeClock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,7 @@ class MortalZoo:
     def __init__(self, deployed: DeployedZoo, fuses: Path, client: Zookeeper) -> None:
         self.deployed = deployed
         self.client = client
+        self.extra: set[tuple[str, int]] = set()  # attempts for which a test started a second runner itself
         self._fuses = fuses
 
     def will_die(self, target: str, place: str) -> Path:
@@ -84,8 +86,9 @@ def zoo(
         deployed(folder, ZOO, FILES, sources=sources, environ={"ZOO_TEST_FUSES": str(fuses)}) as hosted,
         Zookeeper(hosted.url) as client,
     ):
-        yield MortalZoo(hosted, fuses, client)
-        assert not hosted.doubles()
+        zoo = MortalZoo(hosted, fuses, client)
+        yield zoo
+        assert set(hosted.doubles()) == zoo.extra
         assert not list(fuses.iterdir())
 
 
@@ -153,6 +156,22 @@ def test_what_a_fenced_attempt_writes_has_no_effect(zoo: MortalZoo) -> None:
     assert after["status"]["stats"]["step"] == before["status"]["stats"]["step"]
     assert (after["attempt"], after["generation"], after["status"]["failure"]) == (2, before["generation"], None)
     assert not [found.name for found in zoo.deployed.bucket.list(f"runs/{instance.id}/") if "ghost" in found.name]
+
+
+def test_two_runners_claim_one_attempt(zoo: MortalZoo) -> None:
+    """Where a job is started twice all the same, the second process is refused and ends; the first goes on."""
+    instance = zoo.launch("claimed-twice").wait("RUNNING", timeout_s=60)
+    runner = zoo.deployed.runner(instance.id)
+    variables = {name: value for name, value in runner.environ().items() if name != "ZOO_JOB"}
+    second = subprocess.run(
+        [*runner.cmdline()], env=variables, cwd=runner.cwd(), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert second.returncode != 0
+    assert "another runner has claimed attempt 1" in second.stderr
+    step = instance.refresh().info.stats.step
+    until(lambda: instance.refresh().info.stats.step > step, timeout_s=30)
+    assert (instance.phase, instance.info.attempt) == ("RUNNING", 1)
+    zoo.extra.add((instance.id, 1))
 
 
 def pushed(instance: Instance, attempt: int) -> bytes:

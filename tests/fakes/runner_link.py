@@ -83,6 +83,7 @@ class FakeRunnerLink:
         self.uploading: Callable[[], object] = lambda: None
         self.away = False
         self.paths: list[str] = []
+        self.claimed_by: list[str | None] = []  # what those who claimed call themselves
         self._condition = threading.Condition()
         link = self
 
@@ -219,6 +220,7 @@ class FakeRunnerLink:
             if instance_id in self.fenced or attempt != launch["attempt"]:
                 return 409, {"code": "CONFLICT", "message": "another attempt runs"}
             if path.endswith("/claim"):
+                self.claimed_by.append(body.get("runner"))
                 return 200, launch
             if path.endswith("/ticket"):
                 name = f"{run_prefix(instance_id, attempt)}{body['name']}"

@@ -66,16 +66,17 @@ class Claims:
         self._secrets = secrets
         self._settings = settings
 
-    def claim(self, caller: Caller) -> dict[str, Any]:
-        """Returns the launch of docs/protocols.md. The same runner may claim again and gets the same.
+    def claim(self, caller: Caller, runner: str | None = None) -> dict[str, Any]:
+        """Returns the launch of docs/protocols.md. The same `runner` may claim again and gets the same.
 
-        Raises: Conflict when the runner has no say: another attempt is current, or the instance has ended or must.
+        Raises: Conflict when the runner has no say: another attempt is current, another runner has claimed this one, or
+        the instance has ended or must.
         """
         now = self._clock.now()
 
         def change(transaction: Transaction) -> tuple[dict[str, Any], CheckpointPoint | None] | str:
             document = _instance(transaction.get(instance_ref(caller.instance_id)), caller)
-            claimed = lifecycle.claim(document, caller.attempt, now)
+            claimed = lifecycle.claim(document, caller.attempt, now, runner)
             if document["desired"]["phase"] == "TERMINATED":
                 _end(transaction, lifecycle.finish(document, now), now)
                 return f"instance {caller.instance_id} was terminated before it started"

@@ -54,7 +54,7 @@ class RunnerLink:
         )
         self._intake = Intake(store=store, clock=clock)
         self._routes: Mapping[str, Callable[[Caller, Mapping[str, Any]], dict[str, Any]]] = {
-            "claim": lambda caller, _: self._claims.claim(caller),
+            "claim": lambda caller, given: self._claims.claim(caller, requests.runner(given)),
             "desired": lambda caller, _: self._claims.desired(caller),
             "report": lambda caller, given: self._intake.report(caller, requests.reported(given)),
             "ticket": self._ticket,

@@ -31,6 +31,7 @@ MAX_TRACEBACK = 65_536
 
 _ADDRESS = re.compile(r"[A-Za-z0-9_.\-\[\]:]{1,255}:[0-9]{1,5}\Z")
 _INSTANCE = re.compile(r"(ins|env)_[a-z0-9]{1,64}\Z")
+_RUNNER = re.compile(r"[A-Za-z0-9]{1,64}\Z")
 _OBJECT = re.compile(r"[A-Za-z0-9_\-.]+(/[A-Za-z0-9_\-.]+)*\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _STREAMS = ("stdout", "stderr", "zoo")
@@ -111,6 +112,14 @@ def caller(request: Request, given: Mapping[str, Any], secret: bytes) -> Caller:
             ("protocol",),
         )
     return Caller(instance_id, attempt)
+
+
+def runner(given: Mapping[str, Any]) -> str | None:
+    """Returns what the runner calls itself; older ones have no name. Raises: InvalidInput."""
+    name = given.get("runner")
+    if name is not None and not (isinstance(name, str) and _RUNNER.match(name)):
+        raise InvalidInput(f"runner is {str(name)[:80]!r}; it must be 1 to 64 letters and digits", ("runner",))
+    return name
 
 
 def upload(given: Mapping[str, Any]) -> Upload:

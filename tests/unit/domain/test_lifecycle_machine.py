@@ -111,14 +111,15 @@ class Life(RuleBasedStateMachine):
 
     # --- runners ---
 
-    @rule(attempt=ATTEMPTS)
-    def claim(self, attempt: int) -> None:
+    @rule(attempt=ATTEMPTS, runner=st.sampled_from(["one", "two", None]))
+    def claim(self, attempt: int, runner: str | None) -> None:
         before = self.document
-        self.change(lifecycle.claim, attempt, self.now)
-        if attempt != before["attempt"] or lifecycle.is_final(before):
+        self.change(lifecycle.claim, attempt, self.now, runner)
+        if attempt != before["attempt"] or lifecycle.is_final(before) or before["status"]["claimed"]:
             assert self.document == before
         else:
             assert self.document["status"]["claimed"]
+            assert self.document["status"]["claimedBy"] == runner
 
     @rule(
         attempt=ATTEMPTS,

@@ -56,6 +56,19 @@ def test_a_claim_waits_for_the_zoo_to_come_back(server: FakeRunnerLink, link: Li
     assert server.paths.count("/runner/claim") > 1
 
 
+def test_a_runner_claims_again_under_its_own_name(server: FakeRunnerLink, link: Link) -> None:
+    """Who lost the answer to a claim is known by its name; no other process has it."""
+    for _ in range(2):
+        link.claim()
+    other = Link(Settings.from_environ(server.variables("ins_1")))
+    other.claim()
+    other.close()
+
+    first, again, others = server.claimed_by
+    assert first == again
+    assert first != others
+
+
 def test_a_launch_of_another_protocol_is_refused(server: FakeRunnerLink, link: Link) -> None:
     """Both versions are named."""
     server.launches["ins_1"]["protocol"] = 2

@@ -123,6 +123,7 @@ class Status(TypedDict):
     attemptStartedAt: str  # when the current attempt was made: launch deadline counts from here
     stoppingAt: str | None  # when termination was asked of a runner: its grace counts from here
     claimed: bool  # the current attempt's runner has claimed the instance
+    claimedBy: str | None  # what that runner calls itself; absent in older documents
     heartbeatAt: str | None  # last report of the current attempt
     liveAddress: str | None  # "host:port" of the runner's live server
     failure: Failure | None

@@ -91,6 +91,7 @@ def new_status(now: datetime) -> Status:
         "attemptStartedAt": timestamp(now),
         "stoppingAt": None,
         "claimed": False,
+        "claimedBy": None,
         "heartbeatAt": None,
         "liveAddress": None,
         "failure": None,
@@ -165,13 +166,18 @@ def reset_episode(document: InstanceDoc) -> InstanceDoc:
 # --- what runners say ------------------------------------------------------------------------------------------------
 
 
-def claim(document: InstanceDoc, attempt: int, now: datetime) -> InstanceDoc:
-    """A runner of `attempt` takes the instance. Claiming twice with the same attempt changes nothing.
+def claim(document: InstanceDoc, attempt: int, now: datetime, runner: str | None = None) -> InstanceDoc:
+    """A runner of `attempt` takes the instance. The same `runner` may claim twice, which changes nothing.
 
-    Raises: Conflict for another attempt than the current one (fencing) or when the instance has ended.
+    Raises: Conflict for another attempt than the current one (fencing), after the claim of another runner of the same
+    attempt, or when the instance has ended.
     """
     _fence(document, attempt)
     if document["status"]["claimed"]:
+        if document["status"].get("claimedBy") != runner:
+            raise Conflict(
+                f"instance {document['id']}: another runner has claimed attempt {attempt}; this one must end"
+            )
         return document
     at = timestamp(now)
     return _with_status(
@@ -179,6 +185,7 @@ def claim(document: InstanceDoc, attempt: int, now: datetime) -> InstanceDoc:
         phase="STARTING",
         stage="starting",
         claimed=True,
+        claimedBy=runner,
         startedAt=document["status"]["startedAt"] or at,
         heartbeatAt=at,
     )
