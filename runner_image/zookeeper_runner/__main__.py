@@ -14,6 +14,7 @@ from typing import Any
 from ainimal_zookeeper.domain.errors import ZookeeperError
 
 from .console import Console, Lines
+from .discretion import Discretion
 from .link import Link
 from .settings import Settings
 
@@ -50,7 +51,7 @@ def main() -> int:
         return _NEVER_BEGAN
     if lacking is not None:
         return _give_up(link, lacking)
-    console = Console(Lines())
+    console = Console(Lines(discretion=Discretion.of(launch)))
     console.start()
     return Runner(settings, link, launch, console).run()
 

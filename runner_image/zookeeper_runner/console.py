@@ -17,6 +17,8 @@ from typing import TypedDict
 
 from ainimal_zookeeper.domain.lifecycle import timestamp
 
+from .discretion import Discretion
+
 LINE_BYTES = 4_000
 PENDING_LINES = 2_000
 TAKEN_CHARACTERS = 150_000  # each may take six bytes as JSON, and a report's lines become one document of 1 MiB
@@ -33,8 +35,9 @@ class Line(TypedDict):
 class Lines:
     """Log lines that wait to be sent. Thread-safe; when nobody takes them the oldest go, and their number is told."""
 
-    def __init__(self, capacity: int = PENDING_LINES) -> None:
+    def __init__(self, capacity: int = PENDING_LINES, discretion: Discretion | None = None) -> None:
         self._capacity = capacity
+        self.discretion = discretion or Discretion()
         self._pending: deque[Line] = deque()
         self._lost = 0
         self._lock = threading.Lock()
@@ -46,7 +49,7 @@ class Lines:
         with self._lock:
             # No two lines have the same time: it is how a line is known again that comes by two ways.
             self._at = max(datetime.now(timezone.utc), self._at + timedelta(microseconds=1))
-            line: Line = {"at": timestamp(self._at), "stream": stream, "text": text}
+            line: Line = {"at": timestamp(self._at), "stream": stream, "text": self.discretion.text(text)}
             self._count += 1
             self._recent.append(line)
             self._pending.append(line)
@@ -155,7 +158,7 @@ class Console:
         left = self._copied_bytes
         while data := os.read(reading, _CHUNK):
             if left > 0:
-                _write_all(original, data[:left])
+                _write_all(original, self.lines.discretion.printed(data[:left]))
                 left -= len(data)
                 if left <= 0:
                     _write_all(original, b"\n[zoo] what is printed from here on is in the instance's log alone\n")

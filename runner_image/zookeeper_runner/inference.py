@@ -14,6 +14,7 @@ from ainimal_zookeeper.modality import decoded
 from ainimal_zookeeper.models.agent import Agent
 
 from .bell import Bell
+from .discretion import Discretion
 from .fault import fault_of, first_line
 from .history import plain_number
 
@@ -40,8 +41,9 @@ class Answered(NamedTuple):
 class Inference:
     """Questions wait here until the step thread answers them one by one. `submit` from any thread."""
 
-    def __init__(self, bell: Bell) -> None:
+    def __init__(self, bell: Bell, discretion: Discretion | None = None) -> None:
         self._bell = bell
+        self._discretion = discretion or Discretion()
         self._questions: deque[Question] = deque()
         self._lock = threading.Lock()
         self._agent: Agent | None = None
@@ -89,7 +91,7 @@ class Inference:
             result = self._infer(question)
             outputs = {str(name): _sendable(name, value) for name, value in result.outputs.items()}
         except ZookeeperError as error:
-            question.answered({"code": error.code, "message": str(error)})
+            question.answered(self._discretion.told({"code": error.code, "message": str(error)}))
             return None
         question.answered({"outputs": outputs, "step": step})
         return result

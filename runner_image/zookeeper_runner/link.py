@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from ainimal_zookeeper.domain.errors import Conflict, InvalidInput, NotFound, Rejected, Transient, Unauthenticated
 
+from .discretion import Discretion
 from .settings import PROTOCOL, Settings
 
 _REJECTED: Mapping[int, type[Rejected]] = {400: InvalidInput, 401: Unauthenticated, 404: NotFound}
@@ -38,6 +39,7 @@ class Link:
         self._name = secrets.token_hex(8)
         self._lock = threading.Lock()
         self._sequence = 0
+        self._discretion = Discretion()
 
     def claim(self, patience_s: float = 60.0) -> dict[str, Any]:
         """Takes the instance and returns the launch; asks again for `patience_s` while nothing answers."""
@@ -57,6 +59,7 @@ class Link:
                 f"the zoo speaks runner link protocol {launch.get('protocol')!r}, this runner {PROTOCOL}; "
                 "install the same version of ainimal-zookeeper on both sides"
             )
+        self._discretion = Discretion.of(launch)
         return launch
 
     def desired(self) -> dict[str, Any]:
@@ -68,8 +71,8 @@ class Link:
         return {"sequence": self._sequence, **content}
 
     def report(self, numbered: Mapping[str, Any]) -> dict[str, Any]:
-        """Sends what `numbered` made."""
-        return self._ask("report", numbered)
+        """Sends what `numbered` made, without the secrets that came with the claim."""
+        return self._ask("report", self._discretion.told(numbered))
 
     def ticket(self, name: str, size_bytes: int) -> dict[str, Any]:
         """Returns `url` and `headers` of a link that creates an object under this attempt's prefix: `object`."""

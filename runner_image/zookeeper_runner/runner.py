@@ -63,7 +63,7 @@ class Runner:
         self._reporter = Reporter(self._session, link, self._signals, self._history, self._lines)
         self._watchdog = Watchdog(self._session, threading.get_ident(), self._leave_anyway)
         self._seeder = Seeder(launch.get("seed"))
-        self._inference = Inference(self._bell) if is_asked(launch) else None
+        self._inference = Inference(self._bell, self._lines.discretion) if is_asked(launch) else None
         self._board = SeatBoard(self._bell) if launch["kind"] == "environment" else None
         self._listening: socket.socket | None = None
         self._live: LiveServer | None = None
