@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cached_property
 
 from ainimal_zookeeper.ports.callers import Callers
-from ainimal_zookeeper.profiles import open_profile
+from ainimal_zookeeper.profiles import journal, open_profile
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -35,6 +36,8 @@ class Deployment:
     def _push(self) -> Push:
         settings = self._settings
         profile = open_profile(settings.profile)
+        if profile.name == "gcp":
+            journal.keep(sys.stdout)
         store, compute, clock = profile.store, profile.compute, profile.clock
         staged = settings.configuration
         return Push(
