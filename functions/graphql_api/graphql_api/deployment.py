@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import PackageNotFoundError, version
 
 from ainimal_zookeeper.domain.errors import ZookeeperError
 from ainimal_zookeeper.ports.identity import Visit
-from ainimal_zookeeper.profiles import open_profile
+from ainimal_zookeeper.profiles import journal, open_profile
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -51,6 +52,8 @@ class Deployment:
 
     def _make(self) -> Api:
         profile = self._profile
+        if profile.name == "gcp":
+            journal.keep(sys.stdout)
         api = Api(
             store=profile.store,
             queue=profile.queue,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cached_property
 
-from ainimal_zookeeper.profiles import open_profile
+from ainimal_zookeeper.profiles import journal, open_profile
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -25,6 +26,8 @@ class Deployment:
     @cached_property
     def _link(self) -> RunnerLink:
         profile = open_profile(self._settings.profile)
+        if profile.name == "gcp":
+            journal.keep(sys.stdout)
         return RunnerLink(
             store=profile.store,
             bucket=profile.bucket,
