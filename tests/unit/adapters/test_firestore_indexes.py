@@ -27,6 +27,7 @@ SHAPES = {
     Collections.EVENTS: documents.EventDoc,
     Collections.LIMITS: documents.LimitDoc,
     Collections.COMMANDS: documents.CommandDoc,
+    Collections.DUTIES: documents.DeadLettersDoc,
 }
 
 
@@ -79,6 +80,13 @@ def test_exempt_fields_exist() -> None:
             for name in path.split("."):
                 assert is_typeddict(shape), path
                 shape = get_type_hints(shape)[name]
+
+
+def test_what_expires_has_a_policy() -> None:
+    """Each collection whose documents say when they may go, and no other."""
+    expiring = {collection for collection, shape in SHAPES.items() if documents.EXPIRES_AT in get_type_hints(shape)}
+    told = {(one["collectionGroup"], one["fieldPath"]) for one in document()["fieldOverrides"] if one.get("ttl")}
+    assert told == {(collection, documents.EXPIRES_AT) for collection in expiring}
 
 
 def test_texts_that_hold_json_are_exempt() -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ainimal_zookeeper.domain.documents import Collections
+from ainimal_zookeeper.domain.documents import EXPIRES_AT, Collections
 from ainimal_zookeeper.domain.queries import DECLARED, Query
 
 Mode = Literal["ASCENDING", "DESCENDING", "CONTAINS"]
@@ -81,9 +81,13 @@ EXEMPT: Mapping[str, tuple[str, ...]] = {
     Collections.LOGS: ("firstLine", "lines"),
     Collections.EVENTS: ("message",),
     Collections.LIMITS: ("members",),
-    Collections.COMMANDS: ("digest",),
+    Collections.COMMANDS: ("digest", EXPIRES_AT),
+    Collections.DUTIES: ("told",),
 }
 """Fields without an index of their own, by collection; what lies below one is exempt, too."""
+
+EXPIRING = (Collections.COMMANDS,)
+"""Collections whose documents Firestore may delete once their `expiresAt` has passed: a TTL policy."""
 
 
 def index_of(query: Query) -> Index | None:
@@ -109,11 +113,15 @@ def document() -> dict[str, Any]:
     return {
         "indexes": [index.to_json() for index in indexes()],
         "fieldOverrides": [
-            {"collectionGroup": collection, "fieldPath": path, "indexes": []}
+            {"collectionGroup": collection, "fieldPath": path, "indexes": [], **_policy(collection, path)}
             for collection, paths in sorted(EXEMPT.items())
             for path in paths
         ],
     }
+
+
+def _policy(collection: str, path: str) -> dict[str, bool]:
+    return {"ttl": True} if collection in EXPIRING and path == EXPIRES_AT else {}
 
 
 if __name__ == "__main__":
