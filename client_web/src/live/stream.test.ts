@@ -126,6 +126,52 @@ describe('the stream', () => {
     expect(states).toEqual(['opening', 'waiting', 'waiting', 'live']);
   });
 
+  it('continues from the last cursor however often the zoo cannot be reached', () => {
+    const { stream, pass, at } = setUp();
+    stream.want({});
+    pass(100);
+    at(0).sink.event(event('SNAPSHOT', '1'));
+    at(0).sink.end('broken');
+    for (let attempt = 0; attempt < 4; attempt++) {
+      pass(15_000);
+      at(-1).sink.end('broken');
+    }
+    pass(15_000);
+
+    expect(at(-1).input.since).toBe('1');
+  });
+
+  it('starts afresh where the zoo does not read its cursor', () => {
+    const { stream, pass, at } = setUp();
+    stream.want({});
+    pass(100);
+    at(0).sink.event(event('SNAPSHOT', '1'));
+    at(0).sink.end('broken');
+    pass(15_000);
+    at(-1).sink.end('since is no cursor', true);
+    pass(15_000);
+
+    expect(at(-1).input).toEqual({});
+  });
+
+  it('hears a rotated stream until the next one speaks, also when that takes several attempts', () => {
+    const { stream, events, states, pass, at } = setUp();
+    stream.want({});
+    pass(100);
+    at(0).sink.event(event('SNAPSHOT', '1'));
+    at(0).sink.event(event('ROTATE', '2'));
+    at(1).sink.end('refused');
+    at(0).sink.event(event('UPDATE', '3'));
+    pass(400);
+    expect(at(2).input.since).toBe('3');
+    at(0).sink.event(event('UPDATE', '4'));
+    at(0).sink.end(undefined);
+    at(2).sink.event(event('SNAPSHOT', '5'));
+
+    expect(events).toEqual(['1', '2', '3', '4', '5']);
+    expect(states).toEqual(['opening', 'live']);
+  });
+
   it('lets go while nobody looks, and continues afterwards', () => {
     const { stream, connections, pass, at } = setUp();
     stream.want({});

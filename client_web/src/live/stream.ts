@@ -7,8 +7,8 @@ import type { LiveEvent, LiveInput } from '../api/documents';
 
 export interface Sink {
   event(event: LiveEvent): void;
-  /** The stream ended; `reason` is undefined when it ended well. */
-  end(reason: string | undefined): void;
+  /** The stream ended; `reason` is undefined when it ended well. `refused`: the zoo did not take the request as it was. */
+  end(reason: string | undefined, refused?: boolean): void;
 }
 
 /** Opens one stream; the answer closes it. */
@@ -120,8 +120,8 @@ export class Stream {
         event: (event) => {
           if (!attempt.ended) this.#hear(attempt, event);
         },
-        end: (reason) => {
-          if (!attempt.ended) this.#lose(attempt, reason);
+        end: (reason, refused = false) => {
+          if (!attempt.ended) this.#lose(attempt, reason, refused);
         },
       },
     );
@@ -140,7 +140,9 @@ export class Stream {
     if (event.kind === 'ROTATE') this.#replace();
   }
 
-  #lose(attempt: Attempt, reason: string | undefined): void {
+  #lose(attempt: Attempt, reason: string | undefined, refused: boolean): void {
+    // A zoo of another version may not read the cursors of the one before: then it starts afresh.
+    if (refused) this.#cursor = undefined;
     attempt.ended = true;
     if (this.#next === attempt) this.#next = undefined;
     else this.#current = undefined;
@@ -148,8 +150,6 @@ export class Stream {
   }
 
   #pause(reason: string | undefined): void {
-    // A stream that cannot be continued from its cursor starts afresh: the first event is the whole state anyway.
-    if (this.#attempts > 0) this.#cursor = undefined;
     const milliseconds = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#attempts);
     this.#attempts += 1;
     if (this.#current === undefined) this.#become({ kind: 'waiting', reason, attempt: this.#attempts });

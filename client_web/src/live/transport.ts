@@ -14,7 +14,7 @@ export function sseStreams(url: string): OpenStream {
       {
         next: ({ data, errors }) => {
           if (data) sink.event(data.live);
-          else sink.end(errors?.map((error) => error.message).join(' ') ?? 'the zoo sent an empty event');
+          else sink.end(errors?.map((error) => error.message).join(' ') ?? 'the zoo sent an empty event', true);
         },
         error: () => sink.end('the connection to the zoo broke'),
         complete: () => sink.end(undefined),

@@ -178,6 +178,19 @@ describe('the live zoo', () => {
     expect(live.roster.map(({ id }) => id)).toEqual(['b', 'c']);
   });
 
+  it('hears of an event once though two streams tell it', () => {
+    const { live, send, pass } = setUp();
+    const heard: string[] = [];
+    live.onEvent(({ id }) => heard.push(id));
+    live.watch({ instanceIds: ['a'] });
+    pass();
+    const happened = { id: 'evt_1', at: '2026-01-01T00:00:00Z', kind: 'PAUSED', message: 'paused', step: 1, resourceId: 'a' };
+    send({ kind: 'SNAPSHOT', events: [happened] });
+    send({ kind: 'SNAPSHOT', events: [happened, { ...happened, id: 'evt_2' }] });
+
+    expect(heard).toEqual(['evt_1', 'evt_2']);
+  });
+
   it('keeps a deleted instance gone when an event that was on its way still shows it', () => {
     const { live, send, pass } = setUp();
     live.watch({ roster: true });

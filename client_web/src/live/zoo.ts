@@ -3,9 +3,13 @@ import type { InstanceRow, LiveEvent, LogLine, WorldRow, ZooEvent } from '../api
 import { Feed, type DecodePicture } from './feed';
 import { mergeInterests, signalKey, type Interest, type SignalInterest } from './interest';
 import { Logbook } from './logbook';
+import { Ring } from './ring';
 import { Stream, type OpenStream, type StreamState, type Timers } from './stream';
 
 type Listener = () => void;
+
+/** As many as a stream that continues another one may tell. */
+const EVENTS_KNOWN = 200;
 
 export interface Surroundings {
   readonly timers: Timers;
@@ -22,6 +26,7 @@ export class LiveZoo {
   readonly #logbooks = new Map<string, Logbook>();
   readonly #listeners = new Map<string, Set<Listener>>();
   readonly #eventListeners = new Set<(event: ZooEvent) => void>();
+  readonly #known = new Ring<string>(EVENTS_KNOWN);
   #roster: readonly InstanceRow[] = [];
   readonly #forgotten = new Set<string>();
   #rosterIds = new Set<string>();
@@ -188,7 +193,14 @@ export class LiveZoo {
     for (const id of new Set(event.logs.map((line) => line.instanceId))) {
       if (this.#logbooks.has(id)) this.learnLog(id, event.logs.filter((line) => line.instanceId === id));
     }
-    for (const happened of event.events) this.#eventListeners.forEach((listener) => listener(happened));
+    for (const happened of event.events) this.#hearOf(happened);
+  }
+
+  /** An event may come by two streams, one of which takes over from the other. */
+  #hearOf(happened: ZooEvent): void {
+    if ([...this.#known].includes(happened.id)) return;
+    this.#known.push(happened.id);
+    this.#eventListeners.forEach((listener) => listener(happened));
   }
 
   #acceptRows(event: LiveEvent): void {
