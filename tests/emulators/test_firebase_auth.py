@@ -17,9 +17,12 @@ from typing import Any
 import httpx
 import pytest
 from ainimal_zookeeper.adapters.gcp.firebase_claims import SKEW_S
+from ainimal_zookeeper.cli.exit_status import EXIT_STATUS
+from ainimal_zookeeper.cli.main import zoo
 from ainimal_zookeeper.client import Zookeeper
 from ainimal_zookeeper.domain.errors import NotFound, Unauthenticated
 from ainimal_zookeeper.server.emulators import AUTH, Emulators
+from click.testing import CliRunner
 from httpx_sse import connect_sse
 
 from tests.conftest import find_tool, give_up
@@ -226,10 +229,19 @@ def test_a_stream_is_read_from_another_origin_and_ends_with_its_token(api: Funct
 
 def test_the_python_client_brings_a_token(api: Function, accounts: Accounts) -> None:
     """And tells a wrong one apart from a zoo that is away."""
-    with Zookeeper(api.url, token=accounts.new("OPERATOR").sign_in()) as zoo:
-        assert zoo.instances() == []
-    with Zookeeper(api.url, token="nonsense") as zoo, pytest.raises(Unauthenticated, match="sign in"):
-        zoo.instances()
+    with Zookeeper(api.url, token=accounts.new("OPERATOR").sign_in()) as found:
+        assert found.instances() == []
+    with Zookeeper(api.url, token="nonsense") as found, pytest.raises(Unauthenticated, match="sign in"):
+        found.instances()
+
+
+def test_the_command_line_brings_a_token(api: Function, accounts: Accounts) -> None:
+    """By a variable; without it the zoo shows nothing, and with a wrong one the status says why."""
+    token = accounts.new("OPERATOR").sign_in()
+    verb = ["instances", "--json", "--server", api.url]
+    assert CliRunner(env={"ZOO_ID_TOKEN": token}).invoke(zoo, verb).exit_code == 0
+    refused = CliRunner(env={"ZOO_ID_TOKEN": "nonsense"}).invoke(zoo, verb)
+    assert refused.exit_code == EXIT_STATUS["UNAUTHENTICATED"]
 
 
 def test_no_token_is_logged(api: Function, accounts: Accounts) -> None:

@@ -267,12 +267,17 @@ def test_any_text_is_no_token(asking: FirebaseIdentity, text: Any) -> None:
 
 
 async def test_certificates_that_cannot_be_read_are_no_fault_of_the_token(there: Google, project: Project) -> None:
-    """The same token holds once Google is back, or tells its certificates again."""
-    with identity() as found:
+    """The same token holds some seconds after Google is back; until then nobody is made to wait for it."""
+    clock = FakeClock(datetime.now(timezone.utc))
+    with identity(clock) as found:
         there.away = True
         with pytest.raises(Transient, match="Google's certificates cannot be read now"):
             await found.principal(visit(project.token()))
         there.away = False
+        with pytest.raises(Transient, match="Google's certificates cannot be read now"):
+            await found.principal(visit(project.token()))
+        assert there.asked == []
+        clock.advance(2.0)
         assert (await found.principal(visit(project.token()))).user_id == "ada"
     for nonsense in (b"<html>", b"\xff"):
         there.certificates = nonsense

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import update_wrapper
@@ -38,9 +39,10 @@ class Connector:
 
 
 def connect(server: str) -> Zookeeper:
+    """Opens the connection, with the ID token in `ZOO_ID_TOKEN`: as an argument, every user of the machine saw it."""
     from ainimal_zookeeper.client import Zookeeper
 
-    return Zookeeper(server)
+    return Zookeeper(server, token=os.environ.get("ZOO_ID_TOKEN") or None)
 
 
 def connected(verb: F) -> F:

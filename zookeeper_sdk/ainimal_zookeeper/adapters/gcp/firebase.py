@@ -27,6 +27,7 @@ REVOKED_WITHIN_S = 5.0
 _KNOWN = 1000
 _THREADS = 4
 _TIMEOUT_S = 10.0
+_AWAY_S = 2.0  # how long nobody asks again after a failure: whoever waits for a thread would wait for the same
 _MISCONFIGURED_RETRY_S = 5.0
 
 _log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class FirebaseIdentity:
         self._opening = Lock()
         self._app: Any = None
         self._client: Any = None
+        self._failure: tuple[datetime, Transient] | None = None
 
     async def principal(self, visit: Visit) -> Principal:
         token = visit.token
@@ -89,6 +91,9 @@ class FirebaseIdentity:
 
     def _prove(self, token: str) -> Mapping[str, Any]:
         """Returns the claims that the token's signature covers. Raises: Unauthenticated, Transient."""
+        failure = self._failure
+        if failure is not None and self._clock.now() < failure[0]:
+            raise Transient(failure[1].message, failure[1].retry_after_s)
         try:
             proven: Mapping[str, Any] = self._open().verify_id_token(
                 token, check_revoked=self._check_revoked, clock_skew_seconds=firebase_claims.SKEW_S
@@ -96,6 +101,8 @@ class FirebaseIdentity:
             return proven
         except Exception as error:  # noqa: BLE001  whatever a token of a stranger does to the library, it lets nobody in
             refusal = _meaning(error)
+        if isinstance(refusal, Transient):
+            self._failure = self._clock.now() + timedelta(seconds=_AWAY_S), refusal
         # Not within the handler: the library's message may quote the token and must not hang on to this one.
         raise refusal
 
