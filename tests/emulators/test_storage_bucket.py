@@ -10,14 +10,16 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from functools import cache
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from ainimal_zookeeper.adapters.gcp.storage import StorageBucket
 from ainimal_zookeeper.adapters.gcp.storage_links import link_signer
-from ainimal_zookeeper.domain.errors import Conflict, InvalidInput, Transient
+from ainimal_zookeeper.domain.errors import Conflict, DataCorrupt, InvalidInput, Transient
 from ainimal_zookeeper.ports.bucket import SignedUrl
 from cryptography.hazmat.primitives.asymmetric import rsa
 from google.api_core.exceptions import PreconditionFailed
@@ -27,6 +29,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage
 from google.oauth2 import service_account
 from hypothesis import HealthCheck, settings
+from urllib3 import HTTPResponse
 
 from tests.conformance.bucket_suite import BucketTests, bucket_machine
 from tests.emulators.links import refusal
@@ -183,6 +186,55 @@ class TestStorageBucket(BucketTests):
         assert bucket.info("a") == info
         assert bucket.get("a", 10_000_000, 10_000_003) == data[10_000_000:10_000_003]
 
+    def test_bytes_that_changed_on_their_way_here_are_refused(
+        self, place: BucketPlace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What is read is compared with the checksum that Cloud Storage sends with it."""
+        bucket = place.open()
+        bucket.put("a", b"hello")
+        _bend(monkeypatch, bucket._client._http, "GET", b"hello", b"hallo")
+        with pytest.raises(DataCorrupt, match=r"object a in .* came with another checksum; try again"):
+            bucket.get("a")
+
+    def test_bytes_that_changed_on_their_way_there_are_not_kept(
+        self, place: BucketPlace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The checksum is sent with them, and Cloud Storage refuses what does not fit."""
+        bucket = place.open()
+        sent: list[bytes] = []
+        _bend(monkeypatch, bucket._client._http, "POST", b"hello", b"hallo", sent)
+        with suppress(DataCorrupt, Transient):  # the emulator takes them all the same
+            bucket.put("a", b"hello")
+        (body,) = sent
+        assert b'"crc32c": "mnG7TA=="' in body
+        assert b"hallo" in body
+
+
+def _bend(
+    monkeypatch: pytest.MonkeyPatch,
+    session: Any,
+    method: str,
+    before: bytes,
+    after: bytes,
+    sent: list[bytes] | None = None,
+) -> None:
+    """Changes bytes on the wire of `session`, in the bodies of requests or in those of answers."""
+    request = session.request
+
+    def bent(verb: str, url: str, **named: Any) -> Any:
+        data = named.get("data")
+        if verb == method and isinstance(data, bytes):
+            named["data"] = data.replace(before, after)
+            if sent is not None:
+                sent.append(named["data"])
+        answer = request(verb, url, **named)
+        if verb == method and method == "GET":
+            body = io.BytesIO(answer.raw.read().replace(before, after))
+            answer.raw = HTTPResponse(body, answer.raw.headers, answer.status_code, preload_content=False)
+        return answer
+
+    monkeypatch.setattr(session, "request", bent)
+
 
 def test_service_that_is_away_is_transient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody answers, every use says so and names the bucket."""
@@ -218,13 +270,13 @@ class Metadata(credentials.Credentials, credentials.Scoped):  # type: ignore[mis
 class IamApi:
     """Google's API that signs, as google-auth's transport."""
 
-    def __init__(self) -> None:
+    def __init__(self, status: int = 200) -> None:
+        self.status = status
         self.asked: list[tuple[str, str]] = []
 
     def __call__(self, url: str, method: str, body: bytes, headers: dict[str, str], **_: object) -> IamApi:
         self.asked.append((url, headers["authorization"]))
         signature = RSASigner(private_key()).sign(base64.b64decode(json.loads(body)["payload"]))
-        self.status = 200
         self.headers: dict[str, str] = {}
         self.data = json.dumps({"keyId": "1", "signedBlob": base64.b64encode(signature).decode()}).encode()
         return self
@@ -241,6 +293,17 @@ def test_iam_signs_where_there_is_no_key(place: BucketPlace) -> None:
     assert url.endswith("/serviceAccounts/zoo@tests.invalid:signBlob")
     assert "cloud-platform" in authorization
     assert "zoo%40tests.invalid" in link.url
+    bucket.close()
+
+
+@pytest.mark.parametrize("status", [403, 429, 503])
+def test_iam_that_does_not_sign_is_transient(place: BucketPlace, status: int) -> None:
+    """The role that is missing, or the quota, can be given: the same link works then."""
+    api = IamApi(status)
+    bucket = StorageBucket(place.name, project="tests", signer=link_signer(Metadata(), api))
+    with pytest.raises(Transient, match="the signature of a link into the bucket"):
+        bucket.sign_put("a", 5)
+    assert api.asked
     bucket.close()
 
 
