@@ -30,7 +30,7 @@ RETRY_S: Mapping[type[errors.ZookeeperError], float | None] = {
 
 def retry_after_s(error: errors.ZookeeperError) -> float | None:
     """Returns after how many seconds the launch is to be tried again; None when it can never work."""
-    otherwise = RETRY_S[type(error)]
+    otherwise = next(RETRY_S[kind] for kind in type(error).__mro__ if kind in RETRY_S)
     return otherwise if otherwise is None else float(getattr(error, "retry_after_s", otherwise))
 
 
