@@ -1,7 +1,15 @@
 """What a runner needs to load a model or an environment: plain JSON values, made by the configuration.
 
 `config` writes them into the `specJson` of catalogue documents, the runner link hands them out at the claim, and
-`models` and `environments` read them in the runner. Paths are absolute on the machine that runs the runner.
+`models` and `environments` read them in the runner.
+
+Specifications are the same in every clone of a configuration, and hold no secrets:
+- A path below the configuration's folder is relative to it, with slashes; the runner completes it with ZOO_HOME, the
+  folder on its own machine. Other paths are absolute, and only of use on the machine of the configuration; so were all
+  paths of earlier versions.
+- `${params.x}` in `init_params` is filled in in the runner, from the parameters of the launch.
+- `${env.X}` in `init_params` and `env_name` is filled in in the runner, in the same pass, from `variables`. That key is
+  never stored: the runner link adds it at the claim, with the names that this specification refers to and no others.
 """
 
 from __future__ import annotations
@@ -14,7 +22,7 @@ class ModelSpec(TypedDict, total=False):
 
     type: str  # "python_class" (also for AInimal subclasses)
     name: str
-    path: str  # the Python file
+    path: str  # the Python file, see above
     class_name: str
     act_func: str
     train_func: str
@@ -23,9 +31,10 @@ class ModelSpec(TypedDict, total=False):
     output_modalities_func: str
     save_func: str
     load_func: str
-    init_params: dict[str, Any]  # with ${params.x} still in place: substituted in the runner from the parameters
+    init_params: dict[str, Any]
+    variables: dict[str, str]  # set by the runner link: secrets, never to be stored or shown
     create_params: list[dict[str, Any]]
-    python: str  # interpreter to run it with
+    python: str  # interpreter to run it with, on the machine of the configuration
     save_path: str  # set by the runner: the folder of a checkpoint, for a constructor that takes save_path
     rate: float | None  # steps per second to begin with
 
@@ -35,13 +44,14 @@ class EnvironmentSpec(TypedDict, total=False):
 
     type: str
     name: str
-    path: str | None
+    path: str | None  # see above
     class_name: str
     env_name: str  # registered Gymnasium id
     step_function: str
     reset_function: str
     render_function: str
     init_params: dict[str, Any]
+    variables: dict[str, str]  # as in ModelSpec
     create_params: list[dict[str, Any]]
     num_envs: int  # above 1: a Gymnasium vector environment
     max_connected: int

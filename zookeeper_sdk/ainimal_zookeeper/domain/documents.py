@@ -182,10 +182,10 @@ class ParameterDoc(TypedDict):
 
 
 class ModelDoc(TypedDict):
-    id: str  # "mod_..." made of provider and name, stable over restarts
+    id: str  # "mod_..." made of provider and name, the same after a restart and in every clone
     name: str
     type: str
-    source: str  # for people: a path or an address
+    source: str  # for people: a path, relative to the configuration's folder where it lies below, or an address
     revision: str | None  # hash of the source file(s)
     description: str | None
     providerId: str | None
@@ -193,7 +193,7 @@ class ModelDoc(TypedDict):
     findings: list[str]  # what was found without running it
     defect: str | None  # why no runner can load it: a syntax error with its line; then it is not launched
     keywords: list[str]
-    specJson: str  # what a runner needs to load it: config.specification.ModelSpec
+    specJson: str  # what a runner needs to load it: config.specification.ModelSpec; no secrets
 
 
 class EnvironmentDoc(TypedDict):
@@ -204,7 +204,7 @@ class EnvironmentDoc(TypedDict):
     maxInstances: int | None
     maxConnected: int
     autostart: bool
-    specJson: str  # config.specification.EnvironmentSpec
+    specJson: str  # config.specification.EnvironmentSpec; no secrets
 
 
 class ConfigurationDoc(TypedDict):
