@@ -215,12 +215,15 @@ class DeployedZoo:
         """Publishes the catalogue of `configuration` and starts everything; returns when all functions listen."""
         for function in self.functions:
             function.start()
-        with storage.Client(project=self.project) as client:
-            client.create_bucket(self.bucket_name)
+        self.make_bucket()
         self.make_topic()
         Catalogue(self.store, load(configuration, os.environ).compile()).write()
         until(lambda: all(function.listens() for function in self.functions))
         self._timer = Timer(self.reconciler.url, timer_s)
+
+    def make_bucket(self) -> None:
+        with storage.Client(project=self.project) as client:
+            client.create_bucket(self.bucket_name)
 
     def make_topic(self) -> None:
         """Makes the topic of launches, and the subscription that pushes them to the launcher."""
