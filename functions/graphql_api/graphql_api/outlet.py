@@ -15,6 +15,7 @@ class Outlet:
     """The stream says what may be carried, the transport counts.
 
     event_bytes, most_bytes: what one event and all together may take; None while the stream has not said.
+    stall_s: a client that takes nothing for so long is gone, whatever its connection says.
     refused_bytes: what an event would have taken that had no room and was not sent; 0 once the stream knows of it.
     cut: closes the connection at once; what it holds is lost.
     """
@@ -22,6 +23,7 @@ class Outlet:
     sent_bytes: int = 0
     event_bytes: int | None = None
     most_bytes: int | None = None
+    stall_s: float = 60.0
     refused_bytes: int = 0
     cut: Callable[[], None] = _nothing
 

@@ -19,7 +19,6 @@ from .operations import Operation
 from .outlet import Outlet
 
 HEARTBEAT_S = 12.0  # shorter than what proxies take for silence
-STALL_S = 60.0  # a client that takes nothing for so long is gone, whatever its connection says
 
 _log = logging.getLogger(__name__)
 _HEADERS = {"cache-control": "no-cache, no-transform", "x-accel-buffering": "no"}
@@ -56,7 +55,7 @@ class _Stream(StreamingResponse):
 
     async def stream_response(self, send: Send) -> None:
         async def patiently(message: Message) -> None:
-            async with asyncio.timeout(STALL_S):
+            async with asyncio.timeout(self._outlet.stall_s):
                 await send(message)
 
         try:

@@ -58,6 +58,7 @@ class StreamSettings:
     least_s: float = 1.0  # before ROTATE, however soon the viewer's token expires
     first_s: float = 10.0  # for the full state
     end_s: float = 0.5  # for all streams, when the zoo closes
+    stall_s: float = 60.0  # a client that takes nothing for so long is gone
     farewell_s: float = 3.0  # goes on after ROTATE, when this process has to leave
 
 
@@ -98,7 +99,8 @@ class LiveStream:
         self._settings = settings
         self._principal = principal
         self._outlet = outlet
-        outlet.event_bytes, outlet.most_bytes = settings.event_bytes, settings.last_bytes
+        outlet.event_bytes, outlet.stall_s = settings.event_bytes, settings.stall_s
+        outlet.most_bytes = settings.last_bytes - (settings.last_bytes - settings.rotate_bytes) // 4  # room for ROTATE
         self._selection = selection
         ids = input.get("instanceIds")
         self._wanted: list[str] | None = None if ids is None else list(dict.fromkeys(ids))
@@ -187,7 +189,7 @@ class LiveStream:
                 if self._ended:
                     return
                 sent = self._outlet.sent_bytes + self._feeds.next_bytes + self._transcript.next_bytes
-                if last_call is None and (self._rotate or self._full or sent >= self._settings.rotate_bytes):
+                if last_call is None and self._rotates(sent):
                     last_call = loop.time() + self._overlap_s
                     loop.call_at(last_call, self.end)
                     yield self._rotation()
@@ -211,8 +213,7 @@ class LiveStream:
     def add_problem(
         self, problem: Problem, *, key: str | None = None, instance_id: str | None = None, path: str | None = None
     ) -> None:
-        told = {"key": key, "instanceId": instance_id, "path": path}
-        self._problems.append({**told, "code": problem.code, "message": problem.message})
+        self._problems.append(_problem(problem, key=key, instance_id=instance_id, path=path))
         self.wake()
 
     def _feed_failed(self, feed: Feed, problem: Problem) -> None:
@@ -323,6 +324,9 @@ class LiveStream:
                 self.add_problem(problem, instance_id=console.instance_id)
         self._transcript.begin(console.instance_id, chunks, console.heard)
 
+    def _rotates(self, sent: int) -> bool:
+        return self._rotate or (sent >= self._settings.rotate_bytes and not self._full)
+
     def _has_news(self) -> bool:
         return bool(
             self._rows.waiting
@@ -347,9 +351,16 @@ class LiveStream:
             if refused > self._settings.event_bytes:
                 parts[:0] = _halves(part, refused, self._settings.event_bytes)
             elif refused:
-                # The next stream has room for it.
                 self._cursor, self._full = before, True
-                self.wake()
+                if kind != "SNAPSHOT":
+                    # The next stream has room for it.
+                    self.rotate()
+                    return
+                # The next stream would have none either: this one waits for its time.
+                self._outlet.most_bytes = self._settings.last_bytes
+                message = f"what is followed takes more than the {self._settings.last_bytes} bytes of a stream"
+                problem = _problem(Problem("INVALID_INPUT", f"{message}; follow less, or select fewer fields"))
+                yield _event("UPDATE", problems=[problem]) | {"cursor": before.text()}
                 return
 
     async def _event(self, kind: str) -> Shown:
@@ -361,21 +372,34 @@ class LiveStream:
         self._cursor = Cursor(self._news.mark, self._transcript.marks)
         rows, removed = await self._rows.take()
         shown_events = [projection.event(document, self._principal) for document in events]
-        return {
-            "kind": kind,
-            "instances": [each for each in rows if each["__typename"] == "Instance"],
-            "environmentInstances": [each for each in rows if each["__typename"] == "EnvironmentInstance"],
-            "removedInstanceIds": removed,
-            "values": values,
-            "events": [each for each in shown_events if each is not None],
-            "logs": lines,
-            "problems": problems,
-        }
+        return _event(
+            kind,
+            instances=[each for each in rows if each["__typename"] == "Instance"],
+            environmentInstances=[each for each in rows if each["__typename"] == "EnvironmentInstance"],
+            removedInstanceIds=removed,
+            values=values,
+            events=[each for each in shown_events if each is not None],
+            logs=lines,
+            problems=problems,
+        )
 
     def _rotation(self) -> Shown:
         """Returns a ROTATE, which carries nothing: what waits goes into the events after it."""
+        self._outlet.most_bytes = self._settings.last_bytes
         self.wake()
-        return {"kind": "ROTATE", "cursor": self._cursor.text(), **{name: [] for name in _LISTS}}
+        return _event("ROTATE") | {"cursor": self._cursor.text()}
+
+
+def _event(kind: str, **lists: list[Any]) -> Shown:
+    """Returns a `LiveEvent` but for its cursor; lists that are not given are empty."""
+    return {"kind": kind, **{name: [] for name in _LISTS}, **lists}
+
+
+def _problem(
+    problem: Problem, *, key: str | None = None, instance_id: str | None = None, path: str | None = None
+) -> Shown:
+    told = {"key": key, "instanceId": instance_id, "path": path}
+    return {**told, "code": problem.code, "message": problem.message}
 
 
 def _halves(event: Shown, size: int, most: int) -> list[Shown]:
@@ -386,11 +410,10 @@ def _halves(event: Shown, size: int, most: int) -> list[Shown]:
         named = thing if isinstance(thing, dict) else {}
         row_id = named.get("instanceId") or named.get("id")
         message = f"{row_id or name} takes {size} bytes as it is asked for, and an event carries {most}; select less"
-        problem = {"key": None, "instanceId": row_id, "path": None, "code": "INVALID_INPUT", "message": message}
-        return [{"kind": event["kind"], **{name: [] for name in _LISTS}, "problems": [problem]}]
+        return [_event(event["kind"], problems=[_problem(Problem("INVALID_INPUT", message), instance_id=row_id)])]
     middle = len(things) // 2
     return [
-        {"kind": kind, **{name: [each for of, each in half if of == name] for name in _LISTS}}
+        _event(kind, **{name: [each for of, each in half if of == name] for name in _LISTS})
         for kind, half in ((event["kind"], things[:middle]), ("UPDATE", things[middle:]))
     ]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import pytest_asyncio
@@ -21,6 +22,8 @@ from graphql_api.api import Api
 from graphql_api.console import ConsoleSettings
 from graphql_api.link import LinkSettings
 from graphql_api.stream import StreamSettings
+from starlette.requests import Request
+from starlette.types import Message, Receive
 from websockets.exceptions import ConnectionClosed
 
 from tests.fakes import zoo
@@ -318,3 +321,67 @@ async def test_rows_that_have_no_room_in_one_event_are_told_in_several(store: Me
     ((code, row_id),) = [(each["code"], each["instanceId"]) for each in problems]
     assert (code, row_id) == ("INVALID_INPUT", "ins_4")
     await api.close()
+
+
+async def test_a_state_that_no_stream_has_room_for_is_a_problem(store: MemoryStore, clock: FakeClock) -> None:
+    """It is told as far as there is room; the stream does not rotate at once, since the next had no room either."""
+    api = process(store, clock, event_bytes=10_000, last_bytes=20_000, rotate_bytes=16_000)
+    for number in range(15):
+        zoo.put(store, Collections.INSTANCES, dict(zoo.instance(clock.advance(1), f"ins_{number}", notes="n" * 2_000)))
+    async with Visitor(api).watch(LIVE, i={}) as tab:
+        told = [await tab.live()]
+        while not told[-1]["problems"]:
+            told.append(await tab.live())
+        zoo.put(store, Collections.INSTANCES, dict(zoo.instance(clock.advance(1), "ins_15")))
+        await api.close()
+        assert await tab.event() is None
+        assert tab.received_bytes <= 20_000
+    assert [each["code"] for each in told[-1]["problems"]] == ["INVALID_INPUT"]
+    assert "20000 bytes" in told[-1]["problems"][0]["message"]
+    assert 5 <= sum(len(each["instances"]) for each in told) < 15
+
+
+async def test_a_client_that_takes_nothing_loses_its_stream(store: MemoryStore, clock: FakeClock) -> None:
+    """What its connection says does not matter: a half-open one says nothing for ever."""
+    api = process(store, clock, stall_s=0.05)
+    connection = Deaf()
+    body = json.dumps({"query": LIVE, "variables": {"i": {}}}).encode()
+    response = await api.handle(Request(connection.scope, connection.asks(body)))
+    async with asyncio.timeout(PATIENCE_S):
+        await response(connection.scope, connection.receive, connection.send)
+    assert connection.transport.aborted
+    assert api.open_streams == 0
+    await api.close()
+
+
+class Deaf:
+    """A connection whose client never reads, as uvicorn hands it over."""
+
+    scope: ClassVar[dict[str, Any]] = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "method": "POST",
+        "path": "/graphql",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json"), (b"accept", b"text/event-stream")],
+    }
+
+    def __init__(self) -> None:
+        self.transport = self
+        self.aborted = False
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def asks(self, body: bytes) -> Receive:
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        return receive
+
+    async def receive(self) -> Message:
+        return await asyncio.get_running_loop().create_future()
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await asyncio.get_running_loop().create_future()
