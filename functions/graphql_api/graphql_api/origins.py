@@ -42,7 +42,8 @@ class Passage:
         if self.foreign is not None:
             headers["Access-Control-Allow-Origin"] = self.foreign
             headers["Access-Control-Expose-Headers"] = "Retry-After"
-        headers.add_vary_header("Origin")
+        if "origin" not in headers.get("vary", "").lower():
+            headers.add_vary_header("Origin")
 
 
 class Origins:
