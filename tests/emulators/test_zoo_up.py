@@ -170,6 +170,6 @@ def test_a_missing_program_is_told_with_how_to_get_it(up: ZooStarter, monkeypatc
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
     hosted = up()
     assert hosted.process.wait(60) == 2
-    assert "gcloud components install beta cloud-firestore-emulator" in hosted.output
-    assert "gcloud components install beta pubsub-emulator" in hosted.output
+    assert "gcloud components install beta cloud-firestore-emulator pubsub-emulator" in hosted.output
+    assert "set FIRESTORE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST" in hosted.output
     assert "Traceback" not in hosted.output

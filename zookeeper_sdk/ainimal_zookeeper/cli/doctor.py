@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import sqlite3
@@ -70,6 +71,7 @@ def examine(zoo: Zookeeper, state_dir: Path, canary: str | None) -> Iterator[Fin
     yield python_version(sys.version_info[:3])
     yield packages()
     yield web_client()
+    yield emulators()
     yield state_folder(state_dir)
     for file in sorted(state_dir.glob("*.sqlite3")):
         yield database(file)
@@ -121,6 +123,16 @@ def web_client() -> Finding:
         how = "run `make run` in a clone" if node else "install Node 20 or newer, then run `make run` in a clone"
         return Finding("web client", "warn", f"not built ({BUILT})", f"{how}; wheels carry it; `zoo` works without")
     return Finding("web client", "ok", "built")
+
+
+def emulators() -> Finding:
+    """Tells whether `zoo up --profile emulators` has what it needs; nothing else needs it."""
+    from ainimal_zookeeper.server.emulators.programs import missing
+
+    lacking = missing(os.environ)
+    if lacking:
+        return Finding("emulators", "warn", "not all there", f"only for --profile emulators: {'; '.join(lacking)}")
+    return Finding("emulators", "ok", "Firestore, Pub/Sub, Cloud Storage")
 
 
 def state_folder(folder: Path) -> Finding:

@@ -111,16 +111,17 @@ class Emulators:
 
     def _commands(self) -> dict[Kind, tuple[str, list[str]]]:
         commands: dict[Kind, tuple[str, list[str]]] = {}
-        problems: list[str] = []
+        problems: dict[str, str] = {}
         for kind in self.missing:
             address, folder = free_address(), self._folder / kind.name
             folder.mkdir(parents=True, exist_ok=True)
             try:
                 commands[kind] = address, kind.command(address, folder.absolute(), self._lasting)
             except NotFound as error:
-                problems.append(f"{error.message}; or name an emulator that runs in {kind.variable}")
+                problems[kind.variable] = error.message
         if problems:
-            raise NotFound("\n".join(problems))
+            told = "\n".join(dict.fromkeys(problems.values()))
+            raise NotFound(f"{told}\nor name emulators that run already: set {', '.join(problems)}")
         return commands
 
     def _dismiss_guard(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import stat
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ainimal_zookeeper.domain.errors import NotFound
@@ -12,6 +13,7 @@ from ainimal_zookeeper.domain.errors import NotFound
 EXTRA = "pip install 'ainimal-zookeeper[emulators]'"
 
 _SDK = "https://cloud.google.com/sdk/docs/install"
+_COMPONENTS = "gcloud components install beta cloud-firestore-emulator pubsub-emulator"
 _JAVA = "apt-get install default-jre-headless"
 _FIREBASE = "npm install --global firebase-tools"
 
@@ -20,14 +22,14 @@ def gcloud(component: str) -> Path:
     """Returns gcloud, which has the emulator `component`, and Java for it. Raises: NotFound with how to get them."""
     found = shutil.which("gcloud")
     if found is None:
-        raise NotFound(f"gcloud is not installed; see {_SDK}, then run: gcloud components install beta {component}")
+        raise NotFound(f"gcloud is not installed; see {_SDK}, then run: {_COMPONENTS}")
     if not (Path(found).resolve().parents[1] / "platform" / component).is_dir():
         raise NotFound(
             f"gcloud has no {component}; install it with: gcloud components install beta {component} "
             f"(where apt-get brought gcloud: apt-get install google-cloud-cli-{component.removeprefix('cloud-')})"
         )
     if shutil.which("java") is None:
-        raise NotFound(f"java is not installed, which {component} needs; install it with: {_JAVA}")
+        raise NotFound(f"java is not installed, which gcloud's emulators need; install it with: {_JAVA}")
     return Path(found)
 
 
@@ -53,6 +55,26 @@ def firebase() -> Path:
     if found is None:
         raise NotFound(f"firebase is not installed; install it with: {_FIREBASE}")
     return Path(found)
+
+
+def missing(environ: Mapping[str, str]) -> list[str]:
+    """Returns how to get what a zoo on the emulators lacks, each once; `environ` may name some that run already."""
+    needs: list[tuple[str, Callable[[], object]]] = [
+        ("", check_libraries),
+        ("FIRESTORE_EMULATOR_HOST", lambda: gcloud("cloud-firestore-emulator")),
+        ("PUBSUB_EMULATOR_HOST", lambda: gcloud("pubsub-emulator")),
+        ("STORAGE_EMULATOR_HOST", fake_gcs_server),
+    ]
+    problems = [_problem(look) for variable, look in needs if not environ.get(variable)]
+    return list(dict.fromkeys(problem for problem in problems if problem))
+
+
+def _problem(look: Callable[[], object]) -> str:
+    try:
+        look()
+    except NotFound as error:
+        return error.message
+    return ""
 
 
 def check_libraries() -> None:
