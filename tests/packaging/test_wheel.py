@@ -55,11 +55,17 @@ def test_it_carries_all_that_a_zoo_needs(wheel: Path) -> None:
         for path in (ROOT / "functions/graphql_api/graphql_api/schema").glob("*.graphql")
     }
     example = {f"ainimal_zookeeper/example/ainimals/{path.name}" for path in (ROOT / "ainimals").glob("*.py")}
+    deployed = {
+        f"ainimal_zookeeper/staging/functions/{path.parent.name}/{path.name}"
+        for name in ("main.py", "requirements.txt")
+        for path in (ROOT / "functions").glob(f"*/{name}")
+    }
     needed = {"ainimal_zookeeper/example/zoo.py", "ainimal_zookeeper/py.typed", "zookeeper_runner/__main__.py"}
     assert len(built) > 1
     assert schema
     assert example
-    assert (built | schema | example | needed) - names == set()
+    assert len(deployed) == 6
+    assert (built | schema | example | deployed | needed) - names == set()
 
 
 def test_it_carries_nothing_else(wheel: Path) -> None:
@@ -75,6 +81,21 @@ def test_it_carries_nothing_else(wheel: Path) -> None:
 def test_the_same_sources_give_the_same_bytes(wheel: Path, tmp_path: Path) -> None:
     """A second build is equal to the first, byte by byte."""
     assert build(tmp_path).read_bytes() == wheel.read_bytes()
+
+
+def test_it_stages_what_a_clone_stages(wheel: Path, tmp_path: Path) -> None:
+    """Who installed it deploys the very same functions."""
+    installed = tmp_path / "site-packages"
+    zipfile.ZipFile(wheel).extractall(installed)
+    staged = {}
+    for name, variables in (("wheel", {"PYTHONPATH": str(installed)}), ("clone", {})):
+        command = [sys.executable, "-m", "ainimal_zookeeper.cli", "stage", "--to", str(tmp_path / name)]
+        environ = {"PATH": os.environ["PATH"], **variables}
+        subprocess.run(command, check=True, cwd=tmp_path, env=environ, capture_output=True)
+        staged[name] = {path.name: path.read_bytes() for path in (tmp_path / name).glob("*.zip")}
+
+    assert len(staged["wheel"]) == 3
+    assert staged["wheel"] == staged["clone"]
 
 
 @pytest.mark.network
