@@ -190,6 +190,20 @@ def test_launches_that_a_host_died_in_are_taken_over(place: ProcessPlace) -> Non
     eventually(lambda: not _runs(facts["child"]), "what it had started ends with it, and not before")
 
 
+def test_launch_of_a_process_that_lives_is_left_to_it(place: ProcessPlace) -> None:
+    """Whoever opens the same jobs in the middle of a launch does not forget it, which made room for a second one."""
+    place.root.mkdir()
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    for name, launcher in (("ins_a", os.getppid()), ("ins_b", dead.pid), ("ins_c", os.getpid())):
+        record = {
+            "instance_id": name, "attempt": 1, "launched_at": "2030-01-01T00:00:00.000000Z", "launcher": launcher,
+        }  # fmt: skip
+        (place.root / f"{name}-1.json").write_text(json.dumps(record))
+    compute = place.open()
+    assert [(state.instance_id, state.phase) for state in compute.observe()] == [("ins_a", JobPhase.PENDING)]
+
+
 def test_number_of_another_process_is_not_the_job(place: ProcessPlace) -> None:
     """A process that got a dead job's number later is neither the job nor killed for it."""
     compute = place.open()

@@ -75,7 +75,7 @@ class ProcessCompute:
         if not _ID.match(job.instance_id) or job.attempt < 1:
             raise InvalidInput(f"job {job.instance_id!r}, attempt {job.attempt}: no name for a process's files")
         executable = interpreter(job.python)
-        record = JobRecord(job.instance_id, job.attempt, timestamp(self._clock.now()))
+        record = JobRecord(job.instance_id, job.attempt, timestamp(self._clock.now()), launcher=os.getpid())
         if not self._records.create(record):
             return
         try:
@@ -124,7 +124,8 @@ class ProcessCompute:
 
     def _take_over(self) -> None:
         """Ends the launches in which an earlier host died: finds their processes, and forgets what never began."""
-        unfinished = {self._mark(record): record for record in self._records.all() if record.pid is None}
+        records = self._records.all()
+        unfinished = {self._mark(record): record for record in records if record.pid is None and not _is_made(record)}
         for process in psutil.process_iter() if unfinished else ():
             with contextlib.suppress(psutil.Error, OSError):
                 mark = process.environ().get(_NAME_VARIABLE, "")
@@ -259,6 +260,16 @@ def _process(record: JobRecord) -> psutil.Process | None:
         return process if abs(process.create_time() - record.started_at) < _SAME_START_S else None
     except psutil.NoSuchProcess:
         return None
+
+
+def _is_made(record: JobRecord) -> bool:
+    """Tells whether another process launches the job just now: the launcher and the reconciler may be two."""
+    if record.launcher is None or record.launcher == os.getpid():
+        return False
+    try:
+        return psutil.Process(record.launcher).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _is_alive(record: JobRecord) -> bool:

@@ -17,13 +17,17 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """`pid` and `started_at` (seconds since the epoch, as the system says) name the process; None: not started yet."""
+    """`pid` and `started_at` (seconds since the epoch, as the system says) name the process; None: not started yet.
+
+    `launcher` is the number of the process that launches it; absent in older records.
+    """
 
     instance_id: str
     attempt: int
     launched_at: str
     pid: int | None = None
     started_at: float | None = None
+    launcher: int | None = None
 
     @property
     def name(self) -> str:
