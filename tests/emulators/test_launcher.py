@@ -146,6 +146,7 @@ async def test_two_reconcilers_fail_lose_and_recover_once(cloud: Cloud) -> None:
     zoo.add(cloud.store, zoo.instance(cloud.clock.now() - timedelta(seconds=901), "ins_1"))
     zoo.add(cloud.store, lost)
     zoo.add(cloud.store, zoo.instance(cloud.clock.now(), "ins_3"))
+    zoo.add(cloud.store, zoo.instance(cloud.clock.now() - timedelta(seconds=10), "ins_4"))
     zoo.put(cloud.store, Collections.LIMITS, {"id": limits.MODELS, "members": ["ins_7", "ins_8"]})
     reconcilers = [cloud.reconciler() for _ in range(3)]
     await asyncio.gather(*(asyncio.to_thread(reconciler.run_once) for reconciler in reconcilers))
@@ -156,8 +157,10 @@ async def test_two_reconcilers_fail_lose_and_recover_once(cloud: Cloud) -> None:
         "ins_3": "PENDING",
     }
     assert zoo.read(cloud.store, "ins_3")["attempt"] == 2
-    assert [data["attempt"] for _, data in cloud.queue.published] == [2]
-    assert zoo.members(cloud.store, limits.MODELS) == ["ins_3"]
+    published = [(data["instanceId"], data["attempt"]) for _, data in cloud.queue.published]
+    assert published.count(("ins_3", 2)) == 1
+    assert set(published) == {("ins_3", 2), ("ins_4", 1)}  # a launch without a job is asked for by each of them
+    assert zoo.members(cloud.store, limits.MODELS) == ["ins_3", "ins_4"]
     assert ("ins_9", 1) not in cloud.compute.states
     for name, kinds in {"ins_1": ["FAILED"], "ins_2": ["LOST"], "ins_3": ["RELAUNCHED"]}.items():
         listed = cloud.store.query(queries.EVENTS.bind(resource_id=name), Page(10)).documents

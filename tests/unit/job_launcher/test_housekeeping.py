@@ -158,6 +158,25 @@ def test_run_is_bounded_in_time(caplog: pytest.LogCaptureFixture) -> None:
     assert "left to the next run" in caplog.text
 
 
+def test_nothing_is_left_out_for_ever() -> None:
+    """What takes all the time comes later in the next minutes' runs, so that everything has its turn."""
+
+    class SlowQueue(FakeQueue):
+        def publish(self, topic: str, data: Any) -> str:
+            scene.clock.advance(50)
+            return super().publish(topic, data)
+
+    scene = Pusher(queue=SlowQueue())
+    scene.clock.advance(10)
+    for name in ("ins_8", "ins_9"):
+        scene.compute.set(name, 1, JobPhase.RUNNING)
+    for _ in range(8):
+        scene.new_reconciler().run_once()
+        scene.clock.advance(10)
+    assert {data["instanceId"] for _, data in scene.queue.published} == {"ins_1", "ins_2", "env_1"}
+    assert {name for name, _, _ in scene.compute.deleted} == {"ins_8", "ins_9"}
+
+
 def test_overlapping_calls_do_not_wait_for_each_other() -> None:
     """A timer that calls again while a run lasts gets its answer at once."""
     entered, leave = threading.Event(), threading.Event()
