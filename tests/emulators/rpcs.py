@@ -10,7 +10,6 @@ from typing import Any
 import grpc
 from google.cloud import firestore
 
-
 _INTERCEPTORS: Any = (
     grpc.UnaryUnaryClientInterceptor,
     grpc.UnaryStreamClientInterceptor,

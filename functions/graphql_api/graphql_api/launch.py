@@ -101,6 +101,7 @@ class Launches:
 
         def change(transaction: Transaction) -> InstanceDoc:
             now = self._clock.now()
+            transaction.get_many(_ahead(input))
             told = _told(transaction, input, principal, Collections.INSTANCES)
             if told is not None:
                 return told
@@ -127,6 +128,7 @@ class Launches:
 
         def change(transaction: Transaction) -> InstanceDoc:
             now = self._clock.now()
+            transaction.get_many(_ahead(input))
             told = _told(transaction, input, principal, Collections.ENVIRONMENT_INSTANCES)
             if told is not None:
                 return told
@@ -258,6 +260,24 @@ def _seed(given: int | None) -> int | None:
     if given is not None and given < 0:
         raise InvalidInput(f"seed is {given}; it must be from 0 to {2**31 - 1}", ("input", "seed"))
     return given
+
+
+def _ahead(input: Mapping[str, Any]) -> list[Ref]:
+    """Returns what a launch reads in any case: together, because in the cloud each round takes its time."""
+    refs = [CONFIGURATION]
+    if _COMMAND_ID.match(input.get("commandId") or ""):
+        refs.append(Ref(Collections.COMMANDS, input["commandId"]))
+    if input.get("modelId") is not None:
+        refs += [Ref(kind, input["modelId"]) for kind in (Collections.MODELS, Collections.PROBES)]
+        refs.append(Ref(Collections.LIMITS, limits.MODELS))
+    if input.get("environmentInstanceId") is not None:
+        refs.append(Ref(Collections.ENVIRONMENT_INSTANCES, input["environmentInstanceId"]))
+        refs.append(Ref(Collections.LIMITS, limits.of_world(input["environmentInstanceId"])))
+    if input.get("environmentId") is not None:
+        refs.append(Ref(Collections.ENVIRONMENTS, input["environmentId"]))
+        names = (limits.ENVIRONMENTS, limits.of_environment(input["environmentId"]))
+        refs += [Ref(Collections.LIMITS, name) for name in names]
+    return refs
 
 
 def _told(

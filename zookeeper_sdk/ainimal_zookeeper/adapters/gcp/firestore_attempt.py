@@ -21,7 +21,7 @@ class Reader(Protocol):
 
 
 class Attempt:
-    """A `Transaction`. All its reads see the moment of the first."""
+    """A `Transaction`. All its reads see the moment of the first, and none is made twice."""
 
     def __init__(self, read: Reader) -> None:
         self._read = read
@@ -35,11 +35,12 @@ class Attempt:
     def get_many(self, refs: Sequence[Ref]) -> list[Document | None]:
         if self.writes:
             raise RuntimeError(f"{list(refs)} are read after a write; read everything before the first write")
-        reads = self._read(refs, at=self._at)
+        new = [ref for ref in dict.fromkeys(refs) if ref not in self.reads]
+        reads = self._read(new, at=self._at)
         if reads and self._at is None:
             self._at = max(reads, key=lambda read: read.read_at).read_time
-        self.reads.update(zip(refs, reads, strict=True))
-        return [read.document() for read in reads]
+        self.reads.update(zip(new, reads, strict=True))
+        return [self.reads[ref].document() for ref in refs]
 
     def put(self, ref: Ref, document: Document) -> None:
         if nests_lists(document):
