@@ -27,7 +27,7 @@ _RENDER_SHARE = 200  # a thumbnail may cost the step thread at most this fractio
 
 
 class Reporter:
-    """Reports changes at once, console lines within a second, the rest every `report_s`; polls in between.
+    """Reports changes at once, console lines every `log_s`, the rest every `report_s`; polls in between.
 
     What could not be delivered is sent again under the same sequence number before anything newer.
     """
@@ -48,6 +48,7 @@ class Reporter:
         self._answered_at = time.monotonic()
         self._manifest_version = 0
         self._full_due = time.monotonic() + min(2.0, session.cadence.report_s)
+        self._lines_due = 0.0
         self._thumbnail_due = 0.0
         self._thumbnail: Captured | None = None
         self._shown: Captured | None = None
@@ -122,7 +123,9 @@ class Reporter:
 
     def _turn_of(self, now: float, poll_due: float) -> bool:
         full = now >= self._full_due
-        if full or self._changed or self._stale or self._unsent is not None or self._lines.waiting:
+        lines = self._lines.waiting and now >= self._lines_due
+        if full or self._changed or self._stale or self._unsent is not None or lines:
+            self._lines_due = now + self._session.cadence.log_s
             if full:
                 self._full_due = now + self._session.cadence.report_s
             self._send(full=full)

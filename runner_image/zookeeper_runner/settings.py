@@ -61,6 +61,8 @@ class Cadence:
     """Between two questions for what is desired."""
     report_s: float = 10.0
     """Between two reports of statistics."""
+    log_s: float = 0.25
+    """Between two reports of nothing but console lines; those who watch see them at once."""
     grace_s: float = 5.0
     """From the wish to stop to the end of the process, whatever user code does."""
     hang_s: float = 30.0
@@ -80,5 +82,5 @@ class Cadence:
     def from_launch(cls, settings: Mapping[str, Any]) -> Cadence:
         """Reads the launch's `settings`; what is absent keeps its default."""
         names = {"poll_s": "pollSeconds", "report_s": "reportSeconds", "grace_s": "graceSeconds"}
-        names |= {"hang_s": "hangSeconds", "orphan_s": "orphanSeconds"}
+        names |= {"log_s": "logSeconds", "hang_s": "hangSeconds", "orphan_s": "orphanSeconds"}
         return cls(**{field: float(settings[name]) for field, name in names.items() if name in settings})

@@ -34,6 +34,7 @@ class RunnerSettings:
 
     pollSeconds: float = 5  # noqa: N815  between two questions for the desired state
     reportSeconds: float = 10  # noqa: N815  between two reports of statistics
+    logSeconds: float = 0.25  # noqa: N815  between two reports of nothing but console lines
     graceSeconds: float = 5  # noqa: N815  to save and leave when asked to
     hangSeconds: float = 30  # noqa: N815  without a step until people are told
     orphanSeconds: float = 60  # noqa: N815  without an answer of the zoo until the runner leaves

@@ -9,8 +9,11 @@ from ainimal_zookeeper.profiles import journal, open_profile
 from starlette.requests import Request
 from starlette.responses import Response
 
+from .claims import RunnerSettings
 from .link import RunnerLink
 from .settings import Settings
+
+LOG_S = 5.0  # each report is paid for, and a program may print without end
 
 
 class Deployment:
@@ -35,4 +38,5 @@ class Deployment:
             ids=profile.ids,
             secret=profile.secret,
             secrets=self._settings.secrets,
+            settings=RunnerSettings(logSeconds=LOG_S) if profile.name == "gcp" else RunnerSettings(),
         )

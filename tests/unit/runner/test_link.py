@@ -101,9 +101,9 @@ def test_a_report_may_be_sent_twice(server: FakeRunnerLink, link: Link) -> None:
 
 
 class Reporting:
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, **settings: float) -> None:
         bell = Bell()
-        self.session = Session(launch_of(), bell)
+        self.session = Session(launch_of(settings=settings), bell)
         self.lines = Lines()
         self.reporter = Reporter(self.session, link, Signals(bell), History(0), self.lines)
 
@@ -126,6 +126,21 @@ def test_what_was_said_during_an_outage_arrives_after_it(server: FakeRunnerLink,
     assert [line["text"] for line in server.said("ins_1", "logs")] == ["0", "1", "2"]
     assert [event["message"] for event in server.said("ins_1", "events")] == [f"warning {n}" for n in range(3)]
     assert reporting.session.wanted()[0]["phase"] == "PAUSED"
+
+
+def test_lines_alone_wait_for_their_turn(server: FakeRunnerLink, link: Link) -> None:
+    """A program that prints without end costs one report in `logSeconds`; its end brings the rest."""
+    reporting = Reporting(link, logSeconds=60, reportSeconds=60)
+    reporting.lines.add("stdout", "first")
+    reporting.reporter.start()
+    server.until("ins_1", lambda _: len(server.said("ins_1", "logs")) == 1)
+    reporting.lines.add("stdout", "second")
+    server.until_asked(len(server.paths) + 3)
+    before = [line["text"] for line in server.said("ins_1", "logs")]
+    reporting.reporter.finish(1.0)
+
+    assert before == ["first"]
+    assert [line["text"] for line in server.said("ins_1", "logs")] == ["first", "second"]
 
 
 def test_a_fenced_reporter_ends_the_attempt_and_says_nothing_more(server: FakeRunnerLink, link: Link) -> None:
