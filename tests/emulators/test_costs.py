@@ -1,7 +1,7 @@
 """What each kind of transaction costs on Firestore: calls, which take time, and documents read and written, which cost.
 
-A document that is absent is billed as one that is there. What is read and not written is checked by a write that changes
-nothing.
+A document that is absent is billed as one that is there. What is read and not written is checked by a write that
+changes nothing.
 """
 
 from __future__ import annotations
