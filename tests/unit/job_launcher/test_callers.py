@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.certificates import ACCOUNT, AUDIENCE, CertificateEndpoint, SigningKey, serving_certificates
+from tests.unit.job_launcher.pusher import Pusher, wanted
 
 
 @pytest.fixture(scope="module")
@@ -220,3 +221,23 @@ def test_nothing_is_checked_by_halves(audience: str, account: str) -> None:
     """An empty setting does not admit everybody."""
     with pytest.raises(ValueError, match="everybody"):
         GoogleCallers(audience, account)
+
+
+async def test_the_push_endpoint_does_nothing_for_others(
+    callers: GoogleCallers, endpoint: CertificateEndpoint, key: SigningKey
+) -> None:
+    """From the header to the job: who is told what, and that nothing was done for any but the one."""
+    pusher = Pusher(callers=callers)
+
+    async def push(token: str) -> int:
+        return await pusher.send("/launch", wanted(), {"Authorization": f"Bearer {token}"})
+
+    assert await push(key.token(aud="https://elsewhere.example")) == 401
+    assert await push(key.token(email="me@example.com")) == 403
+    assert await push("garbage") == 401
+    endpoint.status = 503
+    away = Pusher(callers=GoogleCallers(AUDIENCE, ACCOUNT, Certificates(endpoint.url)))
+    assert await away.send("/launch", wanted(), {"Authorization": f"Bearer {key.token()}"}) == 503
+    assert (pusher.compute.launches, away.compute.launches) == (0, 0)
+    assert await push(key.token()) == 204
+    assert ("ins_1", 1) in pusher.compute.jobs
