@@ -17,7 +17,7 @@ from ainimal_zookeeper.domain.errors import Transient
 
 from ..process_group import has_members, signal_group, wait_without_reaping
 
-START_S = 60.0  # a Java emulator on a busy machine
+START_S = 120.0  # a Java emulator on a busy machine
 STOP_S = 10.0
 _KILLED_S = 2.0
 _POLL_S = 0.05
