@@ -91,7 +91,7 @@ fmt: $(MADE)-tools
 
 # Removes what was built and installed; recordings and checkpoints in .zoo stay.
 clean:
-	rm -rf .venv $(MODULES) $(SUITES) $(FIREBASE) $(dir $(WEB)) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv $(MODULES) $(SUITES) $(FIREBASE) $(dir $(WEB)) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # --- how the verbs get what they need --------------------------------------------------------------------------------
 

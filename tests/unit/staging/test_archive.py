@@ -34,10 +34,14 @@ def test_another_byte_makes_another_archive() -> None:
     assert archive({"main.py": b"a"}) != archive({"main.py": b"b"})
 
 
-def test_files_come_out_of_an_archive_readable() -> None:
-    """Everyone may read them, nobody needs to run them."""
-    with zipfile.ZipFile(io.BytesIO(archive({"main.py": b""}))) as zipped:
-        assert zipped.getinfo("main.py").external_attr >> 16 == 0o100644
+def test_files_in_an_archive_tell_nothing_of_when_and_where() -> None:
+    """Everyone may read them, nobody needs to run them, and all are of one moment."""
+    with zipfile.ZipFile(io.BytesIO(archive({"main.py": b"text " * 1000}))) as zipped:
+        entry = zipped.getinfo("main.py")
+
+    assert entry.external_attr >> 16 == 0o100644
+    assert entry.date_time == (1980, 1, 1, 0, 0, 0)
+    assert entry.compress_type == zipfile.ZIP_STORED
 
 
 def test_a_wheel_accounts_for_its_files_and_asks_for_nothing() -> None:

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ainimal_zookeeper.cli.main import zoo
 from ainimal_zookeeper.config import load
 from ainimal_zookeeper.domain.errors import InvalidInput
 from ainimal_zookeeper.staging import FUNCTIONS, MANIFEST, stage
 from ainimal_zookeeper.staging.function import Function
+from click.testing import CliRunner
 
 ROOT = Path(__file__).parents[3]
 SOURCES = ("functions", "zookeeper_sdk", "ainimals")
@@ -180,13 +182,44 @@ class TestStagingAgain:
         assert list(tmp_path.iterdir()) == [sources]
 
 
-def test_nothing_of_the_operator_is_staged(tmp_path: Path) -> None:
-    """No secret of .env.local, and no folder of the machine, is in any file."""
-    home = tmp_path / "home-of-the-operator"
+def furnish(home: Path, text: str = ZOO) -> Path:
+    """Returns `home` with a model, a configuration and a secret."""
     (home / "models").mkdir(parents=True)
     (home / "models" / "caller.py").write_text(MODEL)
-    (home / "zoo.py").write_text(ZOO)
+    (home / "zoo.py").write_text(text)
     (home / ".env.local").write_text(f"API_KEY={SECRET}\n")
+    return home
+
+
+class TestVerb:
+    """`zoo stage`."""
+
+    def test_it_tells_what_it_has_built(self, tmp_path: Path) -> None:
+        """The archives, one a line; folders as well in JSON."""
+        options = ["--config", str(furnish(tmp_path / "zoo")), "--to", str(tmp_path / "to")]
+
+        lines = CliRunner().invoke(zoo, ["stage", *options]).stdout.splitlines()
+        built = json.loads(CliRunner().invoke(zoo, ["stage", *options, "--json"]).stdout)
+
+        assert [Path(line).is_file() for line in lines] == [True] * len(FUNCTIONS)
+        assert [one["archive"] for one in built] == lines
+        assert all((Path(one["folder"]) / "main.py").is_file() for one in built)
+
+    def test_it_refuses_a_configuration_that_spells_a_secret_out(self, tmp_path: Path) -> None:
+        """It says where, does not say the secret, and builds nothing."""
+        home = furnish(tmp_path / "zoo", ZOO.replace("${env.API_KEY}", SECRET))
+
+        done = CliRunner().invoke(zoo, ["stage", "--config", str(home), "--to", str(tmp_path / "to")])
+
+        assert done.exit_code == 2
+        assert "API_KEY" in done.stderr
+        assert SECRET not in done.output
+        assert not (tmp_path / "to").exists()
+
+
+def test_nothing_of_the_operator_is_staged(tmp_path: Path) -> None:
+    """No secret of .env.local, and no folder of the machine, is in any file."""
+    home = furnish(tmp_path / "home-of-the-operator")
 
     document = load(home, {"PATH": "/usr/bin", "HOME": str(home)}).compile().document()
     staged = stage(document, tmp_path / "staged")
