@@ -67,7 +67,7 @@ def write_document(project: str) -> None:
 def install(requirements: Path, environment: Path) -> Path:
     """Returns the functions-framework of a new environment with `requirements`."""
     venv.create(environment, with_pip=True)
-    command = [environment / "bin" / "python", "-m", "pip", "install", "--quiet", "-r", requirements.name]
+    command = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", "-r", requirements.name]
     subprocess.run(command, check=True, cwd=requirements.parent, capture_output=True)
     return environment / "bin" / "functions-framework"
 

@@ -32,7 +32,7 @@ def stage_example(target: Path) -> dict[str, Path]:
 def install(folder: Path, environment: Path) -> Path:
     """Returns the functions-framework of an environment that has what the staged `folder` asks for, and no more."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True, capture_output=True)
-    pip = [sys.executable, "-m", "pip", "--python", environment / "bin" / "python"]
+    pip = [sys.executable, "-m", "pip", "--python", str(environment / "bin" / "python")]
     command = [*pip, "install", "--quiet", "--no-compile", "-r", "requirements.txt"]
     done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -11,7 +11,7 @@ from ainimal_zookeeper.staging import FUNCTIONS, Function
 from ainimal_zookeeper.staging.function import sdk_files
 from ainimal_zookeeper.staging.reach import imports, reached
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 ROOT = Path(__file__).parents[3]
 HEAVY = {"gymnasium", "numpy", "pillow", "torch", "pygame-ce"}
@@ -26,7 +26,7 @@ NOT_ASKED_FOR = {
 each_function = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
 
 
-def locked(function: Function) -> dict[str, str]:
+def locked(function: Function) -> dict[NormalizedName, str]:
     """Returns the locked versions by name."""
     lines = [line for line in function.requirements().splitlines() if line[0] not in "# "]
     found = [Requirement(line.rstrip("\\")) for line in lines]
