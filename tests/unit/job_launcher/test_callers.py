@@ -128,6 +128,13 @@ def test_no_token_is_no_proof(callers: GoogleCallers, endpoint: CertificateEndpo
     assert endpoint.asked == 0
 
 
+def test_a_removed_signature_says_what_to_change(callers: GoogleCallers, key: SigningKey) -> None:
+    """Cloud Run removes it where its own check of callers is on; that it was there once is no proof."""
+    unsigned = key.token().rpartition(".")[0]
+    with pytest.raises(Unauthenticated, match="invoker_iam_disabled"):
+        callers.admit(f"Bearer {unsigned}.SIGNATURE_REMOVED_BY_GOOGLE")
+
+
 @pytest.mark.parametrize("part", [[], "text", None, 1, {"alg": {}, "kid": "key-1"}])
 def test_a_header_of_another_form_is_no_token(callers: GoogleCallers, part: Any) -> None:
     """The three parts may be anything."""
