@@ -48,8 +48,8 @@ class GoogleCallers:
         if token.endswith(_REMOVED):
             # Never believed: anybody can write these words where Cloud Run does not look.
             raise Unauthenticated(
-                "Cloud Run has removed the token's signature, as it checks callers by itself; let it admit everybody to "
-                "this function (invoker_iam_disabled), which checks them"
+                "Cloud Run has removed the token's signature, as it checks callers by itself; turn its check off "
+                "for this function (invoker_iam_disabled), which checks them"
             )
         claims = self._claims(token)
         if claims.get("email") != self._account or claims.get("email_verified") is not True:
