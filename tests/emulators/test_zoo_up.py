@@ -29,8 +29,9 @@ ZooStarter = Callable[[], HostedZoo]
 
 @pytest.fixture
 def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The example zoo in a folder and a project of its own."""
-    shutil.copy(ROOT / "zoo.py", tmp_path)
+    """The example zoo in a folder and a project of its own, with a side process."""
+    text = (ROOT / "zoo.py").read_text()
+    (tmp_path / "zoo.py").write_text(text.replace("    launch=[", '    launch_etc=["sleep 3600"],\n    launch=['))
     shutil.copytree(ROOT / "ainimals", tmp_path / "ainimals", ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", f"demo-{uuid.uuid4().hex[:12]}")
     return tmp_path
@@ -97,6 +98,7 @@ def test_the_main_job_is_done(up: ZooStarter) -> None:
     """Launch, watch, steer, ask, play in a world and end, against emulators that run already where there are any."""
     with up() as hosted, Zookeeper(hosted.url) as zoo:
         assert zoo.server()["profile"] == "emulators"
+        until(lambda: [(one["name"], one["running"]) for one in zoo.server()["processes"]] == [("sleep", True)])
         assert "profile emulators" in hosted.output
         balancer = learner(zoo)
         assert np.shape(first(balancer, "inputs.observation").value) == (4,)

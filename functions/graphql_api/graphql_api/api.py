@@ -33,7 +33,7 @@ from .topics import Topics
 SCHEMA = bind(source(), RESOLVERS, SUBSCRIPTIONS)
 
 
-def _no_processes() -> Sequence[Mapping[str, Any]]:
+def no_processes() -> Sequence[Mapping[str, Any]]:
     return ()
 
 
@@ -55,7 +55,7 @@ class Api:
         secret: bytes,
         profile: str = "embedded",
         version: str = "0",
-        processes: Callable[[], Sequence[Mapping[str, Any]]] = _no_processes,
+        processes: Callable[[], Sequence[Mapping[str, Any]]] = no_processes,
         limits: Limits | None = None,
         links: LinkSettings | None = None,
         streams: StreamSettings | None = None,

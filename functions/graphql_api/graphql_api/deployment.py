@@ -12,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from . import http
-from .api import Api
+from .api import Api, no_processes
 from .departure import Departure
+from .neighbours import Neighbours
 from .origins import Origins
 from .settings import Settings
 
@@ -25,6 +26,7 @@ class Deployment:
         self._api: Api | None = None
         self._departure: Departure | None = None
         self._profile = open_profile(settings.profile)
+        self._processes = no_processes if settings.processes is None else Neighbours(settings.processes)
         self._origins = Origins(settings.allowed_origins, loopback=self._profile.name != "gcp")
 
     async def handle(self, request: Request) -> Response:
@@ -63,6 +65,7 @@ class Deployment:
             secret=profile.secret,
             profile=profile.name,
             version=_version(),
+            processes=self._processes,
         )
         self._departure = Departure(api.depart)
         self._departure.expect()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from ainimal_zookeeper.profiles import ProfileSettings
@@ -17,6 +18,8 @@ class Settings:
     profile: ProfileSettings
     allowed_origins: tuple[str, ...] = ()
     """`ZOO_ALLOWED_ORIGINS`: the origins of web clients, by commas, as https://zoo.example; none is the default."""
+    processes: Path | None = None
+    """`ZOO_PROCESSES`: the file in which a host on the same machine tells of its side processes; None: it has none."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -25,6 +28,7 @@ class Settings:
         settings = cls(
             ProfileSettings.read(variables),
             variables.read("ZOO_ALLOWED_ORIGINS", _origins, (), "origins by commas, as https://zoo.example"),
+            Path(variables.get("ZOO_PROCESSES")).absolute() if variables.get("ZOO_PROCESSES") else None,
         )
         variables.check()
         return settings

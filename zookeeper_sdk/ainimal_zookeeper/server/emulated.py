@@ -21,9 +21,11 @@ from ainimal_zookeeper.profiles.variables import Variables
 
 from . import functions
 from .emulators import AUTH, FIRESTORE, PUBSUB, STORAGE, Emulators
+from .process_report import ProcessReport
 from .processes import SideProcesses
 from .routine import Routine
 from .state import StateDirectory
+from .ticker import Ticker
 from .zoo import Fail
 
 PROJECT = "demo-zoo"  # by its beginning, Firebase's tools know that there is no such project
@@ -31,6 +33,8 @@ GRACE_S = 5.5  # for instances: the runner link as it is deployed gives them fiv
 _DELIVERIES = 100  # the emulator comes again at once: what fails for a moment must not become a dead letter
 _RECONCILE_TIMEOUT_S = 60.0
 _LAST_CALL_S = 2.0
+_REPORT_S = 0.5
+_PROCESSES = "processes.json"
 
 _log = logging.getLogger(__name__)
 
@@ -74,6 +78,7 @@ def _settings(
         "ZOO_STATE_DIR": str(state.path),
         "ZOO_HOME": str(compilation.home),
         "ZOO_LINK_URL": f"{url}/runner",
+        "ZOO_PROCESSES": str(state.path / _PROCESSES),
         "ZOO_ALLOWED_ORIGINS": ",".join(compilation.allowed_origins),
     }
 
@@ -108,12 +113,15 @@ class EmulatedZoo:
         )
         self._timer = httpx.Client(timeout=_RECONCILE_TIMEOUT_S, trust_env=False)
         self._own = open_profile(settings)
+        processes = SideProcesses(compilation.processes, state.logs, self._own.clock)
+        self._report = ProcessReport(processes, state.path / _PROCESSES)
+        self._reporting: Ticker | None = None
         store, clock, queue, ids = self._own.store, self._own.clock, self._own.queue, self._own.ids
         self._routine = Routine(
             compilation,
             store=store,
             launches=Launches(store=store, queue=queue, clock=clock, ids=ids),
-            processes=SideProcesses(compilation.processes, state.logs, clock),
+            processes=processes,
             compute=self._own.compute,
             reconcile=self._reconcile_once,
             grace_s=GRACE_S,
@@ -127,10 +135,14 @@ class EmulatedZoo:
         self._emulators.watch(fail)
         make_topic(self._names, LAUNCH_TOPIC, max_deliveries=_DELIVERIES, push_endpoint=f"{self._url}/launches")
         self._reconcile_once()
+        self._report.write()
+        self._reporting = Ticker("side processes", self._report.write, _REPORT_S)
         self._routine.start()
 
     def stop(self) -> None:
         self._routine.rest()
+        if self._reporting is not None:
+            self._reporting.close()
         if self._emulators.lacks(FIRESTORE):
             self._routine.kill()  # what instances save would be known to nobody
             return
