@@ -262,6 +262,15 @@ def test_jobs_see_little_of_the_host(place: ProcessPlace) -> None:
     compute.close(1)
 
 
+def test_jobs_know_where_the_zoos_files_are(place: ProcessPlace) -> None:
+    """ZOO_HOME is what relative paths in specifications begin with."""
+    compute = ProcessCompute(place.root, place.clock, module=_PROGRAM, home=place.folder)
+    job = place.job("look")
+    compute.launch(job)
+    assert place.said(job)["variables"]["ZOO_HOME"] == str(place.folder)
+    compute.close(1)
+
+
 @pytest.mark.parametrize("version", ["3.10", "3.12", "3.13"])
 def test_runs_another_python(place: ProcessPlace, version: str) -> None:
     """A job may name another interpreter: it imports the runner, and nothing else of this installation."""

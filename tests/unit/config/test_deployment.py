@@ -137,6 +137,17 @@ server = Server(
     ]
 
 
+def test_a_path_of_this_machine_among_the_arguments_is_told(zoo: Path) -> None:
+    """What a zoo.py makes of its own folder is another path in every clone; paths of the system are not."""
+    text = """from pathlib import Path
+from ainimal_zookeeper import PythonModel, Server
+here = Path(__file__).parent
+server = Server(models=[PythonModel("models/walker.py", init_params={"depth": ["/dev/null", here / "weights.bin"]})])
+"""
+    [reason] = reasons(load(zoo, text, ENVIRON, "zoo.py"))
+    assert reason.startswith(f"4: models[0].init_params: holds {zoo}/weights.bin, which is only on this machine; let")
+
+
 def test_the_example_can_be_deployed() -> None:
     """zoo.py of this repository holds nothing that is only here."""
     root = Path(__file__).parents[3]

@@ -92,7 +92,9 @@ def test_listen_hands_over_to_the_host(zoo: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(host, "run", lambda compilation, **given: calls.append({"name": compilation.port, **given}))
     Server(port=4000, state_dir=zoo, no_auth=True).listen("4001")
 
-    assert calls == [{"name": 4001, "host": "127.0.0.1", "port": 4001, "client": True, "insecure": True}]
+    assert calls == [
+        {"name": 4001, "host": "127.0.0.1", "port": 4001, "client": True, "insecure": True, "profile": "embedded"}
+    ]
 
 
 @pytest.mark.parametrize("port", ["http", "-1", 70000, "8e3", ""])

@@ -54,6 +54,15 @@ def test_embedded_profile_is_the_default(tmp_path: Path) -> None:
     assert open_profile(settings).name == "embedded"
 
 
+def test_only_a_machine_with_the_zoos_files_has_a_home(tmp_path: Path) -> None:
+    """ZOO_HOME is where they are; in the cloud there are none beside the functions."""
+    (tmp_path / "secret").write_bytes(b"secret")
+    here = {"ZOO_STATE_DIR": str(tmp_path), "ZOO_HOME": str(tmp_path / "zoo")}
+    assert ApiSettings.from_environ(here).profile.home == tmp_path / "zoo"
+    assert ApiSettings.from_environ({"ZOO_STATE_DIR": str(tmp_path)}).profile.home is None
+    assert ApiSettings.from_environ({**CLOUD, **here}).profile.home is None
+
+
 def test_cloud_profile_names_its_places(read: Read) -> None:
     """Project, database, bucket and topics come from the environment."""
     profile: ProfileSettings = read({**CLOUD, "ZOO_DATABASE": "zoo", "ZOO_TOPIC_PREFIX": "zoo-"}).profile

@@ -28,6 +28,7 @@ def undeployable(zoo: Section, home: Home, secrets: Mapping[str, str]) -> tuple[
     for key in ("models", "environments", "launch"):
         for section in zoo.get(key, []):
             _written_out(section, secrets, problems)
+            _local_paths(section, home, problems)
     return problems.all
 
 
@@ -64,6 +65,27 @@ def _written_out(section: Section, secrets: Mapping[str, str], problems: Problem
                 if len(secret) >= _SHORTEST_SECRET and json.dumps(secret, ensure_ascii=False)[1:-1] in text:
                     message = f"holds the value of {name}, a secret of .env.local; {advice.format(name)}"
                     problems.add(section.place_of(key), f"{section.path}.{key}", message)
+
+
+def _local_paths(section: Section, home: Home, problems: Problems) -> None:
+    """A zoo.py that passes `folder / "weights.bin"` on has written down where this clone lies."""
+    for key, value in section.values.items():
+        for part, _ in _shared(value):
+            for text in _texts(part):
+                if Path(text).is_absolute() and home.is_here(Path(text)):
+                    message = f"holds {text}, which is only on this machine; let the class find it from its __file__"
+                    problems.add(section.place_of(key), f"{section.path}.{key}", message)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from _texts(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts(part)
 
 
 def _shared(value: Any) -> Iterator[tuple[Any, str]]:

@@ -30,6 +30,10 @@ class Home:
         is_below = not Path(self.relative(path)).is_absolute()
         return is_below and path.resolve().is_relative_to(self.folder.resolve())
 
+    def is_here(self, path: Path) -> bool:
+        """Tells whether `path` (absolute) is one of this clone, or of the user who has it."""
+        return path.is_relative_to(self.folder) or path.is_relative_to(Path.home())
+
 
 def _below(path: Path, folder: Path) -> Path | None:
     try:
