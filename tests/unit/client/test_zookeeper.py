@@ -117,11 +117,12 @@ class TestErrors:
         with Zookeeper() as zoo:
             assert zoo.url == f"http://{DEFAULT_HOST}:{DEFAULT_PORT}"
 
-    def test_the_zoo_of_this_folder_is_meant(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("state", [".zoo", ".zoo/emulators"])
+    def test_the_zoo_of_this_folder_is_meant(self, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """As on the command line: where a zoo runs, no address has to be given; a given one counts."""
         monkeypatch.chdir(tmp_path)
-        (tmp_path / ".zoo").mkdir()
-        (tmp_path / ".zoo" / "lock").write_text('{"pid": 1, "url": "http://127.0.0.1:4321"}')
+        (tmp_path / state).mkdir(parents=True)
+        (tmp_path / state / "lock").write_text('{"pid": 1, "url": "http://127.0.0.1:4321"}')
         with Zookeeper() as near, Zookeeper("http://127.0.0.1:9") as given:
             assert (near.url, given.url) == ("http://127.0.0.1:4321", "http://127.0.0.1:9")
 

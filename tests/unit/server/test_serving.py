@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from ainimal_zookeeper.config import Compilation
-from ainimal_zookeeper.server.serving import banner
+from ainimal_zookeeper.config import Compilation, load
+from ainimal_zookeeper.server.serving import banner, serve
 
 from tests.fakes import zoo
 from tests.fakes.secrets import FakeSecrets
@@ -52,3 +52,32 @@ def test_what_is_on_offer_is_counted(models: int, environments: int, said: str) 
 def test_an_open_door_is_said() -> None:
     """An address that others reach comes with a warning."""
     assert "Everybody who reaches this address" in banner(compilation(1, 1), "http://a:1", Path("/zoo"), "0.0.0.0")
+
+
+def test_the_profile_is_named() -> None:
+    """Who opens a zoo sees where it runs."""
+    shown = banner(compilation(1, 1), "http://127.0.0.1:1", Path("/zoo"), "127.0.0.1", "emulators")
+    assert "profile emulators" in shown
+
+
+def test_a_file_says_where_it_runs(tmp_path: Path) -> None:
+    """`server.listen(profile=...)` counts where the command line says nothing."""
+    (tmp_path / "zoo.py").write_text(
+        "from ainimal_zookeeper import Server\nserver = Server()\nserver.listen(profile='emulators')\n"
+    )
+    assert load(tmp_path, {}).compile().profile == "emulators"
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"profile": "gcp"}, "the profile is 'gcp'; it must be one of: embedded, emulators"),
+        ({"profile": "emulators", "host": "0.0.0.0", "insecure": True}, "emulators believe everybody"),
+        ({"auth": True}, "--auth goes with --profile emulators"),
+    ],
+)
+def test_what_cannot_be_served_is_said(capsys: pytest.CaptureFixture[str], asked: dict[str, Any], said: str) -> None:
+    """In a sentence, with status 2, before anything is opened."""
+    with pytest.raises(SystemExit, match="2"):
+        serve(compilation(1, 1), **asked)
+    assert said in capsys.readouterr().err
