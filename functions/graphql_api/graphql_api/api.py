@@ -114,6 +114,7 @@ class Api:
     def depart(self) -> None:
         """Sends the viewers to another process, within seconds; what else is asked is answered until the end."""
         self._streams.depart()
+        self._links.depart()
 
     async def close(self) -> None:
         """Ends all streams, links and watches, within a second."""

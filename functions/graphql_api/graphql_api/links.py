@@ -37,6 +37,8 @@ class Links:
         self._settings = settings
         self._links: dict[str, Link] = {}
         self._endings: set[asyncio.Task[None]] = set()
+        self._asking: set[asyncio.Task[dict[str, Any]]] = set()
+        self._left = False
 
     def acquire(self, instance_id: str) -> Link:
         """Returns the link of the instance; `release` it when done."""
@@ -72,10 +74,26 @@ class Links:
         if row["status"]["liveAddress"] is None:
             raise Transient(f"instance {row['id']} is {row['status']['phase']} and not ready yet; try again", 1.0)
         link = self.acquire(row["id"])
+        asking = asyncio.ensure_future(link.infer(inputs, conversation))
+        self._asking.add(asking)
         try:
-            return await link.infer(inputs, conversation)
+            return await asking
+        except asyncio.CancelledError:
+            if self._left:
+                raise Transient(f"this process leaves before {row['id']} has answered; ask again", 1.0) from None
+            raise
         finally:
+            self._asking.discard(asking)
             self.release(link)
+
+    def depart(self) -> None:
+        """Gives up, a little later, what runners have not answered by then."""
+        asyncio.get_running_loop().call_later(self._settings.leave_s, self._give_up)
+
+    def _give_up(self) -> None:
+        self._left = True
+        for asking in list(self._asking):
+            asking.cancel()
 
     @property
     def open(self) -> int:

@@ -178,8 +178,11 @@ class LiveStream:
         last_call: float | None = None
         self._register.remember(self)
         try:
-            await self._begin()
-            await self._first_state()
+            if not self._ended:
+                await self._begin()
+                await self._first_state()
+            if self._ended:
+                return
             async for told in self._parts("SNAPSHOT"):
                 yield told
             while True:

@@ -39,7 +39,7 @@ PATIENCE_S = 10.0
 NOTHING: tuple[set[str], set[str]] = (set(), set())
 
 
-def process(store: MemoryStore, clock: FakeClock, **streams: Any) -> Api:
+def process(store: MemoryStore, clock: FakeClock, *, links: LinkSettings | None = None, **streams: Any) -> Api:
     """Returns one of several API processes on the same store."""
     return Api(
         store=store,
@@ -48,7 +48,7 @@ def process(store: MemoryStore, clock: FakeClock, **streams: Any) -> Api:
         clock=clock,
         ids=SequentialIds(),
         secret=zoo.SECRET,
-        links=LinkSettings(linger_s=0.05, first_retry_s=0.01, last_retry_s=0.05),
+        links=links or LinkSettings(linger_s=0.05, first_retry_s=0.01, last_retry_s=0.05),
         consoles=ConsoleSettings(poll_s=0.02, poll_linked_s=0.05),
         streams=StreamSettings(events_per_s=500.0, **streams),
     )
@@ -351,6 +351,32 @@ async def test_a_client_that_takes_nothing_loses_its_stream(store: MemoryStore, 
         await response(connection.scope, connection.receive, connection.send)
     assert connection.transport.aborted
     assert api.open_streams == 0
+    await api.close()
+
+
+async def test_a_question_that_a_runner_does_not_answer_does_not_keep_a_process(
+    store: MemoryStore, clock: FakeClock
+) -> None:
+    """Who asked learns that the process leaves and may ask another; viewers are sent there at once."""
+    api = process(store, clock, links=LinkSettings(linger_s=0.05, leave_s=0.05), farewell_s=0.05)
+    row = zoo.instance(clock.now(), environmentId=None, environmentName=None)
+    row["status"] |= {"phase": "RUNNING", "claimed": True, "liveAddress": "127.0.0.1:1"}
+    zoo.put(store, Collections.INSTANCES, dict(row))
+    ask = 'mutation{instanceInfer(input:{instanceId:"ins_1",inputs:{}}){userErrors{code message}}}'
+    async with Visitor(api).watch(LIVE, i={"instanceIds": []}) as tab:
+        await tab.live()
+        asking = asyncio.create_task(Visitor(api).data(ask))
+        while api.open_links < 1:  # noqa: ASYNC110  nothing tells of it
+            await asyncio.sleep(0)
+        api.depart()
+        assert (await tab.live())["kind"] == "ROTATE"
+        assert await tab.event() is None
+        async with asyncio.timeout(PATIENCE_S):
+            (refused,) = (await asking)["instanceInfer"]["userErrors"]
+    assert refused["code"] == "UNAVAILABLE"
+    assert "leaves" in refused["message"]
+    async with Visitor(api).watch(LIVE, i={}) as late:
+        assert await late.event() is None
     await api.close()
 
 
