@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Generic, TypeVar
 
@@ -24,6 +25,7 @@ class Mark(Generic[P]):
         return [self.floor, "".join(sorted(self.told))]
 
 
+@lru_cache(4096)  # every stream asks for those of the same events
 def fingerprint(*parts: str) -> str:
     """Returns 48 bits of a name as text, short enough for many of them to travel with each event."""
     return base64.urlsafe_b64encode(blake2b("\0".join(parts).encode(), digest_size=6).digest()).decode()

@@ -57,11 +57,11 @@ class News:
 
     def _fresh(self, document: Document) -> bool:
         since, place = self._since, _place(document)
-        if since is not None and fingerprint(document["id"]) in since.told:
-            return False
         if self._known is None:
-            return since is not None and place > since.floor
-        return document["id"] not in self._known and place > self._edge
+            fresh = since is not None and place > since.floor
+        else:
+            fresh = document["id"] not in self._known and place > self._edge
+        return fresh and (since is None or fingerprint(document["id"]) not in since.told)
 
     def _marked(self, state: list[Document]) -> Mark[Place]:
         floor = self._edge
