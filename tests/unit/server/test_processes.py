@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -269,3 +270,18 @@ def alive(pid: int) -> bool:
     with contextlib.suppress(psutil.Error):
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     return False
+
+
+def test_close_may_be_hastened_from_another_thread(make: Make, tmp_path: Path, said: Said) -> None:
+    """Who presses Ctrl-C twice does not wait for the patience of the first, and neither call fails."""
+    processes = make(
+        python(tmp_path, "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SAY_PID + LINGER)
+    )
+    processes.start()
+    child = psutil.Process(int(said.hear()))
+    with ThreadPoolExecutor() as pool:
+        patient = pool.submit(processes.close, PATIENCE_S)
+        hasty = pool.submit(processes.close, 0.0)
+        hasty.result(PATIENCE_S / 2)
+        patient.result(PATIENCE_S / 2)
+    assert not child.is_running()

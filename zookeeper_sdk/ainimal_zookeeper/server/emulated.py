@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 
 import click
@@ -45,9 +45,10 @@ def emulated_zoo(
 ) -> Iterator[EmulatedZoo]:
     """Starts the emulators that `environ` does not name, and ends them on leaving.
 
-    environ: of this process; the functions find their settings and the emulators there, and leave them there.
-    auth: whether visitors are to sign in, at the emulator of Firebase Auth. Raises: NotFound for programs that are
-    missing, Transient for emulators that do not start, InvalidInput for variables that are wrong.
+    environ: of this process; until then the functions find their settings and the emulators there. auth: whether
+    visitors are to sign in, at the emulator of Firebase Auth.
+    Raises: NotFound for programs that are missing, Transient for emulators that do not start, InvalidInput for
+    variables that are wrong.
     """
     wants_accounts = auth or environ.get(AUTH.variable)
     kinds = (FIRESTORE, PUBSUB, STORAGE, *([AUTH] if wants_accounts else []))
@@ -57,19 +58,38 @@ def emulated_zoo(
         click.echo(f"Starting emulators: {names}; their logs are in {emulators.folder}", err=True)
     emulators.start()
     try:
-        environ.update(emulators.variables | _settings(compilation, state, url, environ))
-        zoo = EmulatedZoo(compilation, state, url, ProfileSettings.read(Variables(environ)), emulators)
-        try:
-            yield zoo
-        finally:
-            zoo.let_go()
+        with _set(environ, emulators.variables | _settings(compilation, state, url, environ)):
+            zoo = EmulatedZoo(compilation, state, url, _profile_settings(environ), emulators)
+            try:
+                yield zoo
+            finally:
+                zoo.let_go()
     finally:
         emulators.end()
 
 
-def _settings(
-    compilation: Compilation, state: StateDirectory, url: str, environ: MutableMapping[str, str]
-) -> dict[str, str]:
+@contextmanager
+def _set(environ: MutableMapping[str, str], variables: Mapping[str, str]) -> Iterator[None]:
+    before = {name: environ.get(name) for name in variables}
+    environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del environ[name]
+            else:
+                environ[name] = value
+
+
+def _profile_settings(environ: Mapping[str, str]) -> ProfileSettings:
+    variables = Variables(environ)
+    settings = ProfileSettings.read(variables)
+    variables.check()
+    return settings
+
+
+def _settings(compilation: Compilation, state: StateDirectory, url: str, environ: Mapping[str, str]) -> dict[str, str]:
     project = environ.get("GOOGLE_CLOUD_PROJECT") or PROJECT
     return {
         "ZOO_PROFILE": "emulators",

@@ -98,7 +98,7 @@ class SideProcesses:
             )
 
     def close(self, grace_s: float) -> None:
-        """Ends all of them and their descendants: SIGTERM, after `grace_s` SIGKILL. Idempotent."""
+        """Ends all of them and their descendants: SIGTERM, after `grace_s` SIGKILL. Idempotent, also in two threads."""
         deadline = time.monotonic() + grace_s
         groups = [group for supervised in self._supervised if (group := supervised.stop(deadline)) is not None]
         if self._guard is None:
@@ -109,7 +109,10 @@ class SideProcesses:
             supervised.kill()
             supervised.join()
         side_guard.kill(self._mark)
-        guard, self._guard = self._guard, None
+        with self._changed:
+            guard, self._guard = self._guard, None
+        if guard is None:  # another thread, which was less patient, was here first
+            return
         if guard.stdin is not None:
             guard.stdin.close()
         guard.wait()

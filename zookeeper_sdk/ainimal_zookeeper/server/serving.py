@@ -101,7 +101,7 @@ def _run(
                     timeout_keep_alive=30,
                     timeout_graceful_shutdown=1,
                 )
-                host_server = _Server(config, zoo, banner(compilation, url, state.path, host, profile))
+                host_server = _Server(config, zoo, banner(compilation, url, state.path, host, zoo.profile))
                 host_server.run(sockets=[bound])
             if host_server.trouble is not None:
                 raise host_server.trouble
