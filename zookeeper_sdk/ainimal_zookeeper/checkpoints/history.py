@@ -1,0 +1,144 @@
+"""History: the commits of a model's code that its checkpoints began with, kept beside them where that is little.
+
+Each pack holds the history of one commit, less what earlier packs hold; its name is that commit's. A history that is
+long or big stays where it is: a clone then ends before it, as shallow clones do, and can be completed from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from dulwich.errors import FileFormatException
+from dulwich.object_format import SHA1
+from dulwich.objects import S_ISGITLINK, Blob, Commit, ObjectID, ShaFile, Tree
+from dulwich.pack import write_pack_objects
+
+from ainimal_zookeeper.domain.errors import Conflict, DataCorrupt
+from ainimal_zookeeper.ports.bucket import Bucket
+
+if TYPE_CHECKING:
+    from dulwich.object_store import BaseObjectStore
+
+    from .source import SourceRepository
+
+MAX_OBJECTS = 5_000
+MAX_BYTES = 16 << 20  # before compression
+
+
+class History:
+    """The history of code below `prefix`."""
+
+    def __init__(self, bucket: Bucket, prefix: str) -> None:
+        self._bucket = bucket
+        self._prefix = f"{prefix}history/"
+
+    def keep(self, source: SourceRepository, commit: ObjectID) -> bool:
+        """Keeps a commit of `source` with all before it. Returns False where that is too much, or not whole there."""
+        name = f"{self._prefix}{commit.decode()}.pack"
+        if self._bucket.info(name) is not None:
+            return True
+        with source.opened() as opened:
+            found = _collect(opened.object_store, commit, set(self._commits()))
+        if found is None:
+            return False
+        pack = io.BytesIO()
+        write_pack_objects(pack, found, SHA1)
+        with suppress(Conflict):  # somebody else has kept it meanwhile
+            self._bucket.put(name, pack.getvalue(), if_generation=0, content_type="application/x-git-packed-objects")
+        return True
+
+    def packs(self) -> Iterator[bytes]:
+        """Yields the packs, which complete each other. Raises: DataCorrupt for one that has been altered."""
+        for info in self._bucket.list(self._prefix):
+            content = self._bucket.get(info.name)
+            if info.sha256 and hashlib.sha256(content).hexdigest() != info.sha256:
+                raise DataCorrupt(f"the pack {info.name} has been altered: its SHA-256 is not {info.sha256}")
+            yield content
+
+    def _commits(self) -> Iterator[ObjectID]:
+        for info in self._bucket.list(self._prefix):
+            yield ObjectID(info.name.removeprefix(self._prefix).removesuffix(".pack").encode())
+
+
+class _Budget:
+    """What may still be taken. Raises: _TooMuch."""
+
+    def __init__(self) -> None:
+        self._objects = MAX_OBJECTS
+        self._bytes = MAX_BYTES
+
+    def take(self, size: int) -> None:
+        self._objects -= 1
+        self._bytes -= size
+        if self._objects < 0 or self._bytes < 0:
+            raise _TooMuch
+
+
+class _TooMuch(Exception):
+    """More objects or bytes than are kept."""
+
+
+def _collect(store: BaseObjectStore, commit: ObjectID, kept: set[ObjectID]) -> list[ShaFile] | None:
+    """Returns the objects of a commit and all before it, but for what the commits in `kept` have.
+
+    None where they are too many, not all there (a shallow or partial clone), or not as git wants them.
+    """
+    budget = _Budget()
+    try:
+        newer, known = _commits_of(store, commit, kept, budget)
+        seen = set[ObjectID]()
+        for item in known:
+            for _ in _content_of(store, item.tree, seen):
+                pass
+        content = list[ShaFile]()
+        for item in newer:
+            for found in _content_of(store, item.tree, seen):
+                budget.take(found.raw_length())
+                content.append(found)
+        for found in (*newer, *content):
+            found.check()
+    except (_TooMuch, KeyError, FileFormatException):
+        return None
+    return [*newer, *content]
+
+
+def _commits_of(
+    store: BaseObjectStore, commit: ObjectID, kept: set[ObjectID], budget: _Budget
+) -> tuple[list[Commit], list[Commit]]:
+    """Returns the commits that are not kept, and those of the kept ones that come right before them."""
+    newer, known = list[Commit](), list[Commit]()
+    waiting, seen = [commit], {commit}
+    while waiting:
+        name = waiting.pop()
+        found = store[name]
+        if not isinstance(found, Commit):
+            raise KeyError(name)
+        if name in kept:
+            known.append(found)
+            continue
+        budget.take(found.raw_length())
+        newer.append(found)
+        fresh = [parent for parent in found.parents if parent not in seen]
+        seen.update(fresh)
+        waiting.extend(fresh)
+    return newer, known
+
+
+def _content_of(store: BaseObjectStore, tree: ObjectID, seen: set[ObjectID]) -> Iterator[ShaFile]:
+    """Yields the tree and all below it that has not been seen."""
+    waiting = [tree]
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        found = store[name]
+        yield found
+        if isinstance(found, Tree):
+            waiting.extend(entry.sha for entry in found.items() if not S_ISGITLINK(entry.mode))
+        elif not isinstance(found, Blob):
+            raise KeyError(name)
