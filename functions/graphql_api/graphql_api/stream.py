@@ -23,6 +23,7 @@ from .console import Console, Consoles
 from .cursor import Cursor
 from .feeds import Feed, Feeds
 from .links import Links
+from .live_event import halves, live_event, shown_problem
 from .loading import Loader
 from .news import News
 from .outlet import Outlet
@@ -39,8 +40,6 @@ from .watches import Problem
 MAX_IDS = 100
 MAX_SIGNALS = 256
 MAX_CONSOLES = 20
-
-_LISTS = ("problems", "values", "events", "logs", "removedInstanceIds", "instances", "environmentInstances")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +127,7 @@ class LiveStream:
             news=self.wake,
         )
         self._awake = asyncio.Event()
-        self._ended = False
+        self._over = asyncio.Event()
         self._overlap_s = settings.overlap_s
         self._rotate = False
         self._full = False
@@ -178,10 +177,10 @@ class LiveStream:
         last_call: float | None = None
         self._register.remember(self)
         try:
-            if not self._ended:
+            if not self._over.is_set():
                 await self._begin()
                 await self._first_state()
-            if self._ended:
+            if self._over.is_set():
                 return
             async for told in self._parts("SNAPSHOT"):
                 yield told
@@ -189,7 +188,7 @@ class LiveStream:
                 await self._awake.wait()
                 await asyncio.sleep(pace.wait_s(loop.time()))
                 self._awake.clear()
-                if self._ended:
+                if self._over.is_set():
                     return
                 sent = self._outlet.sent_bytes + self._feeds.next_bytes + self._transcript.next_bytes
                 if last_call is None and self._rotates(sent):
@@ -210,13 +209,13 @@ class LiveStream:
 
     def end(self) -> None:
         """Ends the stream at its next breath."""
-        self._ended = True
+        self._over.set()
         self._awake.set()
 
     def add_problem(
         self, problem: Problem, *, key: str | None = None, instance_id: str | None = None, path: str | None = None
     ) -> None:
-        self._problems.append(_problem(problem, key=key, instance_id=instance_id, path=path))
+        self._problems.append(shown_problem(problem, key=key, instance_id=instance_id, path=path))
         self.wake()
 
     def _feed_failed(self, feed: Feed, problem: Problem) -> None:
@@ -305,13 +304,13 @@ class LiveStream:
             async with asyncio.timeout(self._settings.first_s):
                 if self._openings:
                     await asyncio.wait(self._openings)
-                while self._awaited and not self._ended:
+                while self._awaited and not self._over.is_set():
                     self._awake.clear()
                     await self._awake.wait()
         except TimeoutError:
             self.add_problem(Problem("UNAVAILABLE", "the zoo is slow to tell its state; it follows as it comes"))
         self._awake.clear()
-        if self._ended or self._rotate or self._feeds.waiting:
+        if self._over.is_set() or self._rotate or self._feeds.waiting:
             self.wake()
 
     async def _open_console(self, console: Console) -> None:
@@ -352,7 +351,7 @@ class LiveStream:
             yield part
             refused, self._outlet.refused_bytes = self._outlet.refused_bytes, 0
             if refused > self._settings.event_bytes:
-                parts[:0] = _halves(part, refused, self._settings.event_bytes)
+                parts[:0] = halves(part, refused, self._settings.event_bytes)
             elif refused:
                 self._cursor, self._full = before, True
                 if kind != "SNAPSHOT":
@@ -362,8 +361,8 @@ class LiveStream:
                 # The next stream would have none either: this one waits for its time.
                 self._outlet.most_bytes = self._settings.last_bytes
                 message = f"what is followed takes more than the {self._settings.last_bytes} bytes of a stream"
-                problem = _problem(Problem("INVALID_INPUT", f"{message}; follow less, or select fewer fields"))
-                yield _event("UPDATE", problems=[problem]) | {"cursor": before.text()}
+                problem = shown_problem(Problem("INVALID_INPUT", f"{message}; follow less, or select fewer fields"))
+                yield live_event("UPDATE", problems=[problem]) | {"cursor": before.text()}
                 return
 
     async def _event(self, kind: str) -> Shown:
@@ -375,7 +374,7 @@ class LiveStream:
         self._cursor = Cursor(self._news.mark, self._transcript.marks)
         rows, removed = await self._rows.take()
         shown_events = [projection.event(document, self._principal) for document in events]
-        return _event(
+        return live_event(
             kind,
             instances=[each for each in rows if each["__typename"] == "Instance"],
             environmentInstances=[each for each in rows if each["__typename"] == "EnvironmentInstance"],
@@ -390,35 +389,7 @@ class LiveStream:
         """Returns a ROTATE, which carries nothing: what waits goes into the events after it."""
         self._outlet.most_bytes = self._settings.last_bytes
         self.wake()
-        return _event("ROTATE") | {"cursor": self._cursor.text()}
-
-
-def _event(kind: str, **lists: list[Any]) -> Shown:
-    """Returns a `LiveEvent` but for its cursor; lists that are not given are empty."""
-    return {"kind": kind, **{name: [] for name in _LISTS}, **lists}
-
-
-def _problem(
-    problem: Problem, *, key: str | None = None, instance_id: str | None = None, path: str | None = None
-) -> Shown:
-    told = {"key": key, "instanceId": instance_id, "path": path}
-    return {**told, "code": problem.code, "message": problem.message}
-
-
-def _halves(event: Shown, size: int, most: int) -> list[Shown]:
-    """Returns an event in two parts, the rows last; one that holds a single thing becomes the problem that it is."""
-    things = [(name, each) for name in _LISTS for each in event[name]]
-    if len(things) < 2:
-        name, thing = things[0] if things else ("event", {})
-        named = thing if isinstance(thing, dict) else {}
-        row_id = named.get("instanceId") or named.get("id")
-        message = f"{row_id or name} takes {size} bytes as it is asked for, and an event carries {most}; select less"
-        return [_event(event["kind"], problems=[_problem(Problem("INVALID_INPUT", message), instance_id=row_id)])]
-    middle = len(things) // 2
-    return [
-        _event(kind, **{name: [each for of, each in half if of == name] for name in _LISTS})
-        for kind, half in ((event["kind"], things[:middle]), ("UPDATE", things[middle:]))
-    ]
+        return live_event("ROTATE") | {"cursor": self._cursor.text()}
 
 
 def _check(name: str, count: int, most: int) -> None:
