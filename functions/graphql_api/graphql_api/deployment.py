@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
+from ainimal_zookeeper.domain.addresses import host_name
 from ainimal_zookeeper.domain.errors import ZookeeperError
 from ainimal_zookeeper.ports.identity import Visit
 from ainimal_zookeeper.profiles import journal, open_profile
@@ -77,7 +78,8 @@ def _visit(request: Request) -> Visit:
     given = request.headers.getlist("authorization")
     return Visit(
         client=request.client.host if request.client is not None else None,
-        host=request.url.hostname or "",
+        # Not that of `request.url`, which is the server's own address where the header is not to its liking.
+        host=host_name(request.headers.get("host", "")),
         authorization=", ".join(given) if given else None,
     )
 

@@ -67,6 +67,7 @@ async def ask(
     scope: dict[str, Any] = {
         "type": "http", "method": method, "path": "/graphql", "scheme": "http", "headers": given,
         "query_string": urlencode({"query": query}).encode(), "client": None if client is None else (client, 1),
+        "server": ("127.0.0.1", 8080),
     }  # fmt: skip
     try:
         return await deployment.handle(Request(scope))
@@ -88,6 +89,10 @@ def read(response: Response) -> Any:
         ("127.0.0.1", "localhost", CLIENT, False),
         ("192.0.2.1", "localhost", None, True),
         ("127.0.0.1", "rebound.example", None, True),
+        ("127.0.0.1", "{rebound}.example:8080", None, True),
+        ("127.0.0.1", "rebound.example:99999", None, True),
+        ("127.0.0.1", "localhost?.rebound.example", None, True),
+        ("127.0.0.1", "", None, True),
         (None, "localhost", None, True),
     ],
 )

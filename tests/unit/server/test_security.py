@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import httpx
 import pytest
-from ainimal_zookeeper.domain.addresses import is_loopback
+from ainimal_zookeeper.domain.addresses import host_name, is_loopback
 from ainimal_zookeeper.server.app import application, route
 from ainimal_zookeeper.server.security import Hosts
 from starlette.requests import Request
@@ -142,6 +142,24 @@ def test_names_follow_from_where_the_zoo_listens(bound: str, header: str, served
 def test_loopback_is_recognised(host: str, expected: bool) -> None:
     """Only what can never leave this machine counts as loopback."""
     assert is_loopback(host) is expected
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("Zoo.example:80", "zoo.example"),
+        ("[::1]:8000", "::1"),
+        ("{zoo}.example", "{zoo}.example"),
+        ("localhost?.example", ""),
+        ("me@localhost", ""),
+        ("[::1", ""),
+        (":80", ""),
+        ("", ""),
+    ],
+)
+def test_the_name_in_a_host_header_is_all_of_it(header: str, name: str) -> None:
+    """Whatever a browser could send for a name of somebody else's is not taken for another name."""
+    assert host_name(header) == name
 
 
 async def test_paths_below_a_folder_reach_its_handler() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from urllib.parse import urlsplit
 
 
 def is_loopback(host: str) -> bool:
@@ -14,3 +15,12 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
+
+
+def host_name(header: str) -> str:
+    """Returns the name or address in a Host header, in lower case and without the port; empty where it holds more."""
+    try:
+        parts = urlsplit(f"//{header}")
+    except ValueError:
+        return ""
+    return parts.hostname or "" if parts.netloc == header and "@" not in header else ""

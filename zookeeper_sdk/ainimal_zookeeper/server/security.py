@@ -15,7 +15,7 @@ from graphql_api.origins import Origins, Passage, refusal
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ainimal_zookeeper.domain.addresses import is_loopback
+from ainimal_zookeeper.domain.addresses import host_name, is_loopback
 
 
 class Hosts:
@@ -32,10 +32,7 @@ class Hosts:
 
         An address is always one when the zoo listens beyond loopback: DNS rebinding needs a name.
         """
-        try:
-            name = urlsplit(f"//{header}").hostname
-        except ValueError:
-            return False
+        name = host_name(header)
         if not name:
             return False
         if is_loopback(name) or name.rstrip(".") in self._names:
