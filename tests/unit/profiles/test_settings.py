@@ -84,6 +84,13 @@ def test_the_emulators_profile_is_refused_in_the_cloud(read: Read) -> None:
         read({**CLOUD, "ZOO_PROFILE": "emulators", "K_SERVICE": "zoo"})
 
 
+@pytest.mark.parametrize("named", [{"ZOO_PROFILE": "embedded"}, {"ZOO_PROFILE": ""}], ids=["named", "by default"])
+def test_the_embedded_profile_is_refused_in_the_cloud(read: Read, named: dict[str, str]) -> None:
+    """It asks nobody for a token, and what it keeps is gone with the process."""
+    with pytest.raises(InvalidInput, match="ZOO_PROFILE is 'embedded' in Cloud Run"):
+        read({**CLOUD, **named, "ZOO_PUBLIC_URL": "https://zoo.example", "K_SERVICE": "zoo"})
+
+
 def test_emulators_must_be_named(read: Read) -> None:
     """The profile never falls back to the real cloud."""
     with pytest.raises(InvalidInput) as refused:

@@ -52,7 +52,7 @@ class ProfileSettings:
     def read(variables: Variables) -> ProfileSettings:
         """Notes problems in `variables`; what is returned then must not be used."""
         name = cast(ProfileName, variables.one_of("ZOO_PROFILE", PROFILES, "embedded"))
-        _refuse_emulators(name, variables)
+        _refuse_what_believes_everybody(name, variables)
         state_dir = Path(variables.get("ZOO_STATE_DIR", ".zoo")).absolute()
         secret = _secret(variables, None if name == "gcp" else state_dir)
         home = Path(variables.get("ZOO_HOME")).absolute() if variables.get("ZOO_HOME") and name != "gcp" else None
@@ -75,13 +75,20 @@ class ProfileSettings:
         )
 
 
-def _refuse_emulators(name: str, variables: Variables) -> None:
-    """Emulators believe whatever they are told: whoever sets one of these in the cloud could be anybody there."""
+def _refuse_what_believes_everybody(name: str, variables: Variables) -> None:
+    """Emulators believe whatever they are told: whoever sets one of these in the cloud could be anybody there.
+
+    The embedded profile asks nobody who comes from this computer, and in the cloud a proxy decides who seems to.
+    """
     where = "in Cloud Run" if variables.get("K_SERVICE") else "on the profile 'gcp'" if name == "gcp" else None
     if where is None:
         return
     if name == "emulators":
         variables.problems.append(f"ZOO_PROFILE is 'emulators' {where}; emulators believe everybody: use 'gcp'")
+    if name == "embedded":
+        variables.problems.append(
+            f"ZOO_PROFILE is 'embedded' {where}; it believes whoever seems local: use 'gcp'"
+        )
     variables.problems += [
         f"{emulator} is set {where}; emulators believe everybody: remove it"
         for emulator in _ANY_EMULATOR
