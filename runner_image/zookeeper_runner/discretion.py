@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ class Discretion:
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         parts = {part for value in values for part in (value, *value.splitlines()) if len(part) >= _SHORTEST}
+        parts |= {quoted(part)[1:-1] for part in parts for quoted in (repr, json.dumps)}  # as errors and JSON show it
         self._hidden = sorted(parts, key=len, reverse=True)
         self._bytes = [part.encode("utf-8", "surrogateescape") for part in self._hidden]
 

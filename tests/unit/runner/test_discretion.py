@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -48,6 +49,14 @@ def test_keys_of_several_lines_are_hidden_line_by_line() -> None:
 
     assert [discretion.text(line) for line in ("-----BEGIN-----", "is abcdefgh", "xyz")] == ["***", "is ***", "xyz"]
     assert discretion.printed(b"key: abcdefgh\n") == b"key: ***\n"
+
+
+def test_a_secret_is_known_within_quotes() -> None:
+    """A KeyError quotes its key, and JSON its texts: both write backslashes and quotes in a way of their own."""
+    key = '{"private_key": "-----BEGIN-----\\nabc\\n", "by": "it\'s me"}'
+    discretion = Discretion([key])
+
+    assert [discretion.text(quoted) for quoted in (repr(key), json.dumps(key))] == ["'***'", '"***"']
 
 
 def test_lines_are_kept_without_secrets() -> None:
