@@ -21,6 +21,7 @@ print(*sys.modules)
 LATER = (
     "PIL",
     "cryptography",
+    "dulwich",
     "firebase_admin",
     "google",
     "grpc",

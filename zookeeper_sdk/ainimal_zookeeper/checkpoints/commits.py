@@ -114,7 +114,8 @@ def saved_at(commit: Commit, of: str) -> datetime:
 
 
 def note_of(tag: Tag) -> str:
-    note = (tag.message or b"").decode(errors="replace").removesuffix("\n")
+    message = (tag.message or b"") + (tag.signature or b"")  # dulwich takes what looks like a signature for one
+    note = message.decode(errors="replace").removesuffix("\n")
     return "" if note.encode() == tag.name else note
 
 

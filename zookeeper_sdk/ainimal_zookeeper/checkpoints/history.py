@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from .source import SourceRepository
 
-MAX_OBJECTS = 5_000
+MAX_OBJECTS = 2_000
 MAX_BYTES = 16 << 20  # before compression
 
 

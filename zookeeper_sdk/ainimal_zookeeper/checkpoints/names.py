@@ -66,6 +66,8 @@ def _broken_rule(tag: str) -> str | None:
         return "holds accents apart from their letters, which some computers take for another name"
     if commit_in(tag) is not None:
         return "looks like the id of a checkpoint"
+    if tag in {"HEAD", "@"}:
+        return "is git's own name of where one is"
     if "/" in tag:  # with it, the tags `a` and `a/b` could each be made and never stand beside each other
         return "holds a slash"
     if tag.startswith("-"):

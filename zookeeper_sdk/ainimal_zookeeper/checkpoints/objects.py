@@ -17,7 +17,7 @@ from ainimal_zookeeper.ports.bucket import Bucket
 
 Kind = TypeVar("Kind", bound=ShaFile)
 
-_AT_ONCE = 16  # reads of a bucket that is far away are waiting, not work
+_AT_ONCE = 16  # a bucket is far away: reading and writing are waiting, not work
 
 
 class GitObjects:
@@ -31,6 +31,12 @@ class GitObjects:
         """Writes an object, unless it is there: an object of that id is this one."""
         with suppress(Conflict):
             self._bucket.put(self._name(written.id), written.as_legacy_object(), if_generation=0)
+
+    def add_all(self, written: Iterable[ShaFile]) -> None:
+        """Writes objects in no order, several at once. All are there when it returns."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for _ in pool.map(self.add, written):
+                pass
 
     def find(self, id: ObjectID) -> ShaFile | None:
         """Returns an object; None where it is missing. Raises: DataCorrupt when its bytes are not what its id says."""

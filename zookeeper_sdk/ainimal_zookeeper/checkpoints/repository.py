@@ -64,8 +64,9 @@ class Repository:
                 self._check_parent(parent)
             elif source is not None and manifest.code.commit is not None:
                 self.history.keep(source, parent)
-            for item in (*(root.all if root else ()), *written.all, annotated):
-                self.objects.add(item)
+            self.objects.add_all((*(root.all if root else ()), *written.below))
+            self.objects.add(written.top)  # whoever sees a commit finds all that is in it
+            self.objects.add(annotated)
             self.tags.create(tag, annotated.id)
         return self._checkpoint(written.top, annotated, manifest)
 
