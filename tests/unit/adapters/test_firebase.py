@@ -89,9 +89,13 @@ def visit(token: str) -> Visit:
     return Visit(client="192.0.2.1", host="zoo.example", authorization=f"Bearer {token}")
 
 
-async def refusal(found: FirebaseIdentity, token: str) -> str:
+def from_here(token: str) -> Visit:
+    return Visit(client="127.0.0.1", host="localhost", authorization=f"Bearer {token}")
+
+
+async def refusal(found: FirebaseIdentity, token: str | Visit) -> str:
     with pytest.raises(Unauthenticated) as refused:
-        await found.principal(visit(token))
+        await found.principal(visit(token) if isinstance(token, str) else token)
     return refused.value.message
 
 
@@ -388,12 +392,25 @@ async def test_on_the_emulator_a_token_needs_no_signature_but_all_the_rest(
     monkeypatch.setenv("FIREBASE_AUTH_EMULATOR_HOST", "127.0.0.1:1")
     now = int(datetime.now(timezone.utc).timestamp())
     with identity(emulator=True) as found:
-        assert await found.principal(visit(project.unsigned())) == Principal("ada", "OPERATOR")
+        assert await found.principal(from_here(project.unsigned())) == Principal("ada", "OPERATOR")
         assert await found.principal(Visit("127.0.0.1", "localhost")) == Principal.nobody()
-        assert "expired" in await refusal(found, project.unsigned(exp=now - 60))
-        assert "in the future" in await refusal(found, project.unsigned(iat=now + 60))
-        assert "another" not in await refusal(found, project.unsigned(aud="another"))
-        assert "names no user" in await refusal(found, project.unsigned(sub=""))
+        assert "expired" in await refusal(found, from_here(project.unsigned(exp=now - 60)))
+        assert "in the future" in await refusal(found, from_here(project.unsigned(iat=now + 60)))
+        assert "another" not in await refusal(found, from_here(project.unsigned(aud="another")))
+        assert "names no user" in await refusal(found, from_here(project.unsigned(sub="")))
+
+
+@pytest.mark.parametrize(("client", "host"), [("192.0.2.1", "localhost"), ("127.0.0.1", "rebound.example"), (None, "")])
+async def test_tokens_of_the_emulator_count_on_its_own_computer_alone(
+    project: Project, monkeypatch: pytest.MonkeyPatch, client: str | None, host: str
+) -> None:
+    """Nobody signs them: another computer, or a page that came by its own name, can write one that says anything."""
+    monkeypatch.setenv("FIREBASE_AUTH_EMULATOR_HOST", "127.0.0.1:1")
+    token = project.unsigned()
+    with identity(emulator=True) as found:
+        assert await found.principal(from_here(token)) == Principal("ada", "OPERATOR")
+        assert "on its own computer" in await refusal(found, Visit(client, host, f"Bearer {token}"))
+        assert await found.principal(Visit(client, host)) == Principal.nobody()
 
 
 @pytest.mark.parametrize("emulator", [True, False])
@@ -405,7 +422,7 @@ async def test_an_emulator_that_comes_or_goes_lets_nobody_in(
         monkeypatch.setenv("FIREBASE_AUTH_EMULATOR_HOST", "127.0.0.1:1")
     token = project.token()
     with identity(emulator=emulator) as found, pytest.raises(Transient, match="restart"):
-        await found.principal(visit(token))
+        await found.principal(from_here(token))
 
 
 def test_the_library_is_imported_with_the_first_token() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ainimal_zookeeper.domain.access import Principal
+from ainimal_zookeeper.domain.addresses import is_loopback
 from ainimal_zookeeper.domain.errors import Unauthenticated
 
 
@@ -19,6 +20,15 @@ class Visit:
     """The name or address under which the zoo was asked, without a port."""
     authorization: str | None = field(default=None, repr=False)
     """The header of that name."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it can only come from this computer: a name that may lead elsewhere, too, does not count.
+
+        The page of a site that points its own name at 127.0.0.1 comes from this computer as well. Pages of other sites
+        that ask for 127.0.0.1 itself must have been refused before, by their origin.
+        """
+        return self.client is not None and is_loopback(self.client) and is_loopback(self.host)
 
     @property
     def token(self) -> str | None:

@@ -36,7 +36,8 @@ _log = logging.getLogger(__name__)
 class FirebaseIdentity:
     """An `Identity`: a token names its user and, by the claim `zoo_role`, a role; without a token one is nobody.
 
-    emulator: whether the tokens are those of the emulator that FIREBASE_AUTH_EMULATOR_HOST names, which signs nothing.
+    emulator: whether the tokens are those of the emulator that FIREBASE_AUTH_EMULATOR_HOST names, which signs nothing:
+    they count only from this computer.
     check_revoked: asks Firebase whether the token was revoked or its user disabled or deleted.
     Firebase's library is imported with the first token. A token that was found right is remembered by its hash, until
     it expires or is to be asked about again.
@@ -58,6 +59,10 @@ class FirebaseIdentity:
         token = visit.token
         if token is None:
             return Principal.nobody()
+        if self._emulator and not visit.is_local:
+            raise Unauthenticated(
+                "tokens of an emulator count on its own computer only; ask for 127.0.0.1 there"
+            )
         key = hashlib.sha256(token.encode()).digest()
         known = self._known.get(key)
         if known is not None and self._clock.now() < known[0]:
