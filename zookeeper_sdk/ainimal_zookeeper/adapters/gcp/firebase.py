@@ -60,9 +60,7 @@ class FirebaseIdentity:
         if token is None:
             return Principal.nobody()
         if self._emulator and not visit.is_local:
-            raise Unauthenticated(
-                "tokens of an emulator count on its own computer only; ask for 127.0.0.1 there"
-            )
+            raise Unauthenticated("tokens of an emulator count on its own computer only; ask for 127.0.0.1 there")
         key = hashlib.sha256(token.encode()).digest()
         known = self._known.get(key)
         if known is not None and self._clock.now() < known[0]:
