@@ -15,7 +15,6 @@ from .signals import Signals
 
 NOTHING_TO_LEARN_FROM = "nothing to learn from yet: switch inference on, so that it gathers experience"
 CANNOT_LEARN = "it does not learn: the model has no train"
-NOBODY_THERE = "waiting for somebody to take a seat"
 
 
 class Body(Protocol):

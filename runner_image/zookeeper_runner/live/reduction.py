@@ -129,10 +129,6 @@ def jpeg(array: Array, modality: ModalityDoc | None, max_size: int | None) -> tu
     return file.getvalue(), (image.height, image.width, len(image.getbands()))
 
 
-def is_picture(array: Array, modality: ModalityDoc | None) -> bool:
-    return _sides(array, modality) is not None
-
-
 def _cropped(array: Array, request: WatchRequest) -> Array:
     crop = request.crop
     if crop is None:

@@ -87,9 +87,6 @@ INSTANCES_BY_KEYWORD = _newest(
     "instances_by_keyword", Collections.INSTANCES, Condition("keywords", "array_contains", "keyword")
 )
 INSTANCES_BY_TAG = _newest("instances_by_tag", Collections.INSTANCES, Condition("tags", "array_contains", "tag"))
-INSTANCES_OF_WORLD = _newest(
-    "instances_of_world", Collections.INSTANCES, Condition("environmentInstanceId", "==", "environment_instance_id")
-)
 ENVIRONMENT_INSTANCES = _newest("environment_instances", Collections.ENVIRONMENT_INSTANCES)
 ENVIRONMENT_INSTANCES_BY_ENVIRONMENT = _newest(
     "environment_instances_by_environment", Collections.ENVIRONMENT_INSTANCES, _ENVIRONMENT

@@ -51,19 +51,6 @@ class World(Protocol):
         ...
 
 
-class WorldLoader(Protocol):
-    def __call__(
-        self,
-        spec: Mapping[str, Any],
-        parameters: Mapping[str, Any],
-        *,
-        seed: int | None,
-        stage: Callable[[str], None],
-    ) -> World:
-        """Raises: EnvFault with file, line and traceback when the author's code fails; InvalidInput for parameters."""
-        ...
-
-
 Seat = str  # "0", "1", ... or the environment's own names for its agents
 
 
