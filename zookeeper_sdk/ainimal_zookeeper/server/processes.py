@@ -109,13 +109,17 @@ class SideProcesses:
             supervised.kill()
             supervised.join()
         side_guard.kill(self._mark)
-        with self._changed:
-            guard, self._guard = self._guard, None
+        guard = self._take_guard()
         if guard is None:  # another thread, which was less patient, was here first
             return
         if guard.stdin is not None:
             guard.stdin.close()
         guard.wait()
+
+    def _take_guard(self) -> subprocess.Popen[bytes] | None:
+        with self._changed:
+            guard, self._guard = self._guard, None
+        return guard
 
 
 class _Supervised:
