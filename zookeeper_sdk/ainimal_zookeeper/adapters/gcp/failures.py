@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from concurrent.futures import TimeoutError as TimeoutOfFuture  # Python 3.11 made it the built-in one
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ PATIENCE_S = 10.0
 """How long a call is tried again while its service is away or busy."""
 
 _MISCONFIGURED_RETRY_S = 5.0
+
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -38,9 +41,11 @@ def translated(place: str) -> Iterator[None]:
     except exceptions.NotFound as error:
         raise Transient(f"{place} does not exist ({_words(error)}); create it", _MISCONFIGURED_RETRY_S) from error
     except GoogleAuthError as error:
+        # Whoever asks is told the kind alone: the words may name files of this machine.
+        _log.warning("there are no Google credentials for %s: %s", place, error)
         raise Transient(
-            f"there are no Google credentials for {place} ({error}); run `gcloud auth application-default login`, or "
-            "attach a service account",
+            f"there are no Google credentials for {place} ({type(error).__name__}); run "
+            "`gcloud auth application-default login`, or attach a service account; the log says more",
             _MISCONFIGURED_RETRY_S,
         ) from error
     except (exceptions.GoogleAPIError, OSError, TimeoutOfFuture) as error:
