@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dulwich.errors import FileFormatException
+from dulwich.file import GitFile
 from dulwich.index import build_index_from_tree
 from dulwich.lfs import LFSStore
 from dulwich.object_store import PackBasedObjectStore
 from dulwich.objects import Blob, Commit, ObjectID, ShaFile, Tag, Tree
-from dulwich.refs import HEADREF, Ref
+from dulwich.refs import HEADREF, Ref, write_packed_refs
 from dulwich.repo import Repo
 
 from ainimal_zookeeper.domain.errors import AlreadyExists, DataCorrupt, NotFound, Transient
@@ -74,31 +73,22 @@ def clone(repository: Repository, directory: Path, *, payload: bool = False) -> 
 def _fill(repository: Repository, place: Path, directory: Path, *, payload: bool) -> Clone:
     with Repo.init(str(place), default_branch=b"main") as made:
         store = made.object_store
-        _add_history(repository, store)
+        repository.history.copy_to(store)
         found = _Reading(repository, store)
         found.read()
         store.add_objects([(item, None) for item in (*found.commits.values(), *found.others.values())])
         if found.shallow:
             made.update_shallow(found.shallow, None)
         newest = max(found.tagged, key=lambda tag: (found.commit_of(tag).commit_time, tag))
-        made.refs.add_packed_refs({ref_of(tag): target for tag, target in found.tags.items()})
+        with GitFile(str(place / ".git" / "packed-refs"), "wb") as file:  # one file, however many tags
+            targets = {ref_of(tag): target for tag, target in found.tags.items()}
+            write_packed_refs(file, targets, {ref_of(tag): commit for tag, commit in found.tagged.items()})
         made.refs[_MAIN] = found.tagged[newest]
         made.refs.set_symbolic_ref(HEADREF, _MAIN)
         build_index_from_tree(str(place), made.index_path(), store, found.commit_of(newest).tree)
         size = _add_payload(repository, made, found) if payload else 0
     shallow = tuple(sorted(commit.decode() for commit in found.shallow))
     return Clone(directory, len(found.tags), newest, shallow, size)
-
-
-def _add_history(repository: Repository, store: PackBasedObjectStore) -> None:
-    for content in repository.history.packs():
-        file, commit, abort = store.add_pack()
-        try:
-            file.write(content)
-            commit()
-        except (FileFormatException, AssertionError, KeyError, ValueError, zlib.error) as error:
-            abort()
-            raise DataCorrupt(f"a pack of the history of {repository.model_id} cannot be read: {error}") from error
 
 
 def _add_payload(repository: Repository, made: Repo, found: _Reading) -> int:

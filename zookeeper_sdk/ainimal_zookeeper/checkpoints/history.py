@@ -1,7 +1,8 @@
 """History: the commits of a model's code that its checkpoints began with, kept beside them where that is little.
 
-Each pack holds the history of one commit, less what earlier packs hold; its name is that commit's. A history that is
-long or big stays where it is: a clone then ends before it, as shallow clones do, and can be completed from there.
+Each pack holds the history of one commit, less what earlier packs hold, and is named by that commit and its own
+SHA-256. A history that is long or big stays where it is: a clone then ends before it, as shallow clones do, and can be
+completed from there.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ainimal_zookeeper.domain.errors import Conflict, DataCorrupt
 from ainimal_zookeeper.ports.bucket import Bucket
 
 if TYPE_CHECKING:
-    from dulwich.object_store import BaseObjectStore
+    from dulwich.object_store import BaseObjectStore, PackBasedObjectStore
 
     from .source import SourceRepository
 
@@ -38,30 +39,39 @@ class History:
 
     def keep(self, source: SourceRepository, commit: ObjectID) -> bool:
         """Keeps a commit of `source` with all before it. Returns False where that is too much, or not whole there."""
-        name = f"{self._prefix}{commit.decode()}.pack"
-        if self._bucket.info(name) is not None:
+        if any(True for _ in self._packs(commit.decode())):
             return True
         with source.opened() as opened:
-            found = _collect(opened.object_store, commit, set(self._commits()))
+            found = _collect(opened.object_store, commit, {kept for _, kept, _ in self._packs()})
         if found is None:
             return False
         pack = io.BytesIO()
         write_pack_objects(pack, found, SHA1)
+        name = f"{self._prefix}{commit.decode()}-{hashlib.sha256(pack.getvalue()).hexdigest()}.pack"
         with suppress(Conflict):  # somebody else has kept it meanwhile
             self._bucket.put(name, pack.getvalue(), if_generation=0, content_type="application/x-git-packed-objects")
         return True
 
-    def packs(self) -> Iterator[bytes]:
-        """Yields the packs, which complete each other. Raises: DataCorrupt for one that has been altered."""
-        for info in self._bucket.list(self._prefix):
-            content = self._bucket.get(info.name)
-            if info.sha256 and hashlib.sha256(content).hexdigest() != info.sha256:
-                raise DataCorrupt(f"the pack {info.name} has been altered: its SHA-256 is not {info.sha256}")
-            yield content
+    def copy_to(self, store: PackBasedObjectStore) -> None:
+        """Adds all that is kept to a repository on disk. Raises: DataCorrupt for a pack that has been altered."""
+        for name, commit, sha256 in list(self._packs()):
+            content = self._bucket.get(name)
+            found = hashlib.sha256(content).hexdigest()
+            if found != sha256:
+                raise DataCorrupt(f"{name}, a pack of the history of code, has been altered: its SHA-256 is {found}")
+            file, finish, _ = store.add_pack()
+            file.write(content)
+            finish()
+            if commit not in store:
+                raise DataCorrupt(
+                    f"{name}, a pack of the history of code, does not have the commit that it is named for"
+                )
 
-    def _commits(self) -> Iterator[ObjectID]:
-        for info in self._bucket.list(self._prefix):
-            yield ObjectID(info.name.removeprefix(self._prefix).removesuffix(".pack").encode())
+    def _packs(self, commit: str = "") -> Iterator[tuple[str, ObjectID, str]]:
+        """Yields name, commit, and SHA-256 of each pack."""
+        for info in self._bucket.list(self._prefix + commit):
+            named, _, sha256 = info.name.removeprefix(self._prefix).removesuffix(".pack").partition("-")
+            yield info.name, ObjectID(named.encode()), sha256
 
 
 class _Budget:
