@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ainimal_zookeeper.adapters.embedded.bucket import DirectoryBucket
 from ainimal_zookeeper.checkpoints import Repository, SourceRepository, clone
-from ainimal_zookeeper.checkpoints import history as histories
+from ainimal_zookeeper.checkpoints.history import MAX_BYTES, MAX_OBJECTS
 from ainimal_zookeeper.domain.errors import AlreadyExists, DataCorrupt, NotFound
 from dulwich.objects import ObjectID
 
@@ -127,13 +127,16 @@ def test_history_of_the_code_is_in_the_clone(
     assert [info.size_bytes for info in bucket.list("repositories/mod_1/history/")] == sizes
 
 
+@pytest.mark.parametrize(("files", "size_bytes"), [(MAX_OBJECTS, 8), (1, MAX_BYTES)])
 def test_long_history_stays_where_it_is(
-    repository: Repository, bucket: DirectoryBucket, git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    repository: Repository, bucket: DirectoryBucket, git: Git, tmp_path: Path, files: int, size_bytes: int
 ) -> None:
     """The clone ends before it, and is whole for git; a fetch from the source's repository completes it."""
+    for index in range(files):
+        (git.place / f"{index}.txt").write_text(f"{index:08}".ljust(size_bytes))
+    git("add", ".")
     git.commit("pilot.py", "one = 1\n")
     base = git.commit("pilot.py", "two = 2\n")
-    monkeypatch.setattr(histories, "MAX_OBJECTS", 5)
     root = repository.save(snapshot(bucket, 1, commit=base), "a", source=source_of(git))
     repository.save(snapshot(bucket, 2, root.commit), "b")
     made = clone(repository, tmp_path / "clone")

@@ -9,16 +9,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-_CHUNK = 1 << 20  # elements at a time, so that two copies in float64 fit anywhere
+_AT_ONCE = 1 << 20  # elements, so that copies in float64 fit anywhere
 
 
 @dataclass(frozen=True, slots=True)
 class TensorChange:
     """`kind`: "same", "changed" (values), "reshaped" (shape or dtype too), "added", "removed".
 
-    `norm`: Euclidean, of after - before; `relative`: by the norm of before. Both are None where shapes differ or values
-    are no numbers; `relative` also where before is all zero and after is not. They are infinite where a value became or
-    was not finite; but a NaN that stayed one, and an infinity that stayed the same, did not change.
+    `norm`: Euclidean, of after - before; None where shapes differ or values are no numbers, infinite where a value
+    became finite or stopped being it. A NaN that stays one, and an infinity that stays the same, does not change.
+    `relative`: `norm` by the norm of before; None where that is zero or not finite, unless nothing changed.
     """
 
     name: str
@@ -32,13 +32,16 @@ class TensorChange:
 
 
 def compare_tensors(
-    before: Mapping[str, np.ndarray[Any, Any]], after: Mapping[str, np.ndarray[Any, Any]]
+    before: Mapping[str, np.ndarray[Any, Any]], after: Mapping[str, np.ndarray[Any, Any]], *, at_once: int = _AT_ONCE
 ) -> list[TensorChange]:
-    """Returns one change for each name in either, in the order of the names."""
-    return [_change(name, before.get(name), after.get(name)) for name in sorted(before.keys() | after.keys())]
+    """Returns one change for each name in either, in the order of the names; looks at `at_once` elements at a time."""
+    names = sorted(before.keys() | after.keys())
+    return [_change(name, before.get(name), after.get(name), at_once) for name in names]
 
 
-def _change(name: str, before: np.ndarray[Any, Any] | None, after: np.ndarray[Any, Any] | None) -> TensorChange:
+def _change(
+    name: str, before: np.ndarray[Any, Any] | None, after: np.ndarray[Any, Any] | None, at_once: int
+) -> TensorChange:
     if before is None or after is None:
         return TensorChange(
             name,
@@ -51,11 +54,11 @@ def _change(name: str, before: np.ndarray[Any, Any] | None, after: np.ndarray[An
     norm = relative = None
     numbers = _is_number(before) and _is_number(after)
     if before.shape == after.shape and numbers:
-        norm, size = _norms(before, after)
+        norm, size = _norms(before, after, at_once)
         if norm == 0:
             relative = 0.0
-        elif size > 0:
-            relative = norm / size if math.isfinite(size) else math.inf
+        elif size > 0 and math.isfinite(size):
+            relative = norm / size
     if before.shape != after.shape or before.dtype != after.dtype:
         kind: Literal["same", "changed", "reshaped"] = "reshaped"
     elif norm == 0 or (not numbers and bool(np.array_equal(before, after))):
@@ -69,10 +72,10 @@ def _is_number(array: np.ndarray[Any, Any]) -> bool:
     return array.dtype.kind in "biufc"
 
 
-def _norms(before: np.ndarray[Any, Any], after: np.ndarray[Any, Any]) -> tuple[float, float]:
+def _norms(before: np.ndarray[Any, Any], after: np.ndarray[Any, Any], at_once: int) -> tuple[float, float]:
     """Returns the norms of the change and of `before`."""
     change = size = 0.0
-    for earlier, later in _chunks(before, after):
+    for earlier, later in _chunks(before, after, at_once):
         with np.errstate(invalid="ignore", over="ignore"):
             moved = np.abs(later - earlier)
         still = (earlier == later) | (np.isnan(earlier) & np.isnan(later))
@@ -92,11 +95,11 @@ def _norm(absolute: np.ndarray[Any, Any]) -> float:
 
 
 def _chunks(
-    before: np.ndarray[Any, Any], after: np.ndarray[Any, Any]
+    before: np.ndarray[Any, Any], after: np.ndarray[Any, Any], at_once: int
 ) -> Iterator[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
     """Yields the elements of both in equal runs, as float64 or complex128."""
     wide = np.complex128 if "c" in (before.dtype.kind, after.dtype.kind) else np.float64
     earlier, later = before.reshape(-1), after.reshape(-1)
-    for start in range(0, earlier.size, _CHUNK):
-        stop = start + _CHUNK
+    for start in range(0, earlier.size, at_once):
+        stop = start + at_once
         yield earlier[start:stop].astype(wide), later[start:stop].astype(wide)
