@@ -31,6 +31,20 @@ class Steady:
         return {"loss": float(len(trajectory)), "seen": 1.0}
 """
 
+INDISCREET = """
+import os
+class Indiscreet:
+    def __init__(self, key):
+        self.key = key
+    @property
+    def state(self):
+        if os.path.exists(__file__ + ".watched"):
+            raise ValueError(f"{self.key} was refused")
+        return {"calls": 1}
+    def act(self, observation):
+        return 0
+"""
+
 
 def viewer_of(link: FakeRunnerLink, instance_id: str = "ins_1") -> LiveClient:
     """Connects to a runner once it has told its address."""
@@ -106,6 +120,22 @@ def test_a_runner_claims_runs_is_watched_and_steered_and_ends_when_asked(process
     assert {"env.reward", "metrics.episode_return", "metrics.loss"} <= {each["path"] for each in series}
     thumbnails = [each["thumbnail"] for each in link.reports["ins_1"] if "thumbnail" in each]
     assert base64.b64decode(thumbnails[0]["data"]).startswith(b"\xff\xd8")
+
+
+def test_a_signal_that_cannot_be_read_tells_no_secret(processes: Processes) -> None:
+    """What user code raises while it is watched goes to viewers past every report, and is told as those are."""
+    model = processes.model(INDISCREET)
+    model["spec"] |= {"init_params": {"key": "Bearer ${env.KEY}"}, "variables": {"KEY": "sk-hunter2-hunter2"}}
+    link = processes.link(launch_of(model=model, environment=CARTPOLE))
+    processes.start(link)
+    link.until("ins_1", with_manifest)
+    live = viewer_of(link)
+
+    processes.file("model.py.watched", "")
+    live.watch(1, "state.calls")
+
+    problem = live.until(lambda message: message["type"] == "problem")
+    assert problem["message"] == "state.calls cannot be read: ValueError: Bearer *** was refused"
 
 
 def test_termination_is_reported_as_such(processes: Processes) -> None:

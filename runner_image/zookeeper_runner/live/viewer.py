@@ -177,7 +177,7 @@ class Viewer:
         self._inference.submit(message.get("inputs"), None if conversation is None else str(conversation), answered)
 
     def _problem(self, id: Any, code: str, text: str) -> None:
-        self.reply({"type": "problem", "id": id, "code": code, "message": text})
+        self.reply({"type": "problem", "id": id, "code": code, "message": self._lines.discretion.text(text)})
 
     def _drop(self, watch: Watch, code: str, text: str) -> None:
         self._watches.pop(watch.request.id, None)
