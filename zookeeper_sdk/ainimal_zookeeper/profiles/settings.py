@@ -86,9 +86,7 @@ def _refuse_what_believes_everybody(name: str, variables: Variables) -> None:
     if name == "emulators":
         variables.problems.append(f"ZOO_PROFILE is 'emulators' {where}; emulators believe everybody: use 'gcp'")
     if name == "embedded":
-        variables.problems.append(
-            f"ZOO_PROFILE is 'embedded' {where}; it believes whoever seems local: use 'gcp'"
-        )
+        variables.problems.append(f"ZOO_PROFILE is 'embedded' {where}; it believes whoever seems local: use 'gcp'")
     variables.problems += [
         f"{emulator} is set {where}; emulators believe everybody: remove it"
         for emulator in _ANY_EMULATOR
