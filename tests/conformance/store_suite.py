@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -297,6 +299,20 @@ class StoreTests:
         for bad in (cursor, "nonsense", "", "bm9uc2Vuc2U="):
             with pytest.raises(InvalidInput):
                 store.query(queries.INSTANCES_BY_MODEL.bind(model_id="m"), Page(1, bad))
+
+    @pytest.mark.parametrize(
+        ("value", "name"),
+        [(2**64, "a"), ("\ud800", "a"), ({}, "a"), (["2030"], "a"), ("2030", "\ud800"), ("2030", ""), ("2030", 7)],
+        ids=str,
+    )
+    def test_refuses_cursors_that_were_changed(self, store: DocumentStore, value: Any, name: Any) -> None:
+        """What no store could have said is an error of the caller's as well."""
+        put(store, instance("a"))
+        query = queries.INSTANCES.bind()
+        asked, *_ = json.loads(base64.urlsafe_b64decode(store.query(query, Page(1)).cursors[0]))
+        changed = base64.urlsafe_b64encode(json.dumps([asked, value, name]).encode()).decode()
+        with pytest.raises(InvalidInput):
+            store.query(query, Page(1, changed))
 
     def test_refuses_pages_without_documents(self, store: DocumentStore) -> None:
         """A page has at least one document."""

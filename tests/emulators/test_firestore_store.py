@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import subprocess
 import sys
 import uuid
@@ -200,7 +202,11 @@ class TestFirestoreStore(StoreTests):
         store.transact(change)
         assert store.get(A) == {"a.b": {"e": 5}, "`": 2, "z.": 6}
 
-    @pytest.mark.parametrize("id", ["a/b", "a%2Fb", ".", "..", "__x__", "100%", "\u00e4 \U0001f981"])
+    @pytest.mark.parametrize(
+        "id",
+        ["a/b", "a%2Fb", ".", "..", "__x__", "100%", "\u00e4 \U0001f981", "", "x" * 2000],
+        ids=lambda name: repr(name)[:9],
+    )
     def test_keeps_any_id(self, place: ProjectPlace, id: str) -> None:
         """Ids that Firestore does not take are kept under other names, each under its own."""
         store = place.open()
@@ -208,6 +214,14 @@ class TestFirestoreStore(StoreTests):
         others = ["a/b", "a%2Fb", "%2E", ".", "__x__"]
         assert store.get(Ref("instances", id)) == {"id": id}
         assert all(store.get(Ref("instances", other)) is None for other in others if other != id)
+
+    @pytest.mark.parametrize("name", ["a/b", "a/b/c", "/", ".", "..", "__x__", "x" * 1501], ids=lambda name: repr(name)[:9])
+    def test_refuses_cursors_with_a_name_that_is_none(self, place: ProjectPlace, name: str) -> None:
+        """Firestore would refuse the question, or look elsewhere."""
+        store = place.open()
+        text = base64.urlsafe_b64encode(json.dumps(["instances", "2030", name]).encode()).decode()
+        with pytest.raises(InvalidInput, match="none of this zoo's"):
+            store.query(queries.INSTANCES.bind(), Page(1, text))
 
     @pytest.mark.parametrize(
         "value", ["x" * 1_100_000, 2**70, "\ud800", {"__x__": 1}], ids=lambda value: str(value)[:9]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import copy
-import json
 import logging
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from ainimal_zookeeper.domain.cursors import cursor, place
 from ainimal_zookeeper.domain.documents import Document, Ref
 from ainimal_zookeeper.domain.errors import InvalidInput
 from ainimal_zookeeper.domain.queries import DECLARED, BoundQuery, Condition, Page, Query, Result
@@ -80,7 +79,7 @@ class MemoryStore:
         shown = found[: page.first]
         return Result(
             tuple(copy.deepcopy(document) for _, document in shown),
-            tuple(_cursor(query.query, key) for key, _ in shown),
+            tuple(cursor(query.query, key[1], key[2]) for key, _ in shown),
             len(found) > page.first,
         )
 
@@ -242,15 +241,6 @@ def _check_storable(value: Any, where: str, *, in_list: bool) -> None:
         raise TypeError(f"{where} is a {type(value).__name__}; documents hold JSON values only")
 
 
-def _cursor(query: Query, key: tuple[bool, Any, str]) -> str:
-    return base64.urlsafe_b64encode(json.dumps([query.name, key[1], key[2]]).encode()).decode()
-
-
 def _read_cursor(query: Query, text: str) -> tuple[bool, Any, str]:
-    try:
-        name, place, document_id = json.loads(base64.urlsafe_b64decode(text))
-    except ValueError:
-        raise InvalidInput(f"cursor {text!r} is none of this zoo's; take one from a page", ("after",)) from None
-    if name != query.name:
-        raise InvalidInput(f"the cursor is of the query {name}, not {query.name}; start at the first page", ("after",))
-    return isinstance(place, str), place, document_id
+    value, name = place(query, text)
+    return isinstance(value, str), value, name

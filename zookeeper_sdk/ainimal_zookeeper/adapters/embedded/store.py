@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import heapq
 import json
 import sqlite3
@@ -13,9 +12,10 @@ from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
+from ainimal_zookeeper.domain.cursors import cursor, place
 from ainimal_zookeeper.domain.documents import Document, Ref, nests_lists
 from ainimal_zookeeper.domain.errors import DataCorrupt, InvalidInput
-from ainimal_zookeeper.domain.queries import BoundQuery, Page, Query, Result
+from ainimal_zookeeper.domain.queries import BoundQuery, Page, Result
 from ainimal_zookeeper.ports.store import Transaction
 
 from .database import Database
@@ -98,7 +98,7 @@ class SqliteStore:
         shown = rows[: page.first]
         return Result(
             tuple(self._decode(row.json) for row in shown),
-            tuple(_cursor(query.query, row) for row in shown),
+            tuple(cursor(query.query, row.place, row.id) for row in shown),
             len(rows) > page.first,
         )
 
@@ -150,7 +150,7 @@ class SqliteStore:
     def _rows(self, query: BoundQuery, limit: int, after: str | None = None) -> list[_Row]:
         ranges = keys(query)
         statement = _DOWN if query.query.descending else _UP
-        start = _BEFORE_ALL[query.query.descending] if after is None else _read_cursor(query.query, after)
+        start = _BEFORE_ALL[query.query.descending] if after is None else place(query.query, after)
         with self._database.snapshot() as connection:
             parts = [
                 map(_Row._make, connection.execute(statement, (query.query.collection, *key, *start, limit)))
@@ -241,17 +241,3 @@ def _about_index(connection: sqlite3.Connection) -> str | None:
 def _sort_key(row: _Row) -> tuple[bool, Any, str]:
     """SQLite's order: numbers before text."""
     return isinstance(row.place, str), row.place, row.id
-
-
-def _cursor(query: Query, row: _Row) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([query.name, row.place, row.id])).decode()
-
-
-def _read_cursor(query: Query, text: str) -> tuple[Any, str]:
-    try:
-        name, place, document_id = orjson.loads(base64.urlsafe_b64decode(text))
-    except (ValueError, TypeError):
-        raise InvalidInput(f"cursor {text!r} is none of this zoo's; take one from a page", ("after",)) from None
-    if name != query.name:
-        raise InvalidInput(f"the cursor is of the query {name}, not {query.name}; start at the first page", ("after",))
-    return place, str(document_id)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import json
+import hashlib
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -11,12 +10,14 @@ from typing import Any
 from google.cloud import firestore
 from google.cloud.firestore import FieldFilter
 
+from ainimal_zookeeper.domain import cursors
 from ainimal_zookeeper.domain.documents import Document
 from ainimal_zookeeper.domain.errors import InvalidInput
 from ainimal_zookeeper.domain.queries import BoundQuery, Page, Query, require_declared
 
 _ID = "__name__"
 _RESERVED = re.compile(r"\.{1,2}|__.*__", re.DOTALL)
+_LONGEST_NAME = 1500  # bytes
 
 
 def document_id(id: str) -> str:
@@ -24,7 +25,8 @@ def document_id(id: str) -> str:
     name = id.replace("%", "%25").replace("/", "%2F")
     if _RESERVED.fullmatch(name):
         return f"%{ord(name[0]):02X}{name[1:]}"
-    return name
+    # Nothing else is called so: behind a % stand two digits.
+    return name if _is_name(name) else f"%%{hashlib.sha256(id.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def question(client: firestore.Client, bound: BoundQuery) -> firestore.Query | None:
@@ -65,8 +67,7 @@ def in_order(query: Query, snapshots: Iterable[firestore.DocumentSnapshot]) -> t
 
 def cursor(query: Query, document: Document, id: str) -> str:
     """Returns the place behind the document, which is called `id` in Firestore."""
-    value = None if query.order_by is None else document[query.order_by]
-    return base64.urlsafe_b64encode(json.dumps([query.name, value, id]).encode()).decode()
+    return cursors.cursor(query, None if query.order_by is None else document[query.order_by], id)
 
 
 def _direction(query: Query) -> str:
@@ -74,10 +75,16 @@ def _direction(query: Query) -> str:
 
 
 def _place(query: Query, text: str) -> dict[str, Any]:
-    try:
-        name, value, last = json.loads(base64.urlsafe_b64decode(text))
-    except (ValueError, TypeError):
-        raise InvalidInput(f"cursor {text!r} is none of this zoo's; take one from a page", ("after",)) from None
-    if name != query.name or not isinstance(last, str) or not last or isinstance(value, list | dict):
-        raise InvalidInput(f"the cursor is of the query {name}, not {query.name}; start at the first page", ("after",))
+    value, last = cursors.place(query, text)
+    if not _is_name(last):
+        raise InvalidInput("the cursor is none of this zoo's; take one from a page", ("after",))
     return {_ID: last} if query.order_by is None else {query.order_by: value, _ID: last}
+
+
+def _is_name(text: str) -> bool:
+    """Tells whether Firestore can call a document so."""
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        return False
+    return 0 < size <= _LONGEST_NAME and "/" not in text and _RESERVED.fullmatch(text) is None
