@@ -11,13 +11,14 @@ from typing import Any
 from ainimal_zookeeper.adapters.embedded.bucket import DirectoryBucket
 from ainimal_zookeeper.checkpoints import Repository, clone
 from ainimal_zookeeper.domain.errors import AlreadyExists, Conflict, NotFound, ZookeeperError
+from ainimal_zookeeper.ports.bucket import ObjectInfo
 from dulwich.repo import Repo
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.conformance.deadline import run_all
-from tests.fakes.bucket import Killed, MortalBucket
+from tests.fakes.bucket import CountingBucket, Killed, MortalBucket
 from tests.unit.checkpoints.lineage import ADA, NOON, open_bucket, snapshot
 
 tags = st.sampled_from(["best", "last", "v1", "v2"])
@@ -164,6 +165,39 @@ def test_many_savers_of_one_lineage(repository: Repository, bucket: DirectoryBuc
     found = {tag: repository.verify(tag) for tag in repository}
     assert sorted(found) == ["root", *(f"tag-{index}" for index in range(1, 9))]
     assert all(found[f"tag-{index}"].manifest.step == index for index in range(1, 9))
+
+
+def test_one_of_many_moves_a_tag(repository: Repository, bucket: DirectoryBucket) -> None:
+    """Of those who move a tag away from one checkpoint at once, one does; the others are told."""
+    saved = [repository.save(snapshot(bucket, step), f"s{step}") for step in range(7)]
+    repository.tag("latest", "s0", ADA, NOON)
+    moved: list[str] = []
+    errors: list[ZookeeperError] = []
+    ready = threading.Barrier(6)
+
+    def move(index: int) -> None:
+        held = Repository(Held(bucket, ready), "mod_1")
+        try:
+            moved.append(held.tag("latest", f"s{index}", ADA, NOON, instead_of=saved[0].id).commit)
+        except ZookeeperError as error:
+            errors.append(error)
+
+    run_all([threading.Thread(target=move, args=(index,)) for index in range(1, 7)])
+    assert [type(error) for error in errors] == [Conflict] * 5
+    assert [repository.verify("latest").commit] == moved
+
+
+class Held(CountingBucket):
+    """A bucket whose users wait for each other before they write a tag."""
+
+    def __init__(self, inner: DirectoryBucket, ready: threading.Barrier) -> None:
+        super().__init__(inner)
+        self._ready = ready
+
+    def put(self, name: str, *arguments: Any, **named: Any) -> ObjectInfo:
+        if "/refs/" in name:
+            self._ready.wait(10)
+        return super().put(name, *arguments, **named)
 
 
 def test_the_same_save_by_many(repository: Repository, bucket: DirectoryBucket) -> None:

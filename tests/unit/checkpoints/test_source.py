@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,21 @@ from ainimal_zookeeper.adapters.embedded.bucket import DirectoryBucket
 from ainimal_zookeeper.checkpoints import Repository, SourceRepository, SourceState, push
 from ainimal_zookeeper.domain.errors import AlreadyExists, DataCorrupt, InvalidInput, NotFound, Transient
 
+from tests.fakes.bucket import CountingBucket
 from tests.unit.checkpoints.lineage import Git, snapshot
+
+
+class Meanwhile(CountingBucket):
+    """A bucket that is so slow that something happens while the last object is read."""
+
+    def __init__(self, inner: DirectoryBucket, event: Callable[[], object]) -> None:
+        super().__init__(inner)
+        self._event = event
+
+    def get(self, name: str, start: int = 0, end: int | None = None) -> bytes:
+        if self.calls["get"] == 4:
+            self._event()
+        return super().get(name, start, end)
 
 
 @pytest.fixture
@@ -146,6 +161,16 @@ class TestPushing:
         repository.save(snapshot(bucket, commit=base), "best")
         with pytest.raises(AlreadyExists, match="has a tag best already, on something else; it stays"):
             push(repository, "best", source)
+        assert git("rev-parse", "best") == base
+
+    def test_tag_that_appears_meanwhile_stays(
+        self, repository: Repository, bucket: DirectoryBucket, git: Git, base: str, source: SourceRepository
+    ) -> None:
+        """Whoever makes a tag of that name while we push keeps it."""
+        repository.save(snapshot(bucket, commit=base), "best")
+        slow = Repository(Meanwhile(bucket, lambda: git("tag", "best")), "mod_1")
+        with pytest.raises(AlreadyExists, match="has a tag best already"):
+            push(slow, "best", source)
         assert git("rev-parse", "best") == base
 
     def test_lineage_of_another_history(

@@ -144,10 +144,7 @@ class _Reading:
 
     def _read_tags(self) -> None:
         repository = self._repository
-        for tag in repository:
-            target = repository.tags.get(tag)
-            if target is not None:  # not deleted since it was listed
-                self.tags[tag] = target
+        self.tags = repository.tags.get_all()
         if not self.tags:
             raise NotFound(f"the model {repository.model_id} has no checkpoints to clone; save one first")
         found = repository.objects.find_all(self.tags.values())

@@ -17,7 +17,7 @@ from ainimal_zookeeper.ports.bucket import Bucket
 
 Kind = TypeVar("Kind", bound=ShaFile)
 
-_AT_ONCE = 16  # a bucket is far away: reading and writing are waiting, not work
+AT_ONCE = 16  # a bucket is far away: reading and writing are waiting, not work
 
 
 class GitObjects:
@@ -34,7 +34,7 @@ class GitObjects:
 
     def add_all(self, written: Iterable[ShaFile]) -> None:
         """Writes objects in no order, several at once. All are there when it returns."""
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
             for _ in pool.map(self.add, written):
                 pass
 
@@ -71,7 +71,7 @@ class GitObjects:
     def find_all(self, ids: Iterable[ObjectID]) -> dict[ObjectID, ShaFile | None]:
         """Returns objects by id, several read at once."""
         wanted = list(dict.fromkeys(ids))
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
             return dict(zip(wanted, pool.map(self.find, wanted), strict=True))
 
     def _name(self, id: ObjectID) -> str:

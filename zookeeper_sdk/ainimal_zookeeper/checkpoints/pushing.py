@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dulwich.file import FileLocked
-from dulwich.object_store import PackBasedObjectStore
+from dulwich.object_store import DiskObjectStore, PackBasedObjectStore
 from dulwich.objects import S_ISGITLINK, Commit, ObjectID, ShaFile, Tag, Tree
 
 from ainimal_zookeeper.domain.errors import AlreadyExists, DataCorrupt, InvalidInput, NotFound, Transient
@@ -32,6 +32,8 @@ def push(repository: Repository, tag: str, source: SourceRepository) -> bool:
     with source.opened() as opened:
         try:
             refs, store = opened.refs, opened.object_store
+            if isinstance(store, DiskObjectStore):
+                store.fsync_object_files = True  # a tag must not outlive a loss of power that its objects do not
             existing = refs.read_ref(ref)
             if existing == target:
                 return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from dulwich.objects import ObjectID, valid_hexsha
@@ -11,6 +12,7 @@ from ainimal_zookeeper.domain.errors import AlreadyExists, Conflict, DataCorrupt
 from ainimal_zookeeper.ports.bucket import Bucket
 
 from .names import check_tag
+from .objects import AT_ONCE
 
 _SIZE = 41  # 40 digits and a line's end, as in git's own files
 
@@ -41,6 +43,13 @@ class Tags:
         if len(content) != _SIZE or content[-1:] != b"\n" or not valid_hexsha(digits):
             raise DataCorrupt(f"{self._prefix}{tag} names no git object; it begins with {content[:_SIZE]!r}")
         return ObjectID(digits)
+
+    def get_all(self) -> dict[str, ObjectID]:
+        """Returns what each tag names. Raises: DataCorrupt."""
+        names = list(self)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            found = zip(names, pool.map(self.get, names), strict=True)
+            return {tag: target for tag, target in found if target is not None}  # None: deleted since it was listed
 
     def locate(self, tag: str) -> Target:
         """Returns what a tag names, to be passed to `move`. Raises: NotFound, InvalidInput, DataCorrupt."""
