@@ -14,6 +14,7 @@ from ainimal_zookeeper.adapters.gcp.pubsub import PubsubQueue
 from ainimal_zookeeper.adapters.gcp.pubsub_topics import Names, make_topic
 from ainimal_zookeeper.domain.errors import InvalidInput, Transient
 from ainimal_zookeeper.ports.queue import LAUNCH_TOPIC, Delivery, Message
+from ainimal_zookeeper.server.emulators import free_address
 from google.cloud import pubsub_v1
 from hypothesis import HealthCheck, settings
 from job_launcher import push
@@ -183,6 +184,13 @@ def test_refuses_a_maximum_that_pubsub_does_not_take() -> None:
     """Four deliveries are too few for Pub/Sub, and told before anything is made."""
     with pytest.raises(InvalidInput, match="max_deliveries is 4; Pub/Sub takes 5 to 100"):
         make_topic(Names(_PROJECT), LAUNCH_TOPIC, max_deliveries=4)
+
+
+def test_gives_up_making_a_topic_where_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library alone would try for ten minutes."""
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", free_address())
+    with pytest.raises(Transient, match="topics/launches cannot be used now"):
+        make_topic(Names(_PROJECT), LAUNCH_TOPIC, patience_s=0.2)
 
 
 def _temporary_place() -> tuple[Callable[[], PubsubQueue], Callable[[], None]]:

@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from ainimal_zookeeper.adapters.gcp.storage import StorageBucket
+from ainimal_zookeeper.adapters.gcp.storage_buckets import make_bucket
 from ainimal_zookeeper.adapters.gcp.storage_links import link_signer
 from ainimal_zookeeper.domain.errors import Conflict, DataCorrupt, InvalidInput, Transient
 from ainimal_zookeeper.ports.bucket import SignedUrl
@@ -237,13 +238,15 @@ def _bend(
 
 
 def test_service_that_is_away_is_transient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nobody answers, every use says so and names the bucket."""
+    """Where nobody answers, every use says so and names the bucket; so does who makes it."""
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://{free_address()}")
     bucket = StorageBucket("away", project="tests", patience_s=0.2)
     for use in (lambda: bucket.put("a", b""), lambda: bucket.get("a"), lambda: bucket.info("a")):
         with pytest.raises(Transient, match="the bucket away cannot be used now"):
             use()
     bucket.close()
+    with pytest.raises(Transient, match="the bucket away cannot be used now"):
+        make_bucket("away", "tests", patience_s=0.2)
 
 
 class Metadata(credentials.Credentials, credentials.Scoped):  # type: ignore[misc]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from ainimal_zookeeper.domain.errors import NotFound, Transient
+from ainimal_zookeeper.domain.errors import InvalidInput, NotFound, Transient
 from ainimal_zookeeper.server.emulators import (
     FIRESTORE,
     PUBSUB,
@@ -115,12 +116,14 @@ def test_a_start_that_fails_says_what_the_emulator_said(tmp_path: Path) -> None:
 
 def test_an_emulator_that_is_named_is_not_started(tmp_path: Path) -> None:
     """A variable that is set names one that runs; the others are started, and named as client libraries want it."""
-    emulators = Emulators(tmp_path, [THING, OTHER], {**os.environ, OTHER.variable: "elsewhere:1"}, lasting=False)
-    assert emulators.missing == [THING]
-    emulators.start()
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        given = f"localhost:{there.getsockname()[1]}"
+        emulators = Emulators(tmp_path, [THING, OTHER], {**os.environ, OTHER.variable: given}, lasting=False)
+        assert emulators.missing == [THING]
+        emulators.start()
     try:
         variables = emulators.variables
-        assert variables[OTHER.variable] == "elsewhere:1"
+        assert variables[OTHER.variable] == given
         assert variables[THING.variable].startswith("http://127.0.0.1:")
         child = child_of(tmp_path / "thing.log")
         assert not (tmp_path / "other.log").exists()
@@ -149,6 +152,23 @@ def test_every_missing_program_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"get thingd\nor name emulators that run already: set MISSING_EMULATOR_HOST"):
         emulators.start()
     assert not (tmp_path / "thing.log").exists()
+
+
+def test_a_named_emulator_that_is_not_there_is_said(tmp_path: Path) -> None:
+    """At once, before anything is started: the client libraries would try for minutes."""
+    address = free_address()
+    emulators = Emulators(tmp_path, [THING, OTHER], {**os.environ, OTHER.variable: address}, lasting=False)
+    with pytest.raises(Transient, match=f"OTHER_EMULATOR_HOST names {address}, where nobody answers; start"):
+        emulators.start()
+    assert not (tmp_path / "thing.log").exists()
+
+
+@pytest.mark.parametrize("given", ["127.0.0.1:4443", "http://127.0.0.1", "http://127.0.0.1:x"])
+def test_a_variable_that_holds_no_address_is_said(tmp_path: Path, given: str) -> None:
+    """With an example of what the client library takes."""
+    emulators = Emulators(tmp_path, [THING], {**os.environ, THING.variable: given}, lasting=False)
+    with pytest.raises(InvalidInput, match=f"THING_EMULATOR_HOST is '{given}'; name it as http://127.0.0.1:8080"):
+        emulators.start()
 
 
 @pytest.mark.parametrize("kind", [FIRESTORE, PUBSUB])

@@ -44,6 +44,7 @@ def make_topic(
     retry_base_s: float = 0.1,
     ack_deadline_s: int = 60,
     push_endpoint: str | None = None,
+    patience_s: float = PATIENCE_S,
 ) -> None:
     """Makes `topic`, the topic of its dead letters, and a subscription to each.
 
@@ -51,8 +52,9 @@ def make_topic(
 
     max_deliveries: 5 to 100. retry_base_s: the first delay between deliveries, 0 for none. ack_deadline_s: 10 to 600,
     how long a push may take. push_endpoint: the URL that messages are posted to; without it they wait to be pulled.
-    Raises: InvalidInput, Transient.
+    patience_s: how long each call is tried. Raises: InvalidInput, Transient.
     """
+    from google.api_core.retry import Retry
     from google.cloud import pubsub_v1
     from google.pubsub_v1.types import DeadLetterPolicy, PushConfig, RetryPolicy, Subscription
 
@@ -76,18 +78,19 @@ def make_topic(
     )
     with translated(names.topic(topic)), pubsub_v1.SubscriberClient() as subscriber:
         publisher = pubsub_v1.PublisherClient()
+        again = Retry(initial=0.1, maximum=1.0, timeout=patience_s)  # by itself the library tries for ten minutes
         try:
             for name in (names.dead_topic(topic), names.topic(topic)):
                 with suppress(AlreadyExists):
-                    publisher.create_topic(name=name, timeout=PATIENCE_S)
+                    publisher.create_topic(name=name, retry=again, timeout=patience_s)
             for subscription in subscriptions:
                 with suppress(AlreadyExists):
-                    subscriber.create_subscription(request=subscription, timeout=PATIENCE_S)
+                    subscriber.create_subscription(request=subscription, retry=again, timeout=patience_s)
         finally:
             publisher.stop()
             publisher.transport.close()
     if push_endpoint:
-        push_to(names, topic, push_endpoint)
+        push_to(names, topic, push_endpoint, patience_s=patience_s)
 
 
 def push_to(names: Names, topic: str, endpoint: str | None, *, patience_s: float = PATIENCE_S) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from ainimal_zookeeper.domain.errors import NotFound, Transient, ZookeeperError
+from ainimal_zookeeper.domain.errors import InvalidInput, NotFound, Transient, ZookeeperError
 
 from .. import side_guard
 from . import snapshot
 from .kinds import FIRESTORE, Kind
 from .process import STOP_S, EmulatorProcess, free_address
+
+_CONNECT_S = 5.0
 
 # gcloud would ask the network for news.
 _OFFLINE = {
@@ -56,8 +59,12 @@ class Emulators:
     def start(self) -> None:
         """Returns when all of them answer.
 
-        Raises: NotFound that names every missing program, Transient; then none runs.
+        Raises: NotFound that names every missing program, InvalidInput for a variable that holds no address, Transient;
+        then none runs that was started here.
         """
+        for kind in self._kinds:
+            if self._is_given(kind):
+                _check(kind, self._environ[kind.variable])
         commands = self._commands()
         if not commands:
             return
@@ -129,3 +136,17 @@ class Emulators:
             self._guard.stdin.close()
             self._guard.wait()
             self._guard = None
+
+
+def _check(kind: Kind, given: str) -> None:
+    """Raises: InvalidInput, Transient where nobody answers: client libraries try for minutes before they say so."""
+    host, _, port = given.removeprefix(kind.scheme).rpartition(":")
+    if not given.startswith(kind.scheme) or not host or "/" in host or not port.isdecimal():
+        raise InvalidInput(f"{kind.variable} is {given!r}; name it as {kind.scheme}127.0.0.1:8080")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        raise Transient(
+            f"{kind.variable} names {given}, where nobody answers; start the emulator of {kind.service} there, or "
+            "unset the variable, and the zoo starts one"
+        ) from error
