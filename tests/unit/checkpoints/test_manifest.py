@@ -70,6 +70,14 @@ def test_one_key_a_line_in_the_order_of_keys() -> None:
     assert text.endswith(b"}\n")
 
 
+def test_every_key_is_described() -> None:
+    """Whoever reads a clone without this program finds all that it holds in the documentation."""
+    described = (Path(__file__).parents[3] / "docs" / "checkpoints.md").read_text(encoding="utf-8")
+    document = json.loads(to_text(replace(NOTHING, payload=(FILE,))))
+    keys = {*document, *document["code"], *document["payload"][0]}
+    assert {key for key in keys if f"`{key}`" not in described} == set()
+
+
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 import pytest
 from ainimal_zookeeper.adapters.embedded.bucket import DirectoryBucket
-from ainimal_zookeeper.checkpoints import Author, PayloadFile, Repository
+from ainimal_zookeeper.checkpoints import Author, PayloadFile, Repository, commit_in
 from ainimal_zookeeper.domain.errors import AlreadyExists, Conflict, DataCorrupt, InvalidInput, NotFound
 
 from tests.unit.checkpoints.lineage import ADA, NOON, snapshot, upload
@@ -39,6 +39,8 @@ def test_grows_from_the_one_before(repository: Repository, bucket: DirectoryBuck
     left = repository.save(snapshot(bucket, 2, root.commit), "left")
     right = repository.save(snapshot(bucket, 3, root.commit), "right")
     assert left.parents == right.parents == (root.commit,)
+    assert (root.grew_from, left.grew_from) == (None, root.id)
+    assert commit_in(root.id) == commit_in(root.commit) == root.commit
 
 
 def test_lineages_of_equal_code_begin_at_one_commit(repository: Repository, bucket: DirectoryBucket) -> None:

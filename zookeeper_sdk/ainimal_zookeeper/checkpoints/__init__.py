@@ -6,7 +6,7 @@ Importing this package imports dulwich, which takes a tenth of a second: whoever
 from .cloning import Clone, clone
 from .comparison import Comparison, Difference, compare, differences, differences_in_code
 from .manifest import MAX_MANIFEST_BYTES, MAX_PAYLOAD_FILES, Code, Manifest, PayloadFile
-from .names import MAX_TAG_BYTES, check_tag, checkpoint_id
+from .names import MAX_TAG_BYTES, check_tag, checkpoint_id, commit_in
 from .pushing import push
 from .repository import Repository
 from .snapshot import Author, Checkpoint, Snapshot
@@ -31,6 +31,7 @@ __all__ = [
     "check_tag",
     "checkpoint_id",
     "clone",
+    "commit_in",
     "compare",
     "differences",
     "differences_in_code",

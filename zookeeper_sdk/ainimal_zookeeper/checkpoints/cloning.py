@@ -56,18 +56,19 @@ def clone(repository: Repository, directory: Path, *, payload: bool = False) -> 
         directory.parent.mkdir(parents=True, exist_ok=True)
         place = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
         try:
-            made = _fill(repository, place, directory, payload=payload)
-            place.chmod(0o755)
+            made = place / directory.name
+            made.mkdir()  # as open to others as the user's folders are; `place` is not
+            described = _fill(repository, made, directory, payload=payload)
             if directory.exists():
                 directory.rmdir()
-            place.rename(directory)
+            made.rename(directory)
         finally:
             shutil.rmtree(place, ignore_errors=True)
     except OSError as error:
         raise Transient(
             f"{directory} cannot be written: {error.strerror or error}; check the space and the rights on its disk", 5.0
         ) from error
-    return made
+    return described
 
 
 def _fill(repository: Repository, place: Path, directory: Path, *, payload: bool) -> Clone:

@@ -31,7 +31,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """`tag`, `tagged_by`, and `note` are None and "" where it was asked for by its id.
+    """A snapshot that was saved. `tag` and `note` are None and "" where it was asked for by its id.
 
     `parents`: the checkpoint that it grew from, or else the commit of the code that the lineage began with.
     """
@@ -47,6 +47,12 @@ class Checkpoint:
     @property
     def id(self) -> str:
         return checkpoint_id(self.commit)
+
+    @property
+    def grew_from(self) -> str | None:
+        """The id of the checkpoint that it grew from."""
+        commit = self.manifest.grew_from
+        return None if commit is None else checkpoint_id(commit)
 
     @property
     def size_bytes(self) -> int:
