@@ -12,6 +12,7 @@ import click
 import httpx
 import pytest
 from ainimal_zookeeper.cli.connection import Connector
+from ainimal_zookeeper.cli.doctor import python_version
 from ainimal_zookeeper.cli.exit_status import EXIT_STATUS, INTERRUPTED, UNEXPECTED, exit_status
 from ainimal_zookeeper.cli.main import VERBS, zoo
 from ainimal_zookeeper.cli.watching import sparkline
@@ -481,6 +482,19 @@ class TestDoctor:
 
         assert result.exit_code == 0
         assert findings["zoo"][0] == findings["database zoo.sqlite3"][0] == findings["state folder"][0] == "ok"
+
+    @pytest.mark.parametrize(
+        ("version", "level", "step"),
+        [
+            ((3, 9, 2), "fail", "install Python 3.11 or newer"),
+            ((3, 10, 4), "warn", "for a zoo install Python 3.11 or newer; this one runs models and `zoo`"),
+            ((3, 11, 0), "ok", ""),
+        ],
+    )
+    def test_an_old_python(self, version: tuple[int, ...], level: str, step: str) -> None:
+        """What is enough for runners is not enough for a zoo."""
+        finding = python_version(version)
+        assert (finding.level, finding.next_step) == (level, step)
 
     def test_a_corrupt_database(self, run: Zoo, tmp_path: Path) -> None:
         """It fails, and says what to move away."""

@@ -86,7 +86,9 @@ def examine(zoo: Zookeeper, state_dir: Path, canary: str | None) -> Iterator[Fin
 def python_version(version: tuple[int, ...]) -> Finding:
     found = ".".join(map(str, version))
     if version < (3, 10):
-        return Finding("python", "fail", found, "install Python 3.10 or newer")
+        return Finding("python", "fail", found, "install Python 3.11 or newer")
+    if version < (3, 11):
+        return Finding("python", "warn", found, "for a zoo install Python 3.11 or newer; this one runs models and `zoo`")
     return Finding("python", "ok", found)
 
 
