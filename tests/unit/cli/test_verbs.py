@@ -487,7 +487,7 @@ class TestDoctor:
         ("version", "level", "step"),
         [
             ((3, 9, 2), "fail", "install Python 3.11 or newer"),
-            ((3, 10, 4), "warn", "for a zoo install Python 3.11 or newer; this one runs models and `zoo`"),
+            ((3, 10, 4), "warn", "for a zoo install Python 3.11 or newer; this runs models and `zoo`"),
             ((3, 11, 0), "ok", ""),
         ],
     )

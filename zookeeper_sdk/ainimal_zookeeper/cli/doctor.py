@@ -88,7 +88,7 @@ def python_version(version: tuple[int, ...]) -> Finding:
     if version < (3, 10):
         return Finding("python", "fail", found, "install Python 3.11 or newer")
     if version < (3, 11):
-        return Finding("python", "warn", found, "for a zoo install Python 3.11 or newer; this one runs models and `zoo`")
+        return Finding("python", "warn", found, "for a zoo install Python 3.11 or newer; this runs models and `zoo`")
     return Finding("python", "ok", found)
 
 
