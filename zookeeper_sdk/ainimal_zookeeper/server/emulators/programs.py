@@ -78,8 +78,8 @@ def _problem(look: Callable[[], object]) -> str:
 
 
 def check_libraries() -> None:
-    """Raises: NotFound where the libraries that speak to the emulators are not installed."""
-    for library in ("google.cloud.firestore", "google.cloud.pubsub_v1", "google.cloud.storage"):
+    """Raises: NotFound where what serves the functions, or speaks to the emulators, is not installed."""
+    for library in ("functions_framework", "google.cloud.firestore", "google.cloud.pubsub_v1", "google.cloud.storage"):
         try:
             found = importlib.util.find_spec(library)
         except ModuleNotFoundError:
