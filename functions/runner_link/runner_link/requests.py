@@ -99,9 +99,9 @@ def caller(request: Request, given: Mapping[str, Any], secret: bytes) -> Caller:
     """Returns who asks. Raises: Unauthenticated for a token of another attempt; InvalidInput for another protocol."""
     instance_id, attempt = given.get("instanceId"), given.get("attempt")
     if not isinstance(instance_id, str) or not _INSTANCE.match(instance_id):
-        raise Unauthenticated(f"instanceId is {instance_id!r}; send ZOO_INSTANCE")
+        raise Unauthenticated(f"instanceId is {str(instance_id)[:80]!r}; send ZOO_INSTANCE")
     if type(attempt) is not int or not 1 <= attempt < 2**31:
-        raise Unauthenticated(f"attempt is {attempt!r}; send ZOO_ATTEMPT")
+        raise Unauthenticated(f"attempt is {str(attempt)[:80]}; send ZOO_ATTEMPT")
     token = request.headers["authorization"].removeprefix("Bearer ").strip()
     if not same_token(token, attempt_token(secret, "link", instance_id, attempt)):
         raise Unauthenticated(f"the token is not that of attempt {attempt} of {instance_id}; send ZOO_TOKEN")

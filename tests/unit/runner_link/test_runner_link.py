@@ -118,6 +118,13 @@ class TestRunnerLink(RunnerLinkTests):
         """Who shows no token at all is turned away first."""
         assert (await client.post("/claim", content=b"{")).status_code == 401
 
+    async def test_long_name_of_a_stranger_is_not_told_back(self, client: httpx.AsyncClient) -> None:
+        """Whoever proves nothing gets a short answer, whatever is sent."""
+        body = {"protocol": 1, "instanceId": "x" * 100_000, "attempt": 1}
+        answer = await client.post("/claim", json=body, headers={"Authorization": "Bearer none"})
+        assert answer.status_code == 401
+        assert len(answer.content) < 400
+
     async def test_unknown_route_names_those_that_exist(self, client: httpx.AsyncClient) -> None:
         """Nothing but a POST to the four routes is answered."""
         assert (await client.get("/claim")).status_code == 404
