@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from ainimal_zookeeper.domain.addresses import host_name
 from ainimal_zookeeper.domain.errors import ZookeeperError
 from ainimal_zookeeper.ports.identity import Visit
-from ainimal_zookeeper.profiles import journal, open_profile
+from ainimal_zookeeper.profiles import open_profile, structured_logging
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -56,7 +56,7 @@ class Deployment:
     def _make(self) -> Api:
         profile = self._profile
         if profile.name == "gcp":
-            journal.keep(sys.stdout)
+            structured_logging.write_to(sys.stdout)
         api = Api(
             store=profile.store,
             queue=profile.queue,

@@ -6,7 +6,7 @@ import sys
 from functools import cached_property
 
 from ainimal_zookeeper.ports.callers import Callers
-from ainimal_zookeeper.profiles import journal, open_profile
+from ainimal_zookeeper.profiles import open_profile, structured_logging
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -37,7 +37,7 @@ class Deployment:
         settings = self._settings
         profile = open_profile(settings.profile)
         if profile.name == "gcp":
-            journal.keep(sys.stdout)
+            structured_logging.write_to(sys.stdout)
         store, compute, clock = profile.store, profile.compute, profile.clock
         staged = settings.configuration
         return Push(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from functools import cached_property
 
-from ainimal_zookeeper.profiles import journal, open_profile
+from ainimal_zookeeper.profiles import open_profile, structured_logging
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -30,7 +30,7 @@ class Deployment:
     def _link(self) -> RunnerLink:
         profile = open_profile(self._settings.profile)
         if profile.name == "gcp":
-            journal.keep(sys.stdout)
+            structured_logging.write_to(sys.stdout)
         return RunnerLink(
             store=profile.store,
             bucket=profile.bucket,

@@ -9,17 +9,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ainimal_zookeeper.profiles import journal
+from ainimal_zookeeper.profiles import structured_logging
 
 
 @pytest.fixture
 def written() -> Iterator[io.StringIO]:
-    """Keeps the journal for one test and leaves logging as it was."""
+    """Logs so for one test and leaves logging as it was."""
     root = logging.getLogger()
     ours = [logging.getLogger(name) for name in ("ainimal_zookeeper", "graphql_api", "job_launcher", "runner_link")]
     before = (root.handlers[:], root.level, [logger.level for logger in ours])
     stream = io.StringIO()
-    journal.keep(stream)
+    structured_logging.write_to(stream)
     yield stream
     root.handlers[:], level, levels = before
     root.setLevel(level)

@@ -1,4 +1,4 @@
-"""Journal: the log as Cloud Logging reads it: a JSON object a line, with its severity and all that was said with it."""
+"""Structured logging: the log as Cloud Logging reads it, a JSON object a line, with its severity and all that was said with it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _OURS = ("ainimal_zookeeper", "graphql_api", "job_launcher", "runner_link")
 _KNOWN = logging.makeLogRecord({}).__dict__.keys() | {"message", "asctime", "taskName"}
 
 
-def keep(stream: TextIO) -> None:
+def write_to(stream: TextIO) -> None:
     """Writes the log of this process to `stream` and nowhere else: warnings of all, and what the zoo has to say."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines())
