@@ -55,7 +55,7 @@ def test_many_checkpoints_cost_what_few_cost() -> None:
     few, many = costs
     assert few == many
     assert few == {
-        "save": Counter(put=8, get=2, info=1),
+        "save": Counter(put=7, get=2, info=2),
         "save again": Counter(get=1),
         "read by tag": Counter(get=5),
         "read by id": Counter(get=3),

@@ -166,6 +166,22 @@ def test_history_that_is_not_whole_is_not_kept(
     assert made.shallow == (saved.commit,)
 
 
+def test_source_that_is_gone_stops_no_save(
+    repository: Repository, bucket: DirectoryBucket, git: Git, tmp_path: Path
+) -> None:
+    """What was trained is worth more than the history of its code: it is kept without."""
+    base = git.commit("pilot.py", "one = 1\n")
+    source = source_of(git)
+    (git.place / ".git").rename(tmp_path / "elsewhere")
+    saved = repository.save(snapshot(bucket, commit=base), "a", source=source)
+    (tmp_path / "elsewhere").rename(git.place / ".git")
+    blob = git("rev-parse", "HEAD:pilot.py")
+    (git.place / ".git/objects" / blob[:2] / blob[2:]).chmod(0o600)
+    (git.place / ".git/objects" / blob[:2] / blob[2:]).write_bytes(b"garbage")
+    assert not repository.history.keep(source, ObjectID(base.encode()))
+    assert clone(repository, tmp_path / "clone").shallow == (saved.commit,)
+
+
 def test_altered_history_is_told(repository: Repository, bucket: DirectoryBucket, git: Git, tmp_path: Path) -> None:
     """A pack that cannot be read is named, and no clone is made."""
     base = git.commit("pilot.py", "one = 1\n")

@@ -26,7 +26,8 @@ Kind = TypeVar("Kind", bound=ShaFile)
 MANIFEST = b"manifest.json"
 PAYLOAD = b"payload"
 
-_ATTRIBUTES = b"payload/** filter=lfs diff=lfs merge=lfs -text\n"
+ATTRIBUTES = Blob.from_string(b"payload/** filter=lfs diff=lfs merge=lfs -text\n")
+
 _FILE = 0o100644
 _FOLDER = 0o040000
 _MAX_NAME = 200
@@ -56,7 +57,7 @@ class Written(Generic[Kind]):
 def commit_of(snapshot: Snapshot, parent: ObjectID) -> Written[Commit]:
     """Returns the commit of a snapshot. Raises: InvalidInput for what cannot be kept."""
     manifest = snapshot.manifest
-    files: dict[bytes, bytes] = {MANIFEST: to_text(manifest), b".gitattributes": _ATTRIBUTES}
+    files: dict[bytes, bytes] = {MANIFEST: to_text(manifest), b".gitattributes": ATTRIBUTES.data}
     for file in manifest.payload:
         files[PAYLOAD + b"/" + file.path.encode()] = pointer_to(file)
     tree = _tree(files)

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator
+import zlib
+from collections.abc import Container, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from dulwich.errors import FileFormatException
+from dulwich.errors import ChecksumMismatch, FileFormatException
 from dulwich.object_format import SHA1
 from dulwich.objects import S_ISGITLINK, Blob, Commit, ObjectID, ShaFile, Tree
 from dulwich.pack import write_pack_objects
 
-from ainimal_zookeeper.domain.errors import Conflict, DataCorrupt
+from ainimal_zookeeper.domain.errors import Conflict, DataCorrupt, InvalidInput
 from ainimal_zookeeper.ports.bucket import Bucket
 
 if TYPE_CHECKING:
@@ -38,12 +39,17 @@ class History:
         self._prefix = f"{prefix}history/"
 
     def keep(self, source: SourceRepository, commit: ObjectID) -> bool:
-        """Keeps a commit of `source` with all before it. Returns False where that is too much, or not whole there."""
+        """Keeps a commit of `source` with all before it.
+
+        Returns False where that is too much, not whole there, or not to be read: checkpoints do well without it.
+        """
         if any(True for _ in self._packs(commit.decode())):
             return True
-        with source.opened() as opened:
-            found = _collect(opened.object_store, commit, {kept for _, kept, _ in self._packs()})
-        if found is None:
+        known = {kept for _, kept, _ in self._packs()}
+        try:
+            with source.opened() as opened:
+                found = _collect(opened.object_store, commit, known)
+        except (_TooMuch, *_NOT_WHOLE):
             return False
         pack = io.BytesIO()
         write_pack_objects(pack, found, SHA1)
@@ -92,32 +98,33 @@ class _TooMuch(Exception):
     """More objects or bytes than are kept."""
 
 
-def _collect(store: BaseObjectStore, commit: ObjectID, kept: set[ObjectID]) -> list[ShaFile] | None:
+_NOT_WHOLE = (KeyError, FileFormatException, ChecksumMismatch, InvalidInput, OSError, zlib.error)
+"""What may come of reading a repository: shallow, partial, altered, gone, or with objects that git does not like."""
+
+
+def _collect(store: BaseObjectStore, commit: ObjectID, kept: Container[ObjectID]) -> list[ShaFile]:
     """Returns the objects of a commit and all before it, but for what the commits in `kept` have.
 
-    None where they are too many, not all there (a shallow or partial clone), or not as git wants them.
+    Raises: _TooMuch, and what is in _NOT_WHOLE.
     """
     budget = _Budget()
-    try:
-        newer, known = _commits_of(store, commit, kept, budget)
-        seen = set[ObjectID]()
-        for item in known:
-            for _ in _content_of(store, item.tree, seen):
-                pass
-        content = list[ShaFile]()
-        for item in newer:
-            for found in _content_of(store, item.tree, seen):
-                budget.take(found.raw_length())
-                content.append(found)
-        for found in (*newer, *content):
-            found.check()
-    except (_TooMuch, KeyError, FileFormatException):
-        return None
+    newer, known = _commits_of(store, commit, kept, budget)
+    seen = set[ObjectID]()
+    for item in known:
+        for _ in _content_of(store, item.tree, seen):
+            pass
+    content = list[ShaFile]()
+    for item in newer:
+        for found in _content_of(store, item.tree, seen):
+            budget.take(found.raw_length())
+            content.append(found)
+    for found in (*newer, *content):
+        found.check()
     return [*newer, *content]
 
 
 def _commits_of(
-    store: BaseObjectStore, commit: ObjectID, kept: set[ObjectID], budget: _Budget
+    store: BaseObjectStore, commit: ObjectID, kept: Container[ObjectID], budget: _Budget
 ) -> tuple[list[Commit], list[Commit]]:
     """Returns the commits that are not kept, and those of the kept ones that come right before them."""
     newer, known = list[Commit](), list[Commit]()

@@ -64,7 +64,9 @@ class Repository:
                 self._check_parent(parent)
             elif source is not None and manifest.code.commit is not None:
                 self.history.keep(source, parent)
-            self.objects.add_all((*(root.all if root else ()), *written.below))
+            beginning = root.all if root else ()
+            shared = {commits.ATTRIBUTES.id, *(item.id for item in beginning)}
+            self.objects.add_all((*beginning, *written.below), shared)
             self.objects.add(written.top)  # whoever sees a commit finds all that is in it
             self.objects.add(annotated)
             self.tags.create(tag, annotated.id)
