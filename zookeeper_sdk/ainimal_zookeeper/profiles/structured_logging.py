@@ -1,4 +1,4 @@
-"""Structured logging: the log as Cloud Logging reads it, a JSON object a line, with its severity and all that was said with it."""
+"""Structured logging: the log as Cloud Logging reads it, a JSON object a line with all that was said."""
 
 from __future__ import annotations
 
