@@ -117,15 +117,19 @@ def code_document(code: Code) -> dict[str, Any]:
 
 
 def to_text(manifest: Manifest) -> bytes:
-    """Returns the manifest's text. Raises: InvalidInput for what is no manifest, is no JSON, or is too big."""
-    _check(manifest)
-    text = canonical(to_document(manifest))
+    """Returns the manifest's text, which can be read again. Raises: InvalidInput for what is none, or is too big."""
+    try:
+        document = to_document(manifest)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise InvalidInput(f"the manifest is no JSON: {error}", ("manifest",)) from None
+    text = canonical(document)
     if len(text) > MAX_MANIFEST_BYTES:
         raise InvalidInput(
             f"the manifest has {len(text):,} bytes, more than {MAX_MANIFEST_BYTES:,}; shorten the architecture or the "
             "parameters",
             ("manifest",),
         )
+    _parse(text)
     return text
 
 
@@ -145,14 +149,19 @@ def from_text(text: bytes, of: str) -> Manifest:
     Raises: DataCorrupt that names `of` and what is wrong.
     """
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DataCorrupt(f"the manifest of {of} is no JSON: {error}") from None
-    try:
-        manifest = _read(_Fields(document))
-        _check(manifest)
+        return _parse(text)
     except InvalidInput as error:
         raise DataCorrupt(f"the manifest of {of} is none: {error}") from None
+
+
+def _parse(text: bytes) -> Manifest:
+    """Raises: InvalidInput."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"it is no JSON: {error}", ("manifest",)) from None
+    manifest = _read(_Fields(document))
+    _check(manifest)
     return manifest
 
 
