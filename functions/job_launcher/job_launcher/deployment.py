@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Awaitable, Callable
 from functools import cached_property
 
+from ainimal_zookeeper.domain.errors import ZookeeperError
 from ainimal_zookeeper.ports.callers import Callers
 from ainimal_zookeeper.profiles import open_profile, structured_logging
 from starlette.requests import Request
@@ -12,7 +14,7 @@ from starlette.responses import Response
 
 from .catalogue import Catalogue
 from .launcher import Launcher
-from .push import Push
+from .push import Push, failed
 from .reconciler import Reconciler
 from .settings import Settings
 from .staged import StagedCatalogue
@@ -23,19 +25,26 @@ class Deployment:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._profile = open_profile(settings.profile)
 
     async def launch(self, request: Request) -> Response:
         """Takes a message of the queue."""
-        return await self._push.deliver(request)
+        return await self._answer(Push.deliver, request)
 
     async def reconcile(self, request: Request) -> Response:
         """Takes a call of the timer."""
-        return await self._push.reconcile(request)
+        return await self._answer(Push.reconcile, request)
+
+    async def _answer(self, work: Callable[[Push, Request], Awaitable[Response]], request: Request) -> Response:
+        try:
+            push = self._push
+        except ZookeeperError as error:
+            return failed(error)
+        return await work(push, request)
 
     @cached_property
     def _push(self) -> Push:
-        settings = self._settings
-        profile = open_profile(settings.profile)
+        settings, profile = self._settings, self._profile
         if profile.name == "gcp":
             structured_logging.write_to(sys.stdout)
         store, compute, clock = profile.store, profile.compute, profile.clock

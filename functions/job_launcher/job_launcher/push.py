@@ -85,14 +85,19 @@ class Push:
         return None if answer.status_code == 204 else answer
 
 
+def failed(error: ZookeeperError) -> Response:
+    """Returns what is answered to a call that failed as a whole, and logs it."""
+    status = outcome.status(error)
+    _log.log(logging.ERROR if status == 500 else logging.WARNING, "a call was answered with %d: %s", status, error)
+    return Response(status_code=status, headers=outcome.headers(error))
+
+
 async def _answer(work: Callable[..., None], *arguments: Any) -> Response:
     """Does `work` in a thread and returns how it went; 500 with the log's help for what nobody foresaw."""
     try:
         await asyncio.to_thread(work, *arguments)
     except ZookeeperError as error:
-        status = outcome.status(error)
-        _log.log(logging.ERROR if status == 500 else logging.WARNING, "a call was answered with %d: %s", status, error)
-        return Response(status_code=status, headers=outcome.headers(error))
+        return failed(error)
     except Exception:  # noqa: BLE001  whatever it is, the caller gets an answer and the log the rest
         _log.exception("a call failed for a reason that nobody foresaw")
         return Response(status_code=500)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from functools import cached_property
 
+from ainimal_zookeeper.domain.errors import ZookeeperError
 from ainimal_zookeeper.profiles import open_profile, structured_logging
 from starlette.requests import Request
 from starlette.responses import Response
 
+from . import answers
 from .claims import RunnerSettings
 from .link import RunnerLink
 from .settings import Settings
 
 LOG_S = 5.0  # each report is paid for, and a program may print without end
+
+_log = logging.getLogger(__name__)
 
 
 class Deployment:
@@ -21,14 +26,20 @@ class Deployment:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._profile = open_profile(settings.profile)
 
     async def handle(self, request: Request) -> Response:
         """Answers a runner."""
-        return await self._link.handle(request)
+        try:
+            link = self._link
+        except ZookeeperError as error:
+            _log.warning("the runner link cannot be opened: %s", error)
+            return answers.refusal(error)
+        return await link.handle(request)
 
     @cached_property
     def _link(self) -> RunnerLink:
-        profile = open_profile(self._settings.profile)
+        profile = self._profile
         if profile.name == "gcp":
             structured_logging.write_to(sys.stdout)
         return RunnerLink(

@@ -25,7 +25,10 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 
 async def post(settings: Settings, path: str, headers: dict[str, str] | None = None) -> int:
-    deployment = Deployment(settings)
+    return await ask(Deployment(settings), path, headers)
+
+
+async def ask(deployment: Deployment, path: str, headers: dict[str, str] | None = None) -> int:
     routes = [
         Route("/launch", deployment.launch, methods=["POST"]),
         Route("/reconcile", deployment.reconcile, methods=["POST"]),
@@ -53,6 +56,18 @@ async def test_deployment_publishes_what_lies_beside_it(environ: dict[str, str],
     content = json.loads(path.read_text())
     path.write_text(json.dumps({**content, "models": {}}))
     assert await post(Settings.from_environ(environ, folder), "/reconcile") == 500
+
+
+@pytest.mark.parametrize("path", ["/launch", "/reconcile"])
+async def test_deployment_whose_store_cannot_be_opened_says_when_to_come_again(
+    environ: dict[str, str], tmp_path: Path, path: str
+) -> None:
+    """The queue and the timer are answered as for any call that may work later, and it works as soon as it can."""
+    (tmp_path / "zoo.sqlite3").mkdir()
+    deployment = Deployment(Settings.from_environ(environ))
+    assert await ask(deployment, path) == 503
+    (tmp_path / "zoo.sqlite3").rmdir()
+    assert await ask(deployment, path) == 204
 
 
 def test_launcher_imports_nothing_that_it_does_not_use() -> None:
