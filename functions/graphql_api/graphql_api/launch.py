@@ -7,21 +7,17 @@ should it fail, the reconciler finds the row PENDING and sends it again, so the 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
 
 from ainimal_zookeeper.domain import lifecycle, limits
 from ainimal_zookeeper.domain.access import Principal, Resource, decide
 from ainimal_zookeeper.domain.documents import (
-    COMMAND_LIFE_S,
     Collections,
-    CommandDoc,
     ConfigurationDoc,
     Document,
     EnvironmentDoc,
@@ -33,7 +29,6 @@ from ainimal_zookeeper.domain.documents import (
     instance_ref,
 )
 from ainimal_zookeeper.domain.errors import (
-    Conflict,
     InvalidInput,
     InvalidTransition,
     NotFound,
@@ -48,14 +43,13 @@ from ainimal_zookeeper.ports.clock import Clock, Ids
 from ainimal_zookeeper.ports.queue import LAUNCH_TOPIC, Queue
 from ainimal_zookeeper.ports.store import DocumentStore, Transaction
 
-from . import labels, stored
+from . import idempotency, labels, stored
 from .projection import SERVER_ID, resource_of
 from .records import CONFIGURATION
 
 _log = logging.getLogger(__name__)
 
 _MAX_PARAMETERS_BYTES = 200_000
-_COMMAND_ID = re.compile(r"[A-Za-z0-9:\-][A-Za-z0-9.:_\-]{0,127}\Z")  # it names a document, in every store
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +96,9 @@ class Launches:
         def change(transaction: Transaction) -> InstanceDoc:
             now = self._clock.now()
             transaction.get_many(_ahead(input))
-            told = _told(transaction, input, principal, Collections.INSTANCES)
-            if told is not None:
-                return told
+            earlier = idempotency.earlier(transaction, input, principal, Collections.INSTANCES)
+            if earlier is not None:
+                return earlier
             catalogue = _catalogue(transaction, input, principal)
             assert catalogue.model is not None  # noqa: S101  an instance's input names one
             document = self._instance(document_id, principal, input, catalogue, now)
@@ -129,9 +123,9 @@ class Launches:
         def change(transaction: Transaction) -> InstanceDoc:
             now = self._clock.now()
             transaction.get_many(_ahead(input))
-            told = _told(transaction, input, principal, Collections.ENVIRONMENT_INSTANCES)
-            if told is not None:
-                return told
+            earlier = idempotency.earlier(transaction, input, principal, Collections.ENVIRONMENT_INSTANCES)
+            if earlier is not None:
+                return earlier
             catalogue = _catalogue(transaction, input, principal)
             environment = cast(EnvironmentDoc, catalogue.environment)
             document = _row("environment", document_id, principal, now)
@@ -197,17 +191,7 @@ class Launches:
             transaction.put(Ref(Collections.LIMITS, limit["id"]), cast(Document, limit))
         happened = event(event_id, document["id"], "LAUNCHED", "launched", now, user_id=principal.user_id)
         transaction.put(Ref(Collections.EVENTS, event_id), cast(Document, happened))
-        command_id = input.get("commandId")
-        if command_id is not None:
-            command: CommandDoc = {
-                "id": command_id,
-                "resourceId": document["id"],
-                "at": lifecycle.timestamp(now),
-                "userId": principal.user_id,
-                "digest": _digest(input),
-                "expiresAt": lifecycle.timestamp(now + timedelta(seconds=COMMAND_LIFE_S)),
-            }
-            transaction.put(Ref(Collections.COMMANDS, command_id), cast(Document, command))
+        idempotency.remember(transaction, input, document["id"], principal, now)
 
     def _publish(self, document: InstanceDoc, command_id: str | None) -> InstanceDoc:
         """Tells the launcher of what waits for one; told twice, the launcher starts it once."""
@@ -264,9 +248,7 @@ def _seed(given: int | None) -> int | None:
 
 def _ahead(input: Mapping[str, Any]) -> list[Ref]:
     """Returns what a launch reads in any case: together, because in the cloud each round takes its time."""
-    refs = [CONFIGURATION]
-    if _COMMAND_ID.match(input.get("commandId") or ""):
-        refs.append(Ref(Collections.COMMANDS, input["commandId"]))
+    refs = [CONFIGURATION, *idempotency.refs(input)]
     if input.get("modelId") is not None:
         refs += [Ref(kind, input["modelId"]) for kind in (Collections.MODELS, Collections.PROBES)]
         refs.append(Ref(Collections.LIMITS, limits.MODELS))
@@ -278,42 +260,6 @@ def _ahead(input: Mapping[str, Any]) -> list[Ref]:
         names = (limits.ENVIRONMENTS, limits.of_environment(input["environmentId"]))
         refs += [Ref(Collections.LIMITS, name) for name in names]
     return refs
-
-
-def _told(
-    transaction: Transaction, input: Mapping[str, Any], principal: Principal, collection: str
-) -> InstanceDoc | None:
-    """Returns what the command made when it came before."""
-    command_id = input.get("commandId")
-    if command_id is None:
-        return None
-    if not _COMMAND_ID.match(command_id):
-        raise InvalidInput(
-            f"commandId is {command_id!r:.150}; use 1 to 128 letters, digits and .:-_, beginning with none of ._",
-            ("input", "commandId"),
-        )
-    command = transaction.get(Ref(Collections.COMMANDS, command_id))
-    if command is None:
-        return None
-    ref = instance_ref(command["resourceId"])
-    if command["userId"] != principal.user_id or ref.collection != collection:
-        raise Conflict(f"command {command_id} was used for something else; make a new id for each command")
-    if command.get("digest") not in {None, _digest(input)}:  # commands of older versions have none
-        raise Conflict(
-            f"command {command_id} launched {ref.id} with another input; make a new id for each command, "
-            "or repeat the input as it was"
-        )
-    found = transaction.get(ref)
-    if found is None:
-        raise NotFound(f"command {command_id} launched {ref.id}, which has been deleted; make a new id to launch again")
-    return cast(InstanceDoc, found)
-
-
-def _digest(input: Mapping[str, Any]) -> str:
-    """Returns what tells one input from another: equal whatever the order of keys, and for null as for left out."""
-    given = {key: value for key, value in input.items() if value is not None}
-    text = json.dumps(given, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _catalogue(transaction: Transaction, input: Mapping[str, Any], principal: Principal) -> _Catalogue:
