@@ -29,7 +29,7 @@ run: $(MADE)-zoo $(WEB)
 run-emulators: $(MADE)-tools $(WEB)
 	@exec $(BIN)/zoo up --profile emulators --client $(ARGS)
 
-# Runs all tests; one that needs a program which is not installed is skipped here and fails in CI.
+# Runs all tests but those on emulators; one whose program is not installed is skipped here and fails in CI.
 test: $(MADE)-tools web-when-node
 	$(BIN)/pytest -rs $(ARGS)
 	@if command -v npm >/dev/null; then \

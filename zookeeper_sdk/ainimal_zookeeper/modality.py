@@ -29,7 +29,6 @@ class ModalityKind(str, Enum):
     TREE = "TREE"  # anything else
 
 
-_NUMERIC = frozenset(set(ModalityKind) - {ModalityKind.TEXT, ModalityKind.TREE})
 _INTEGRAL = frozenset({ModalityKind.DISCRETE, ModalityKind.MULTI_DISCRETE})
 
 

@@ -48,22 +48,6 @@ class StateDirectory:
             raise
 
     @property
-    def store(self) -> Path:
-        return self.path / "zoo.sqlite3"
-
-    @property
-    def queue(self) -> Path:
-        return self.path / "queue.sqlite3"
-
-    @property
-    def bucket(self) -> Path:
-        return self.path / "bucket"
-
-    @property
-    def jobs(self) -> Path:
-        return self.path / "jobs"
-
-    @property
     def logs(self) -> Path:
         return self.path / "logs"
 
