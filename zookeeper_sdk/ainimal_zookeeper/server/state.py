@@ -12,8 +12,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from ainimal_zookeeper.domain.errors import AlreadyExists, InvalidInput
-
-SECRET_BYTES = 32
+from ainimal_zookeeper.profiles.settings import SECRET_BYTES
 
 
 class StateDirectory:
