@@ -46,7 +46,8 @@ def refusal(error: errors.ZookeeperError) -> Response:
     body = {"code": error.code, "message": error.message}
     if isinstance(error, errors.InvalidInput) and error.path:
         body["message"] = f"{'.'.join(error.path)}: {error.message}"
-    return answer(body, STATUS[type(error)], headers)
+    status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    return answer(body, status, headers)
 
 
 def breakdown(reference: str) -> Response:

@@ -13,7 +13,7 @@ from ainimal_zookeeper.domain import errors
 from ainimal_zookeeper.domain.tokens import attempt_token
 from ainimal_zookeeper.ports.bucket import SignedUrl
 from runner_link import timelines
-from runner_link.answers import STATUS
+from runner_link.answers import STATUS, refusal
 
 from tests.conformance.runner_link_suite import POINT, Runner, RunnerLinkTests, furnish, series_of
 from tests.fakes import zoo
@@ -152,6 +152,15 @@ class TestRunnerLink(RunnerLinkTests):
         assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_INPUT")
         assert "checkpoint" in answer.json()["message"]
         assert zoo.read(store)["status"]["checkpoint"] is None
+
+
+def test_error_of_a_later_kind_is_answered_as_what_it_is() -> None:
+    """A subclass that the table does not name has the status of the kind that it is of."""
+
+    class Vanished(errors.NotFound):
+        pass
+
+    assert refusal(Vanished("it is gone")).status_code == 404
 
 
 def test_every_domain_error_has_a_status() -> None:
