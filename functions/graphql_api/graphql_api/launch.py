@@ -179,6 +179,7 @@ class Launches:
             "rate": json.loads(model["specJson"]).get("rate"),
             "steps": 0,
             "resets": 0,
+            "save": None,
         }
         return document
 
@@ -250,7 +251,9 @@ def _row(kind: Kind, id: str, principal: Principal, now: datetime) -> InstanceDo
             "rate": None,
             "steps": 0,
             "resets": 0,
+            "save": None,
         },
+        "startPoint": None,
         "status": lifecycle.new_status(now),
     }
 

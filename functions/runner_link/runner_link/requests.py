@@ -233,6 +233,7 @@ def _checkpoint(value: Any, path: tuple[str, ...]) -> CheckpointPoint:
         "episode": _whole(given.get("episode"), (*path, "episode"), least=0),
         "sizeBytes": _size(given.get("sizeBytes"), (*path, "sizeBytes")),
         "sha256": sha256,
+        "checkpointId": None,
     }
 
 
