@@ -7,6 +7,7 @@ RFC 3339 strings in UTC with microseconds and a `Z`, so that they sort as text.
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal, NamedTuple, TypedDict
 
 Document = dict[str, Any]
@@ -221,6 +222,7 @@ class CheckpointDoc(TypedDict):
     sha256: str
     kind: SaveKind
     kept: bool  # a user gave its tag, or something was started from it: only a user takes it away
+    starts: int  # how often something was started from it
     saveId: str | None  # the `SaveRequest` that it answers
     parametersJson: str
 
@@ -260,6 +262,12 @@ class ModelDoc(TypedDict):
     defect: str | None  # why no runner can load it: a syntax error with its line; then it is not launched
     keywords: list[str]
     specJson: str  # what a runner needs to load it: config.specification.ModelSpec; no secrets
+
+
+def code_of(model: ModelDoc) -> str:
+    """Returns what a model must still be for its checkpoints to fit, in words: its class and where that is."""
+    named = json.loads(model["specJson"]).get("class_name")
+    return f"{named or model['type']} in {model['source']}"
 
 
 class EnvironmentDoc(TypedDict):
