@@ -131,7 +131,7 @@ class Runner:
             session,
             self._link,
             tell=partial(self._lines.add, "zoo"),
-            seeds=self._seeds,
+            seeds=lambda: self._seeder.seeds,
         )
         self._loop = Loop(
             session,
@@ -145,11 +145,6 @@ class Runner:
         )
         session.enter("making the first step")
         self._loop.run()
-
-    def _seeds(self) -> dict[str, int]:
-        """What this attempt was seeded with, by name."""
-        seed = self._launch.get("seed")
-        return {} if seed is None else {**self._seeder.seeds, "environment": seed}
 
     def _enter(self, text: str) -> None:
         if self._session.ending is not None:
@@ -231,7 +226,7 @@ class Runner:
             return
         self._saves = True
         try:
-            saver.depart(session.wanted()[0], session.cadence.working_s - session.ending_for_s)
+            saver.depart(session.cadence.working_s - session.ending_for_s)
         except BaseException as error:  # noqa: BLE001 - whatever goes wrong with saving, it leaves in order
             said = str(error) if isinstance(error, ZookeeperError) else first_line(error)
             self._warn(f"{_WITHOUT}: {said}")

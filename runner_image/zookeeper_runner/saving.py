@@ -93,7 +93,7 @@ class Saver:
 
     def save(self, desired: Desired) -> None:
         """Saves what is due, and returns as soon as the author's `save` has; what became of it is reported later."""
-        occasion = self._occasion(desired, "AUTOSAVE")
+        occasion = self._occasion(desired)
         try:
             written = self._write()
         except ZookeeperError as error:
@@ -122,13 +122,13 @@ class Saver:
         """Returns what tells one state from another: steps and calls of train."""
         return self._session.counters.step, self._session.counters.trained
 
-    def _occasion(self, desired: Desired, otherwise: Kind) -> Occasion:
+    def _occasion(self, desired: Desired) -> Occasion:
         asked = self._asked(desired)
         if asked is not None:
             self._heard = asked
             return Occasion("ASKED", f"checkpoints/{asked}.zip", asked)
         self._count += 1
-        return Occasion(otherwise, f"checkpoints/{otherwise.lower()}-{self._count}.zip")
+        return Occasion("AUTOSAVE", f"checkpoints/autosave-{self._count}.zip")
 
     def _write(self) -> Written:
         self._state, self._kept_at = self._now(), self._clock()
@@ -174,13 +174,10 @@ class Saver:
 
     # --- at the end ------------------------------------------------------------------------------------------------
 
-    def depart(self, desired: Desired, patience_s: float) -> None:
-        """Saves once more, for the next attempt and for whoever asked in vain so far.
-
-        Raises: ZookeeperError, and what nobody foresaw.
-        """
+    def depart(self, patience_s: float) -> None:
+        """Saves once more, for the next attempt. Raises: ZookeeperError, and what nobody foresaw."""
         deadline = time.monotonic() + patience_s
-        occasion = self._occasion(desired, "DEPARTURE")
+        occasion = Occasion("DEPARTURE", "checkpoints/departure.zip")
         try:
             point = deliver(self._write(), self._link, occasion.name, deadline)
         except BaseException as error:

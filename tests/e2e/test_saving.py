@@ -73,7 +73,7 @@ def test_a_running_instance_is_saved_and_goes_on(processes: Processes) -> None:
     assert steps == sorted(set(steps))
     assert steps[-1] == step
     assert [calls_in(link, each["checkpoint"]) for each in saves] == steps
-    assert saves[0]["save"]["seeds"] == {"numpy": 7, "random": 7, "environment": 7}
+    assert saves[0]["save"]["seeds"] == {"numpy": 7, "random": 7}
     assert "numpy" in saves[0]["save"]["libraries"]
 
 

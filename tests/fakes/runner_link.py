@@ -107,8 +107,9 @@ class FakeRunnerLink:
                 link.uploading()
                 data = self.rfile.read(int(self.headers["Content-Length"]))
                 name = self.path.removeprefix("/bucket/")
-                self._finish(409 if name in link.objects else 201)
+                taken = name in link.objects
                 link.objects.setdefault(name, data)
+                self._finish(409 if taken else 201)
 
             def do_GET(self) -> None:
                 data = link.objects.get(self.path.removeprefix("/bucket/"))

@@ -241,8 +241,8 @@ def test_a_later_attempt_does_not_save_what_an_earlier_one_was_asked(ward_of: Wa
     assert later.saver.due(asking(2))
 
 
-def test_a_departure_answers_who_has_asked_in_vain(ward_of: WardMaker, link: FakeRunnerLink) -> None:
-    """One state for both, told after the one that was on its way, so that the newest is told last."""
+def test_a_departure_is_told_after_what_was_on_its_way(ward_of: WardMaker, link: FakeRunnerLink) -> None:
+    """The newest state is told last; who has asked in vain learns that it came too late."""
     ward = ward_of()
     first, second = threading.Event(), threading.Event()
 
@@ -259,15 +259,16 @@ def test_a_departure_answers_who_has_asked_in_vain(ward_of: WardMaker, link: Fak
     ward.session.counters.step = 9
     ward.session.end(End.SIGNAL)
 
-    ward.saver.depart(asking(2), WAIT_S)
+    ward.saver.depart(WAIT_S)
 
     told = [ward.session.take_save() for _ in range(2)]
-    assert [(each["save"]["id"], each["checkpoint"]["step"]) for each in told] == [("sav_1", 5), ("sav_2", 9)]
+    assert [(each["save"]["id"], each["checkpoint"]["step"]) for each in told] == [("sav_1", 5), (None, 9)]
     assert [line.split(" (")[0] for line in ward.lines] == [
         "it leaves a checkpoint of step 5",
         "it leaves a checkpoint of step 9",
     ]
     ward.saver.finish(asking(2), 0.0)
+    assert ward.session.take_save()["save"]["id"] == "sav_2"
     assert not ward.session.has_saved
 
 
@@ -277,7 +278,7 @@ def test_a_departure_that_fails_says_so(ward_of: WardMaker) -> None:
     ward.write = lambda _: 1 / 0
 
     with pytest.raises(AInimalFault, match="ZeroDivisionError"):
-        ward.saver.depart(wanted(), WAIT_S)
+        ward.saver.depart(WAIT_S)
 
     assert not ward.session.has_saved
 
