@@ -1,17 +1,77 @@
-"""Buckets for tests: one that counts what is asked of it, and one whose process is killed."""
+"""Buckets for tests: one in memory, one that counts what is asked of it, and one whose process is killed."""
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from ainimal_zookeeper.domain.errors import Conflict, InvalidInput, NotFound
 from ainimal_zookeeper.ports.bucket import Bucket, ObjectInfo, SignedUrl
 
 
 class Killed(BaseException):
     """What kill -9 is to a process: nothing that is meant to catch errors sees it."""
+
+
+class MemoryBucket:
+    """A `Bucket` in memory, for tests that need many objects; it makes no links."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, tuple[bytes, ObjectInfo]] = {}
+        self._generation = 0
+        self._lock = threading.Lock()
+
+    def put(
+        self,
+        name: str,
+        data: bytes | BinaryIO,
+        *,
+        if_generation: int | None = None,
+        content_type: str = "application/octet-stream",
+    ) -> ObjectInfo:
+        content = data if isinstance(data, bytes) else data.read()
+        with self._lock:
+            self._check(name, if_generation)
+            self._generation += 1
+            sha256 = hashlib.sha256(content).hexdigest()
+            info = ObjectInfo(name, len(content), self._generation, sha256, content_type)
+            self._objects[name] = (content, info)
+        return info
+
+    def get(self, name: str, start: int = 0, end: int | None = None) -> bytes:
+        try:
+            return self._objects[name][0][start:end]
+        except KeyError:
+            raise NotFound(f"object {name} does not exist") from None
+
+    def info(self, name: str) -> ObjectInfo | None:
+        found = self._objects.get(name)
+        return None if found is None else found[1]
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        for name in sorted(self._objects):
+            if name.startswith(prefix):
+                yield self._objects[name][1]
+
+    def delete(self, name: str, *, if_generation: int | None = None) -> None:
+        with self._lock:
+            self._check(name, if_generation)
+            if self._objects.pop(name, None) is None:
+                raise NotFound(f"object {name} does not exist")
+
+    def sign_get(self, name: str, expires_s: float = 900) -> SignedUrl:
+        raise InvalidInput(f"there are no links to {name} in memory")
+
+    def sign_put(self, name: str, size_bytes: int, expires_s: float = 900) -> SignedUrl:
+        raise InvalidInput(f"there are no links to {name} in memory")
+
+    def _check(self, name: str, wanted: int | None) -> None:
+        found = self.info(name)
+        if wanted is not None and wanted != (found.generation if found else 0):
+            raise Conflict(f"object {name} is not at generation {wanted}")
 
 
 class CountingBucket:

@@ -21,7 +21,6 @@ from tests.fakes import zoo
 from tests.fakes.clock import FakeClock
 from tests.fakes.store import MemoryStore
 
-
 BAD_REPORTS: list[dict[str, Any]] = [
     {"sequence": 0, "report": {}},
     {"sequence": True, "report": {}},
