@@ -107,7 +107,7 @@ def _connected(url: str, timeout_s: float) -> Iterator[HTTPConnection]:
     if parts.hostname is None:
         raise Rejected(f"{url!r} is no link")
     connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = connect(parts.hostname, parts.port, timeout=timeout_s)
+    connection = connect(parts.hostname, parts.port, timeout=timeout_s, blocksize=_CHUNK)
     try:
         yield connection
     except (OSError, HTTPException) as error:

@@ -6,6 +6,7 @@ work, one state at a time: whoever asks meanwhile waits.
 
 from __future__ import annotations
 
+import _thread
 import sys
 import threading
 import time
@@ -60,8 +61,8 @@ class Saver:
         # Whoever asked an earlier attempt meant the state that it had.
         asked = None if session.attempt == 1 else session.launch["desired"].get("save")
         self._heard: str | None = None if asked is None else asked["id"]
-        self._flight: threading.Thread | None = None
         self._flying: Occasion | None = None
+        self._landed = threading.Event()
         self._count = 0
         self._complaint: str | None = None
         self._state = self._now()
@@ -100,11 +101,10 @@ class Saver:
             self._failed(occasion, error)
             return
         self._flying = occasion
+        self._landed = threading.Event()
         deadline = time.monotonic() + self._session.cadence.orphan_s
-        self._flight = threading.Thread(
-            target=self._fly, args=(occasion, written, deadline), name="zoo-saving", daemon=True
-        )
-        self._flight.start()
+        # Not Thread.start, which waits until the thread runs: on a busy machine that takes longer than all the rest.
+        _thread.start_new_thread(self._fly, (occasion, written, deadline, self._landed))
 
     def _asked(self, desired: Desired) -> str | None:
         """Returns the id of a request that nothing was done about."""
@@ -140,7 +140,7 @@ class Saver:
 
     # --- while it is sent: a thread of its own ---------------------------------------------------------------------
 
-    def _fly(self, occasion: Occasion, written: Written, deadline: float) -> None:
+    def _fly(self, occasion: Occasion, written: Written, deadline: float, landed: threading.Event) -> None:
         try:
             point = deliver(written, self._link, occasion.name, deadline)
             if self._flying is occasion:
@@ -149,7 +149,9 @@ class Saver:
             if self._flying is occasion:
                 self._failed(occasion, error)
         finally:
-            self._flying = None
+            if self._flying is occasion:
+                self._flying = None
+            landed.set()
             self._session.bell.ring()
 
     def _arrived(self, occasion: Occasion, point: CheckpointPoint) -> None:
@@ -195,10 +197,10 @@ class Saver:
 
     def _land(self, patience_s: float) -> None:
         """Waits for what is on its way, and gives it up."""
-        flight, flying = self._flight, self._flying
-        if flight is None or flying is None or self._session.ending is End.FENCED:
+        flying = self._flying
+        if flying is None or self._session.ending is End.FENCED:
             return
-        flight.join(max(0.0, patience_s))
+        self._landed.wait(max(0.0, patience_s))
         if self._flying is flying:
             self._flying = None
             self._failed(flying, Transient("it ended before all bytes were sent"))
