@@ -3,7 +3,7 @@
 A runner's loop, with a model that writes 20 MB and an environment that does next to nothing, is asked for its state 21
 times; each is packed, hashed and sent to a runner link of the tests, in this process as well, before the next is asked
 for. What the zoo adds is the time between the two steps around a save, less what the model's `save` takes. The longest
-other step until the state has arrived is shown beside the longest of as many steps while nothing is saved.
+other step until the state has arrived is shown beside the longest while nothing is saved.
 """
 
 from __future__ import annotations
