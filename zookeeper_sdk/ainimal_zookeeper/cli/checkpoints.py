@@ -106,8 +106,8 @@ def clone(zoo: Zookeeper, as_json: bool, model: str, directory: Path, payload: b
     """
     from ainimal_zookeeper import checkpoints  # git takes a tenth of a second to load
 
-    bucket = reachable_bucket(zoo, state_dir, os.environ)
-    made = checkpoints.clone(checkpoints.Repository(bucket, zoo.model(model).id), directory, payload=payload)
+    with reachable_bucket(zoo, state_dir, os.environ) as bucket:
+        made = checkpoints.clone(checkpoints.Repository(bucket, zoo.model(model).id), directory, payload=payload)
     if as_json:
         show_json(
             {
@@ -119,4 +119,6 @@ def clone(zoo: Zookeeper, as_json: bool, model: str, directory: Path, payload: b
             }
         )
     else:
-        click.echo(f"{made.directory} has {made.tags} checkpoints, {made.newest} in its work tree")
+        click.echo(
+            f"{made.directory} has {made.tags} {'checkpoint' if made.tags == 1 else 'checkpoints'}, {made.newest} in its work tree"
+        )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,27 +13,39 @@ from ainimal_zookeeper.domain.errors import InvalidInput
 if TYPE_CHECKING:
     from ainimal_zookeeper.client import Zookeeper
     from ainimal_zookeeper.ports.bucket import Bucket
+    from ainimal_zookeeper.profiles import ProfileSettings
 
 _OWN_STATE = Path(".zoo")
 
 
-def reachable_bucket(zoo: Zookeeper, state_dir: Path | None, environ: Mapping[str, str]) -> Bucket:
-    """Returns the bucket of `zoo`: of an embedded one its state directory, of one on emulators that of Cloud Storage.
+@contextmanager
+def reachable_bucket(zoo: Zookeeper, state_dir: Path | None, environ: Mapping[str, str]) -> Iterator[Bucket]:
+    """Opens the bucket of `zoo`: of an embedded one its state directory, of one on emulators that of Cloud Storage.
 
     state_dir: None: that of the zoo that was started in this folder.
     Raises: InvalidInput when it is not of this machine, with what to do.
     """
-    from ainimal_zookeeper.profiles import ProfileSettings, open_profile
+    from ainimal_zookeeper.profiles import open_profile
 
-    profile = zoo.server()["profile"]
-    if profile == "embedded":
-        return open_profile(ProfileSettings("embedded", b"", _state_of(zoo, state_dir))).bucket
-    if profile == "emulators" and environ.get("STORAGE_EMULATOR_HOST"):
+    profile = open_profile(_settings(zoo, state_dir, environ))
+    try:
+        yield profile.bucket
+    finally:
+        profile.close()
+
+
+def _settings(zoo: Zookeeper, state_dir: Path | None, environ: Mapping[str, str]) -> ProfileSettings:
+    from ainimal_zookeeper.profiles import ProfileSettings
+
+    place = zoo.server()["profile"]
+    if place == "embedded":
+        return ProfileSettings("embedded", b"", _state_of(zoo, state_dir))
+    if place == "emulators" and environ.get("STORAGE_EMULATOR_HOST"):
         from ainimal_zookeeper.server.emulated import storage_names
 
         project, bucket = storage_names(environ)
-        return open_profile(ProfileSettings("emulators", b"", project=project, bucket=bucket)).bucket
-    todo = "name its storage in STORAGE_EMULATOR_HOST" if profile == "emulators" else "ask its operator for a clone"
+        return ProfileSettings("emulators", b"", project=project, bucket=bucket)
+    todo = "name its storage in STORAGE_EMULATOR_HOST" if place == "emulators" else "ask its operator for a clone"
     raise InvalidInput(f"the zoo at {zoo.url} keeps its checkpoints where this command cannot read them; {todo}")
 
 
