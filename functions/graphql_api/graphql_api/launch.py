@@ -7,10 +7,8 @@ should it fail, the reconciler finds the row PENDING and sends it again, so the 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,9 +17,8 @@ from typing import Any, cast
 from ainimal_zookeeper.domain import lifecycle, limits
 from ainimal_zookeeper.domain.access import Principal, Resource, decide
 from ainimal_zookeeper.domain.documents import (
-    COMMAND_LIFE_S,
+    CheckpointDoc,
     Collections,
-    CommandDoc,
     ConfigurationDoc,
     Document,
     EnvironmentDoc,
@@ -33,7 +30,6 @@ from ainimal_zookeeper.domain.documents import (
     instance_ref,
 )
 from ainimal_zookeeper.domain.errors import (
-    Conflict,
     InvalidInput,
     InvalidTransition,
     NotFound,
@@ -48,14 +44,13 @@ from ainimal_zookeeper.ports.clock import Clock, Ids
 from ainimal_zookeeper.ports.queue import LAUNCH_TOPIC, Queue
 from ainimal_zookeeper.ports.store import DocumentStore, Transaction
 
-from . import labels, stored
+from . import labels, once, starting, stored
 from .projection import SERVER_ID, resource_of
 from .records import CONFIGURATION
 
 _log = logging.getLogger(__name__)
 
 _MAX_PARAMETERS_BYTES = 200_000
-_COMMAND_ID = re.compile(r"[A-Za-z0-9:\-][A-Za-z0-9.:_\-]{0,127}\Z")  # it names a document, in every store
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +61,7 @@ class _Catalogue:
     model: ModelDoc | None
     environment: EnvironmentDoc | None
     world: InstanceDoc | None
+    checkpoint: CheckpointDoc | None
     trainable: bool | None
 
 
@@ -91,28 +87,36 @@ class Launches:
                 "environmentId makes a new world and environmentInstanceId joins one that runs; give one of them",
                 ("input", "environmentInstanceId"),
             )
-        if input.get("checkpointId") is not None:
-            raise NotFound(f"there is no checkpoint {input['checkpointId']}; leave checkpointId out to start afresh")
         name = labels.name(input.get("name"))
         tags = labels.tags(input.get("tags"))
         number = 1 + self._store.count(INSTANCES_BY_MODEL.bind(model_id=input["modelId"])) if name is None else 0
         document_id = self._ids.new("ins")
-        event_id = self._ids.new("evt")
+        event_id, warning_id = self._ids.new("evt"), self._ids.new("evt")
 
         def change(transaction: Transaction) -> InstanceDoc:
             now = self._clock.now()
             transaction.get_many(_ahead(input))
-            told = _told(transaction, input, principal, Collections.INSTANCES)
+            told = _told(transaction, input, principal, "instance")
             if told is not None:
                 return told
             catalogue = _catalogue(transaction, input, principal)
             assert catalogue.model is not None  # noqa: S101  an instance's input names one
+            checkpoint = catalogue.checkpoint
+            warning = None if checkpoint is None else starting.check_fits(checkpoint, catalogue.model)
             document = self._instance(document_id, principal, input, catalogue, now)
+            if checkpoint is not None:
+                document = lifecycle.start_from(document, starting.point_of(checkpoint))
             document["name"] = name or f"{catalogue.model['name']} {number}"
             document["tags"] = tags
             document["keywords"] = keywords(document["name"], *tags)
             entered = _enter(transaction, document, catalogue)
             self._write(transaction, document, entered, event_id, input, principal, now)
+            if checkpoint is not None:
+                starting.keep(transaction, checkpoint)
+            if warning is not None:
+                later = now + timedelta(microseconds=1)
+                happened = event(warning_id, document_id, "WARNING", warning, later, user_id=principal.user_id)
+                transaction.put(Ref(Collections.EVENTS, warning_id), cast(Document, happened))
             return document
 
         return self._publish(self._store.transact(change), input.get("commandId"))
@@ -129,7 +133,7 @@ class Launches:
         def change(transaction: Transaction) -> InstanceDoc:
             now = self._clock.now()
             transaction.get_many(_ahead(input))
-            told = _told(transaction, input, principal, Collections.ENVIRONMENT_INSTANCES)
+            told = _told(transaction, input, principal, "environment")
             if told is not None:
                 return told
             catalogue = _catalogue(transaction, input, principal)
@@ -154,7 +158,8 @@ class Launches:
             raise InvalidInput(f"model {model['name']} cannot be launched: {model['defect']}", ("input", "modelId"))
         document = _row("instance", id, principal, now)
         document["model"] = {"id": model["id"], "name": model["name"], "revision": model["revision"]}
-        document["parametersJson"] = _parameters(model, input, "parameters")
+        given = _with_those_of(catalogue.checkpoint, model, input)
+        document["parametersJson"] = _parameters(model, given, "parameters")
         if environment is not None and world is None:
             document["environmentId"] = environment["id"]
             document["environmentParametersJson"] = _parameters(environment, input, "environmentParameters")
@@ -196,19 +201,11 @@ class Launches:
         transaction.put(instance_ref(document["id"]), cast(Document, document))
         for limit in entered:
             transaction.put(Ref(Collections.LIMITS, limit["id"]), cast(Document, limit))
-        happened = event(event_id, document["id"], "LAUNCHED", "launched", now, user_id=principal.user_id)
+        point = document["startPoint"]
+        text = "launched" if point is None else f"launched from the checkpoint of step {point['step']:,}"
+        happened = event(event_id, document["id"], "LAUNCHED", text, now, user_id=principal.user_id)
         transaction.put(Ref(Collections.EVENTS, event_id), cast(Document, happened))
-        command_id = input.get("commandId")
-        if command_id is not None:
-            command: CommandDoc = {
-                "id": command_id,
-                "resourceId": document["id"],
-                "at": lifecycle.timestamp(now),
-                "userId": principal.user_id,
-                "digest": _digest(input),
-                "expiresAt": lifecycle.timestamp(now + timedelta(seconds=COMMAND_LIFE_S)),
-            }
-            transaction.put(Ref(Collections.COMMANDS, command_id), cast(Document, command))
+        once.remember(transaction, input, principal, document["id"], now)
 
     def _publish(self, document: InstanceDoc, command_id: str | None) -> InstanceDoc:
         """Tells the launcher of what waits for one; told twice, the launcher starts it once."""
@@ -267,9 +264,10 @@ def _seed(given: int | None) -> int | None:
 
 def _ahead(input: Mapping[str, Any]) -> list[Ref]:
     """Returns what a launch reads in any case: together, because in the cloud each round takes its time."""
-    refs = [CONFIGURATION]
-    if _COMMAND_ID.match(input.get("commandId") or ""):
-        refs.append(Ref(Collections.COMMANDS, input["commandId"]))
+    command = once.ref_of(input)
+    refs = [CONFIGURATION] if command is None else [CONFIGURATION, command]
+    if input.get("checkpointId") is not None:
+        refs.append(Ref(Collections.CHECKPOINTS, input["checkpointId"]))
     if input.get("modelId") is not None:
         refs += [Ref(kind, input["modelId"]) for kind in (Collections.MODELS, Collections.PROBES)]
         refs.append(Ref(Collections.LIMITS, limits.MODELS))
@@ -283,40 +281,16 @@ def _ahead(input: Mapping[str, Any]) -> list[Ref]:
     return refs
 
 
-def _told(
-    transaction: Transaction, input: Mapping[str, Any], principal: Principal, collection: str
-) -> InstanceDoc | None:
+def _told(transaction: Transaction, input: Mapping[str, Any], principal: Principal, kind: Kind) -> InstanceDoc | None:
     """Returns what the command made when it came before."""
-    command_id = input.get("commandId")
-    if command_id is None:
+    made = once.made_before(transaction, input, principal, "ins_" if kind == "instance" else "env_")
+    if made is None:
         return None
-    if not _COMMAND_ID.match(command_id):
-        raise InvalidInput(
-            f"commandId is {command_id!r:.150}; use 1 to 128 letters, digits and .:-_, beginning with none of ._",
-            ("input", "commandId"),
-        )
-    command = transaction.get(Ref(Collections.COMMANDS, command_id))
-    if command is None:
-        return None
-    ref = instance_ref(command["resourceId"])
-    if command["userId"] != principal.user_id or ref.collection != collection:
-        raise Conflict(f"command {command_id} was used for something else; make a new id for each command")
-    if command.get("digest") not in {None, _digest(input)}:  # commands of older versions have none
-        raise Conflict(
-            f"command {command_id} launched {ref.id} with another input; make a new id for each command, "
-            "or repeat the input as it was"
-        )
-    found = transaction.get(ref)
+    found = transaction.get(instance_ref(made))
     if found is None:
-        raise NotFound(f"command {command_id} launched {ref.id}, which has been deleted; make a new id to launch again")
+        command_id = input["commandId"]
+        raise NotFound(f"command {command_id} launched {made}, which has been deleted; make a new id to launch again")
     return cast(InstanceDoc, found)
-
-
-def _digest(input: Mapping[str, Any]) -> str:
-    """Returns what tells one input from another: equal whatever the order of keys, and for null as for left out."""
-    given = {key: value for key, value in input.items() if value is not None}
-    text = json.dumps(given, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _catalogue(transaction: Transaction, input: Mapping[str, Any], principal: Principal) -> _Catalogue:
@@ -342,6 +316,8 @@ def _catalogue(transaction: Transaction, input: Mapping[str, Any], principal: Pr
         hidden = not decide(principal, "SEE", Resource("environment", environment_id))
         if world is None and (environment is None or hidden):
             raise NotFound(f"there is no environment {environment_id}; list the environments for those on offer")
+    checkpoint_id = input.get("checkpointId")
+    checkpoint = None if checkpoint_id is None else starting.find(transaction, checkpoint_id, principal)
     current = probe is not None and model is not None and probe["revision"] == model["revision"]
     trainable = (
         stored.manifest(probe["manifestJson"], probe["id"]).get("trainable") if current and probe is not None else None
@@ -351,6 +327,7 @@ def _catalogue(transaction: Transaction, input: Mapping[str, Any], principal: Pr
         cast("ModelDoc | None", model),
         cast("EnvironmentDoc | None", environment),
         cast("InstanceDoc | None", world),
+        checkpoint,
         trainable,
     )
 
@@ -376,6 +353,15 @@ def _enter(transaction: Transaction, document: InstanceDoc, catalogue: _Catalogu
         limits.enter(cast(LimitDoc, found or {"id": ref.id, "members": []}), document["id"], *maxima[ref.id])
         for ref, found in zip(refs, stored, strict=True)
     ]
+
+
+def _with_those_of(checkpoint: CheckpointDoc | None, model: ModelDoc, input: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns an input with the parameters of the checkpoint, as far as the model still has them, where it has none."""
+    if checkpoint is None or input.get("parameters") is not None:
+        return input
+    offered = {parameter["name"] for parameter in model["parameters"]}
+    saved = json.loads(checkpoint["parametersJson"])
+    return {**input, "parameters": {name: value for name, value in saved.items() if name in offered}}
 
 
 def _parameters(offered: ModelDoc | EnvironmentDoc, input: Mapping[str, Any], key: str) -> str:
