@@ -37,7 +37,6 @@ SCHEMA = bind(source(), RESOLVERS, SUBSCRIPTIONS)
 
 
 SAVE_S = 30.0
-LEAVE_S = 6.0  # until those who wait are sent away, when this process has to leave
 
 
 def no_processes() -> Sequence[Mapping[str, Any]]:
@@ -73,9 +72,8 @@ class Api:
     ) -> None:
         self._records = Records(store)
         self._topics = Topics(self._records)
-        self._links = Links(
-            topics=self._topics, dialer=dialer, clock=clock, secret=secret, settings=links or LinkSettings()
-        )
+        link_settings = links or LinkSettings()
+        self._links = Links(topics=self._topics, dialer=dialer, clock=clock, secret=secret, settings=link_settings)
         self._streams = LiveStreams(
             Sources(
                 self._records,
@@ -88,7 +86,11 @@ class Api:
         )
         checkpoints = Checkpoints(store=store, queue=queue, bucket=bucket, clock=clock, ids=ids)
         self._saves = Saves(
-            topics=self._topics, records=self._records, checkpoints=checkpoints, patience_s=save_s, leave_s=LEAVE_S
+            topics=self._topics,
+            records=self._records,
+            checkpoints=checkpoints,
+            patience_s=save_s,
+            leave_s=link_settings.leave_s,
         )
         self._launches = Launches(store=store, queue=queue, clock=clock, ids=ids)
         zoo = Zoo(

@@ -45,7 +45,7 @@ class LinkSettings:
     greet_s: float = 5.0  # until the runner has welcomed
     ready_s: float = 10.0  # an inference waits for a connection
     infer_s: float = 60.0  # an inference waits for its answer
-    leave_s: float = 6.0  # until inferences are given up, when this process has to leave
+    leave_s: float = 6.0  # until inferences and saves are given up, when this process has to leave
     first_retry_s: float = 0.1
     last_retry_s: float = 2.0
 

@@ -28,16 +28,19 @@ class Saves:
         self._leave_s = leave_s
         self._waiting: set[asyncio.Future[SaveAnswer]] = set()
 
-    async def outcome(self, instance_id: str, save_id: str) -> str:
-        """Returns the id of the checkpoint that a request has become.
+    async def outcome(self, instance: InstanceDoc, save_id: str) -> str:
+        """Returns the id of the checkpoint that a request has become. `instance`: the row that has the request.
 
         Raises: why it has become none; Transient when that takes longer than somebody would wait.
         """
+        instance_id = instance["id"]
         answered: asyncio.Future[SaveAnswer] = asyncio.get_running_loop().create_future()
 
         def look(rows: list[Document]) -> None:
-            if not answered.done():
-                _settle(answered, instance_id, save_id, cast("InstanceDoc | None", rows[0] if rows else None))
+            row = cast("InstanceDoc | None", rows[0] if rows else None)
+            # A watch that others hold open may still show what was before the request.
+            if not answered.done() and (row is None or row["generation"] >= instance["generation"]):
+                _settle(answered, instance_id, save_id, row)
 
         ref = instance_ref(instance_id)
         self._waiting.add(answered)

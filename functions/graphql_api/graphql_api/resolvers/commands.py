@@ -157,10 +157,11 @@ async def environment_terminate(info: Info, input: Input) -> Shown:
 
 @mutation
 async def checkpoint_save(info: Info, input: Input) -> Shown:
-    context, instance_id = of(info), _instance_id(input)
+    context = of(info)
+    _instance_id(input)
     document, save_id = await context.zoo.records.run(context.zoo.checkpoints.save, context.principal, input)
     context.zoo.links.tell(document)
-    checkpoint_id = await context.zoo.saves.outcome(instance_id, save_id)
+    checkpoint_id = await context.zoo.saves.outcome(document, save_id)
     found = await context.zoo.records.get(Ref(Collections.CHECKPOINTS, checkpoint_id))
     return {"checkpoint": projection.checkpoint(found, context.principal)}
 
