@@ -51,6 +51,9 @@ class Forgetful(AInimal):
 
     def save(self, path):
         raise OSError("nothing comes to mind")
+
+    def load(self, path):
+        pass
 """,
     "misspelt.py": "class Misspelt:\n    def act(self, observation)\n        return 0\n",
 }

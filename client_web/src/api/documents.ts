@@ -248,6 +248,7 @@ export const CheckpointsQuery = graphql(
     instance(id: $id) {
       id
       model { id }
+      latestCheckpoint { id }
       checkpoints(first: $first) { nodes { ...CheckpointParts } pageInfo { hasNextPage } }
     }
   }
@@ -270,7 +271,7 @@ export const ModelCheckpointsQuery = graphql(
 export const CheckpointQuery = graphql(
   `
   query Checkpoint($id: ID!) {
-    node(id: $id) { id ... on Checkpoint { ...StartParts } }
+    node(id: $id) { __typename id ... on Checkpoint { ...StartParts } }
   }
 `,
   [StartFields],

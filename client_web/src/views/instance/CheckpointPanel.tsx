@@ -5,6 +5,7 @@ import { newCommandId } from '../../api/command';
 import { CheckpointDeleteMutation, CheckpointQuery, CheckpointsQuery, RestoreMutation, SaveMutation, type CheckpointRow, type InstanceRow } from '../../api/documents';
 import { outcomeOf, reasons, type UserError } from '../../api/outcome';
 import { checkpointFacts, checkpointId, checkpointOffers, checkpointOrigin, tagProblem, tagsByCommit } from '../../domain/checkpoint';
+import { hasEnded } from '../../domain/phase';
 import { useAnswer } from '../../live/answer';
 import { useMay } from '../../live/home';
 import { useConnection } from '../../live/hooks';
@@ -31,6 +32,7 @@ export function CheckpointPanel({ row }: { readonly row: InstanceRow }) {
   const modelId = data?.instance?.model?.id;
   const checkpoints = data?.instance?.checkpoints.nodes ?? [];
   const more = data?.instance?.checkpoints.pageInfo.hasNextPage === true;
+  const newest = data?.instance?.latestCheckpoint?.id;
   const tags = tagsByCommit(checkpoints);
   if (data === undefined && error === undefined) return null;
   if (checkpoints.length === 0 && !may.save && error === undefined) return null;
@@ -45,7 +47,7 @@ export function CheckpointPanel({ row }: { readonly row: InstanceRow }) {
       {checkpoints.length > 0 && (
         <ol className="checkpoints" aria-label="Checkpoints, the newest first">
           {checkpoints.map((checkpoint) => (
-            <Row key={checkpoint.id} checkpoint={checkpoint} instance={row} modelId={modelId} tags={tags} mayRestore={may.restore} now={now} onChange={ask} />
+            <Row key={checkpoint.id} checkpoint={checkpoint} instance={row} modelId={modelId} tags={tags} next={checkpoint.id === newest} mayRestore={may.restore} now={now} onChange={ask} />
           ))}
         </ol>
       )}
@@ -121,18 +123,21 @@ interface RowProps {
   readonly instance: InstanceRow;
   readonly modelId: string | undefined;
   readonly tags: ReadonlyMap<string, string>;
+  /** It goes on from here if its process is lost. */
+  readonly next: boolean;
   readonly mayRestore: boolean;
   readonly now: number;
   readonly onChange: () => void;
 }
 
-function Row({ checkpoint, instance, modelId, tags, mayRestore, now, onChange }: RowProps) {
+function Row({ checkpoint, instance, modelId, tags, next, mayRestore, now, onChange }: RowProps) {
   const { zoo, live } = useConnection();
   const { complain, announce } = useVoice();
   const mayLaunch = useMay('LAUNCH');
   const [asking, setAsking] = useState<'restore' | 'delete'>();
   const [busy, setBusy] = useState(false);
   const { id, tag } = checkpoint;
+  const mayGoOn = next && !hasEnded(instance.phase);
   const why = checkpointOrigin(checkpoint);
 
   const restore = async (): Promise<void> => {
@@ -157,12 +162,13 @@ function Row({ checkpoint, instance, modelId, tags, mayRestore, now, onChange }:
       <div className="checkpoint-main">
         <strong className="mono checkpoint-tag">{tag}</strong>
         <span className="soft small">{checkpointFacts(checkpoint, now)}</span>
+        {mayGoOn && <span className="soft small">it goes on from here if its process is lost</span>}
         {why !== undefined && <span className="soft small">{why}</span>}
         {checkpoint.parents.map((commit) => (
           <Origin key={commit} commit={commit} tag={tags.get(commit)} />
         ))}
       </div>
-      {checkpoint.viewerCan.includes('DELETE') && <IconButton icon="trash" tone="danger" label={`Delete ${tag}`} busy={busy} onClick={() => setAsking('delete')} />}
+      {checkpoint.viewerCan.includes('DELETE') && !mayGoOn && <IconButton icon="trash" tone="danger" label={`Delete ${tag}`} busy={busy} onClick={() => setAsking('delete')} />}
       <div className="checkpoint-actions">
         {mayRestore && (
           <Button tone="plain" icon="reset" busy={busy} aria-label={`Restore ${tag}`} onClick={() => setAsking('restore')}>

@@ -59,6 +59,7 @@ export function LaunchForm({ model, environments, worlds, lastEnvironmentId, wor
 
   const startFrom = (picked: StartOffer | undefined): void => {
     setStart(picked);
+    setErrors((old) => Object.fromEntries(Object.entries(old).filter(([key]) => key !== 'checkpointId')));
     if (picked !== undefined) setDrafts(firstDrafts(model.parameters, picked.parameters));
   };
 
