@@ -356,12 +356,14 @@ def _enter(transaction: Transaction, document: InstanceDoc, catalogue: _Catalogu
 
 
 def _with_those_of(checkpoint: CheckpointDoc | None, model: ModelDoc, input: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Returns an input with the parameters of the checkpoint, as far as the model still has them, where it has none."""
-    if checkpoint is None or input.get("parameters") is not None:
+    """Returns an input in which each parameter that is not given is the checkpoint's, where the model still has it."""
+    given = {} if input.get("parameters") is None else input["parameters"]
+    if checkpoint is None or not isinstance(given, dict):
         return input
     offered = {parameter["name"] for parameter in model["parameters"]}
     saved = json.loads(checkpoint["parametersJson"])
-    return {**input, "parameters": {name: value for name, value in saved.items() if name in offered}}
+    kept = {name: value for name, value in saved.items() if name in offered}
+    return {**input, "parameters": {**kept, **given}}
 
 
 def _parameters(offered: ModelDoc | EnvironmentDoc, input: Mapping[str, Any], key: str) -> str:

@@ -268,18 +268,20 @@ async def test_a_departing_process_sends_those_who_wait_away(store: MemoryStore,
 
 
 async def test_a_launch_starts_from_a_checkpoint(visitor: Visitor, store: MemoryStore, made: Made) -> None:
-    """Its state and its parameters; and the checkpoint is kept from then on."""
-    zoo.put(store, Collections.MODELS, {**zoo.model(class_name="Learner"), "parameters": [PARAMETER]})
-    checkpoint = made("mine", kept=False)
+    """Its state, and each parameter that is not given; and the checkpoint is kept from then on."""
+    parameters = [PARAMETER, {**PARAMETER, "name": "discount"}]
+    zoo.put(store, Collections.MODELS, {**zoo.model(class_name="Learner"), "parameters": parameters})
+    checkpoint = made("mine", kept=False, parametersJson='{"learning_rate": 0.5, "discount": 0.75, "gone": 1}')
     launched = (await launch(visitor, checkpoint["id"]))["instance"]
-    assert (launched["parameters"], launched["latestCheckpoint"]["id"]) == ({"learning_rate": 0.5}, checkpoint["id"])
+    assert launched["parameters"] == {"learning_rate": 0.5, "discount": 0.75}
+    assert launched["latestCheckpoint"]["id"] == checkpoint["id"]
     row = zoo.read(store, launched["id"])
     assert row["startPoint"] == row["status"]["checkpoint"] == checkpoints.point_of(checkpoint)
     after = store.get(Ref(Collections.CHECKPOINTS, checkpoint["id"]))
     assert after is not None
     assert (after["kept"], after["starts"]) == (True, 1)
     other = (await launch(visitor, checkpoint["id"], parameters={"learning_rate": 0.25}))["instance"]
-    assert other["parameters"] == {"learning_rate": 0.25}
+    assert other["parameters"] == {"learning_rate": 0.25, "discount": 0.75}
 
 
 @pytest.mark.parametrize(
