@@ -30,6 +30,7 @@ from graphql_api.api import Api
 from graphql_api.schema import source
 
 from tests.fakes import zoo
+from tests.fakes.bucket import MemoryBucket
 from tests.fakes.queue import FakeQueue
 from tests.fakes.store import MemoryStore
 from tests.fakes.visitor import Visitor
@@ -69,6 +70,7 @@ def ours(store: DocumentStore) -> tuple[Api, Request]:
         store=store,
         queue=FakeQueue(),
         dialer=LoopbackDialer(),
+        bucket=MemoryBucket,
         clock=SystemClock(),
         ids=RandomIds(),
         secret=zoo.SECRET,

@@ -25,6 +25,7 @@ from google.cloud import firestore
 from graphql_api.api import Api
 
 from tests.fakes import web_client, zoo
+from tests.fakes.bucket import MemoryBucket
 from tests.fakes.queue import FakeQueue
 from tests.fakes.visitor import Visitor
 
@@ -60,6 +61,7 @@ async def compare() -> list[Row]:
         store=store,
         queue=FakeQueue(),
         dialer=LoopbackDialer(),
+        bucket=MemoryBucket,
         clock=SystemClock(),
         ids=RandomIds(),
         secret=zoo.SECRET,

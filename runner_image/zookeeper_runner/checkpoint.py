@@ -9,13 +9,20 @@ import atexit
 import hashlib
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ainimal_zookeeper.domain.documents import CheckpointPoint
-from ainimal_zookeeper.domain.errors import AInimalFault, DataCorrupt, Rejected, Transient
+from ainimal_zookeeper.domain.errors import (
+    AInimalFault,
+    DataCorrupt,
+    InvalidTransition,
+    LimitReached,
+    Rejected,
+    Transient,
+)
 from ainimal_zookeeper.models.agent import Agent
 
 from .fault import fault_of
@@ -34,32 +41,57 @@ def lacking(agent: Agent) -> str | None:
     return None
 
 
-def save(agent: Agent, link: Link, counters: Counters, patience_s: float) -> CheckpointPoint:
-    """Lets the agent save itself and hands the bytes to the zoo, within about `patience_s`. Step thread only.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What `save` wrote, in `folder` of `place`, and where the attempt was then."""
 
-    Raises: AInimalFault when `save` raises; OSError, ValueError for what it wrote; what `Link` and `objects` raise.
+    place: tempfile.TemporaryDirectory[str]
+    folder: Path
+    step: int
+    episode: int
+
+
+def write(agent: Agent, counters: Counters) -> Written:
+    """Lets the agent save itself into a new folder. Step thread only; all that it costs is `save` and that folder.
+
+    Raises: AInimalFault when `save` raises; Rejected without one; Transient when there is no room.
+    """
+    if agent.can.save is None:
+        raise InvalidTransition("the model has no save")
+    try:
+        place = tempfile.TemporaryDirectory(prefix="ainimal-", ignore_cleanup_errors=True)
+        folder = Path(place.name) / "saved"
+        folder.mkdir()
+    except OSError as error:
+        raise Transient(f"there is no room to save to: {error}") from error
+    try:
+        agent.can.save(str(folder))
+    except BaseException as error:
+        place.cleanup()
+        raise fault_of(error, AInimalFault) from error
+    return Written(place, folder, counters.step, counters.episode)
+
+
+def deliver(written: Written, link: Link, name: str, deadline: float) -> CheckpointPoint:
+    """Hands what was written to the zoo as the object `name` of this attempt, by `deadline` (of time.monotonic).
+
+    In any thread. What was written is gone afterwards. Raises: ZookeeperError.
     """
     from . import archive, objects
 
-    deadline = time.monotonic() + patience_s
-    step, episode = counters.step, counters.episode
-    if agent.can.save is None:
-        raise AInimalFault("the model has no save")
-    with tempfile.TemporaryDirectory(prefix="ainimal-", ignore_cleanup_errors=True) as place:
-        folder, file = Path(place) / "saved", Path(place) / "checkpoint.zip"
-        folder.mkdir()
+    with written.place as place:
+        file = Path(place) / "checkpoint.zip"
         try:
-            agent.can.save(str(folder))
-        except BaseException as error:
-            raise fault_of(error, AInimalFault) from error
-        archive.pack(folder, file)
-        size, sha256 = file.stat().st_size, _sha256(file)
-        ticket = link.ticket(f"checkpoints/step-{step}.zip", size)
-        left_s = deadline - time.monotonic()
-        if left_s <= 0:
-            raise Transient(f"it took until now to save it; no time is left to send {size:,} bytes")
-        objects.upload(ticket["url"], ticket["headers"], file, left_s)
-    return {"object": ticket["object"], "step": step, "episode": episode, "sizeBytes": size, "sha256": sha256}
+            archive.pack(written.folder, file)
+            shutil.rmtree(written.folder, ignore_errors=True)  # so that it takes the disk's room only once
+            size, sha256 = file.stat().st_size, _sha256(file)
+        except OSError as error:
+            raise Transient(f"what save wrote cannot be packed: {error}") from error
+        except ValueError as error:
+            raise LimitReached(f"what save wrote cannot be packed: {error}") from error
+        ticket = objects.patiently_upload(lambda: link.ticket(name, size), file, deadline)
+    facts = {"step": written.step, "episode": written.episode, "sizeBytes": size, "sha256": sha256}
+    return cast("CheckpointPoint", {"object": ticket["object"], **facts})
 
 
 def fetch(point: Mapping[str, Any], enter: Callable[[str], None], patience_s: float) -> str:

@@ -49,6 +49,20 @@ class Body(Protocol):
         ...
 
 
+class Keeping(Protocol):
+    """Who saves what the body has become, between two steps. All methods are called in the step thread."""
+
+    def due(self, desired: Desired, /) -> bool:
+        """Tells whether `save` has something to do."""
+        ...
+
+    def wait_s(self) -> float | None:
+        """Returns in how many seconds time alone makes it due."""
+        ...
+
+    def save(self, desired: Desired, /) -> None: ...
+
+
 class Loop:
     """Makes what is desired happen, at the end of the current step or train call, and says so at once.
 
@@ -65,6 +79,7 @@ class Loop:
         on_mode: Callable[[bool, bool], None] | None,
         refuse: Callable[[str, str], None] | None,
         gather: Callable[[], None],
+        keeping: Keeping,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session = session
@@ -74,6 +89,7 @@ class Loop:
         self._on_mode = on_mode
         self._refuse = refuse
         self._gather = gather
+        self._keeping = keeping
         self._clock = clock
         self._pace = Pace()
         self._mode: Mode | None = None
@@ -132,6 +148,9 @@ class Loop:
             self._journal.flush()
             self._gather()
             self._signals.serve()
+            if self._keeping.due(desired):
+                self._keeping.save(desired)
+                continue  # what was asked meanwhile is applied before the next step
             if wait_s == 0.0:
                 if acts:
                     self._count_step()
@@ -140,7 +159,8 @@ class Loop:
             if self._paused and session.counters.step != self._rested_at:
                 self._rested_at = session.counters.step
                 session.rested()
-            bell.wait(wait_s)
+            due_s = self._keeping.wait_s()
+            bell.wait(due_s if wait_s is None else wait_s if due_s is None else min(wait_s, due_s))
 
     def _count_step(self) -> None:
         self._pace.stepped(self._clock())

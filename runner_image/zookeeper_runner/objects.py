@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from ainimal_zookeeper.domain.errors import Conflict, DataCorrupt, NotFound, Rejected, Transient
@@ -27,6 +28,34 @@ def upload(url: str, headers: Mapping[str, str], file: Path, patience_s: float) 
         sent = {"Content-Type": "application/zip", **headers, "Content-Length": str(size)}
         connection.request("PUT", _target(url), source, sent)
         _judge(connection.getresponse())
+
+
+def patiently_upload(ticket: Callable[[], dict[str, Any]], file: Path, deadline: float) -> dict[str, Any]:
+    """Creates the object of a ticket from `file`, and asks again while nothing answers, until `deadline`.
+
+    Returns the ticket. `ticket` gives one for the same object each time. Raises: as `upload`, and what `ticket` raises.
+    """
+    pause_s, may_be_there = 0.2, False
+    while True:
+        left_s = deadline - time.monotonic()
+        if left_s <= 0:
+            raise Transient(f"there is no time left to send {file.stat().st_size:,} bytes")
+        try:
+            granted = ticket()
+            try:
+                upload(granted["url"], granted["headers"], file, min(left_s, _SILENCE_S))
+            except Conflict:
+                if not may_be_there:
+                    raise  # else it is what was sent before, whose answer was lost
+            except Transient:
+                may_be_there = True
+                raise
+            return granted
+        except Transient:
+            if time.monotonic() + pause_s > deadline:
+                raise
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 2, 5.0)
 
 
 def download(url: str, headers: Mapping[str, str], file: Path, *, sha256: str, size_bytes: int) -> None:
@@ -78,7 +107,7 @@ def _connected(url: str, timeout_s: float) -> Iterator[HTTPConnection]:
     if parts.hostname is None:
         raise Rejected(f"{url!r} is no link")
     connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = connect(parts.hostname, parts.port, timeout=timeout_s)
+    connection = connect(parts.hostname, parts.port, timeout=timeout_s, blocksize=_CHUNK)
     try:
         yield connection
     except (OSError, HTTPException) as error:

@@ -79,7 +79,7 @@ class Reporter:
             with self._turn:
                 try:
                     self._send(full=True)
-                    if not self._lines.waiting:
+                    if not self._lines.waiting and not self._session.has_saved:
                         return
                     continue
                 except Transient:
@@ -139,11 +139,16 @@ class Reporter:
         if self._unsent is not None:
             self._hand_over(self._unsent)
         self._changed = self._stale = False
-        self._hand_over(self._link.numbered(self._content(full=full)))
+        content = self._content(full=full)
+        self._changed = self._changed or self._session.has_saved  # a report tells of one
+        self._hand_over(self._link.numbered(content))
         self._session.introduce()
 
     def _hand_over(self, report: dict[str, Any]) -> None:
-        """Sends `report`; when it is refused, again without what matters less than phase, failure and events."""
+        """Sends `report`; when it is refused, again without what matters less than phase, failure and events.
+
+        A checkpoint that may be why goes first: then that save has failed.
+        """
         lighter = iter([names for heavy in _LEFT_OUT if (names := [name for name in heavy if name in report])])
         while True:
             self._unsent = report
@@ -153,12 +158,24 @@ class Reporter:
             except (Conflict, Unauthenticated, NotFound):
                 raise
             except Rejected as error:
+                if "checkpoint" in report["report"]:
+                    report = self._unsaved(report, error)
+                    continue
                 left_out = next(lighter, None)
                 if left_out is None:
                     raise
                 self._say(f"a report was refused: {error}; it is sent again without {', '.join(left_out)}")
                 report = {name: value for name, value in report.items() if name not in left_out}
         self._unsent = None
+
+    def _unsaved(self, report: dict[str, Any], error: Rejected) -> dict[str, Any]:
+        """Returns `report` without its checkpoint, which the zoo has refused: with the failure of that save."""
+        said = dict(report["report"])
+        step, save = said.pop("checkpoint")["step"], said.pop("save")
+        if save["id"] is not None:
+            return {**report, "report": {**said, "save": {"id": save["id"], "code": error.code, "message": str(error)}}}
+        event = {"kind": "WARNING", "message": f"the checkpoint of step {step:,} was refused: {error}", "step": step}
+        return {**report, "report": said, "events": [*report.get("events", ()), event]}
 
     def _say(self, text: str) -> None:
         """Adds a line to the log, once while it would be the same: the next report takes it along."""
@@ -168,7 +185,7 @@ class Reporter:
 
     def _content(self, *, full: bool) -> dict[str, Any]:
         session = self._session
-        content: dict[str, Any] = {"report": session.report()}
+        content: dict[str, Any] = {"report": {**session.report(), **session.take_save()}}
         if session.manifest is not None and session.manifest_version != self._manifest_version:
             self._manifest_version = session.manifest_version
             content["manifest"] = session.manifest

@@ -9,13 +9,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ainimal_zookeeper.domain.documents import Manifest, SignalDoc
 from ainimal_zookeeper.domain.errors import AInimalFault, UserCodeFault, ZookeeperError
 
 from .bell import Bell
-from .checkpoint import lacking, save
 from .console import Console, Lines
 from .departure import on_signals
 from .fault import fault_of, first_line, user_traceback
@@ -27,6 +27,7 @@ from .live.port import address_of, listen
 from .loop import Loop
 from .manifest import metric_signal
 from .reporting import Reporter
+from .saving import Saver
 from .seats import SeatBoard
 from .seeding import Seeder
 from .session import End, Leave, Session
@@ -70,6 +71,7 @@ class Runner:
         self._live_starts = threading.Lock()
         self._stage: Stage | None = None
         self._described = False
+        self._saver: Saver | None = None
         self._saves = False
         self._began_at = time.monotonic()
         self._loop: Loop | None = None
@@ -124,6 +126,13 @@ class Runner:
         self._signals.render = stage.render
         can = None if stage.agent is None else stage.agent.can
         self._signals.state = None if can is None else can.state
+        self._saver = Saver(
+            stage.agent,
+            session,
+            self._link,
+            tell=partial(self._lines.add, "zoo"),
+            seeds=lambda: self._seeder.seeds,
+        )
         self._loop = Loop(
             session,
             self._signals,
@@ -132,6 +141,7 @@ class Runner:
             on_mode=None if can is None or can.on_mode is None else _guarded(can.on_mode),
             refuse=None if self._inference is None else self._inference.refuse_all,
             gather=self._gather,
+            keeping=self._saver,
         )
         session.enter("making the first step")
         self._loop.run()
@@ -197,6 +207,7 @@ class Runner:
         if trace:
             for line in trace.rstrip().splitlines():
                 self._lines.add("zoo", line)
+        self._let_arrive()  # before the failure is told: nothing is taken after it
         self._session.fail(code, message, trace)
 
     def _save(self) -> None:
@@ -204,30 +215,29 @@ class Runner:
 
         Called only when the loop left in peace: what user code has broken is never saved.
         """
-        session, stage = self._session, self._stage
-        if session.ending is not End.SIGNAL or self._loop is None or stage is None or stage.agent is None:
+        session, saver, stage = self._session, self._saver, self._stage
+        if session.ending is not End.SIGNAL or saver is None or stage is None or stage.agent is None:
             return
         self._hear()
         if session.termination_asked:
             return
-        if (why := lacking(stage.agent)) is not None:
-            self._warn(f"{_WITHOUT}: {why}")
+        if saver.lacking is not None:
+            self._warn(f"{_WITHOUT}: {saver.lacking}")
             return
-        step = session.counters.step
-        session.enter(f"saving a checkpoint of step {step:,}")
         self._saves = True
         try:
-            left_s = session.cadence.working_s - session.ending_for_s
-            point = session.checkpoint = save(stage.agent, self._link, session.counters, left_s)
+            saver.depart(session.cadence.working_s - session.ending_for_s)
         except BaseException as error:  # noqa: BLE001 - whatever goes wrong with saving, it leaves in order
-            for line in (getattr(error, "traceback", None) or "").rstrip().splitlines():
-                self._lines.add("zoo", line)
             said = str(error) if isinstance(error, ZookeeperError) else first_line(error)
             self._warn(f"{_WITHOUT}: {said}")
-        else:
-            self._lines.add("zoo", f"it leaves a checkpoint of step {step:,} ({point['sizeBytes']:,} bytes)")
         finally:
             self._saves = False
+
+    def _let_arrive(self) -> None:
+        """Waits for the state that is on its way to the zoo, as long as the grace allows."""
+        if self._saver is not None:
+            left_s = self._session.cadence.working_s - self._session.ending_for_s
+            self._saver.finish(self._session.wanted()[0], left_s)
 
     def _warn(self, message: str) -> None:
         self._lines.add("zoo", message)
@@ -242,6 +252,7 @@ class Runner:
     def _part(self) -> None:
         """Says goodbye to everybody. What user code does meanwhile is bounded by the watchdog."""
         session = self._session
+        self._let_arrive()
         self._journal.flush()
         if self._live is not None:
             self._live.close("the attempt ends" if session.ending is None else session.ending.value)
@@ -268,6 +279,7 @@ class Runner:
             self._warn(f"{_WITHOUT}: {reason}")
         else:
             self._lines.add("zoo", f"{reason}; the process ends without it")
+        self._let_arrive()
         self._last_words()
         return _EXIT[self._session.ending or End.FAULT]
 

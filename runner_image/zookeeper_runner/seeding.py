@@ -15,6 +15,11 @@ class Seeder:
         self._seed = None if seed is None else seed % _LIMIT
         self._seeded: set[str] = set()
 
+    @property
+    def seeds(self) -> dict[str, int]:
+        """What was seeded, by name."""
+        return {} if self._seed is None else dict.fromkeys(sorted(self._seeded), self._seed)
+
     def apply(self) -> None:
         """Seeds what has been imported since the last call; nothing without a seed."""
         if self._seed is None:

@@ -65,7 +65,6 @@ class Session:
         self.bell = bell
         point = launch.get("checkpoint")
         self.counters = Counters() if point is None else Counters(step=point["step"], episode=point["episode"])
-        self.checkpoint: CheckpointPoint | None = None  # that this attempt has made
         self.working = False  # whether a step or a train call should be going on
         self.manifest: Manifest | None = None
         self.manifest_version = 0
@@ -82,6 +81,7 @@ class Session:
         self._end: End | None = None
         self._ending_since: float | None = None
         self._events: deque[dict[str, Any]] = deque(maxlen=100)
+        self._saves: deque[dict[str, Any]] = deque()
         self._samples: deque[tuple[float, int]] = deque(maxlen=64)
         self._listeners: list[Callable[[bool], None]] = []
 
@@ -217,6 +217,22 @@ class Session:
             self._events.clear()
         return events
 
+    def saved(self, save: Mapping[str, Any], checkpoint: CheckpointPoint | None = None) -> None:
+        """Keeps what became of a save for the next report, which is sent at once; without `checkpoint` it failed."""
+        with self._lock:
+            self._saves.append({"save": dict(save)} if checkpoint is None else {"save": save, "checkpoint": checkpoint})
+        self._changed()
+
+    @property
+    def has_saved(self) -> bool:
+        """Whether `take_save` has something."""
+        return bool(self._saves)
+
+    def take_save(self) -> dict[str, Any]:
+        """Returns and forgets what a report says of the oldest save that was not told; nothing without one."""
+        with self._lock:
+            return self._saves.popleft() if self._saves else {}
+
     def listen(self, listener: Callable[[bool], None]) -> None:
         """Calls `listener` from any thread after each change; with False when only the stage or the address changed."""
         self._listeners.append(listener)
@@ -264,8 +280,6 @@ class Session:
             if self.manifest is not None:
                 said["previewPaths"] = self.manifest["previewPaths"]
                 said["trainable"] = self.manifest["trainable"]
-            if self.checkpoint is not None:
-                said["checkpoint"] = self.checkpoint
         return said
 
     def _changed(self, *, urgent: bool = True) -> None:

@@ -41,6 +41,20 @@ class Stumbler(AInimal):
             raise ValueError("out of patience")
         return {"action": self.seen % 2}
 """,
+    "forgetful.py": """
+from ainimal_zookeeper import AInimal
+
+
+class Forgetful(AInimal):
+    def forward(self, inputs):
+        return {"action": 0}
+
+    def save(self, path):
+        raise OSError("nothing comes to mind")
+
+    def load(self, path):
+        pass
+""",
     "misspelt.py": "class Misspelt:\n    def act(self, observation)\n        return 0\n",
 }
 
@@ -52,6 +66,7 @@ server = Server(
         PythonModel("{ainimals}/balancer.py", class_name="Balancer", rate=100),
         PythonModel("{ainimals}/parrot.py", class_name="Parrot"),
         PythonModel("stumbler.py", class_name="Stumbler", rate=100),
+        PythonModel("forgetful.py", class_name="Forgetful", rate=100),
         PythonModel("misspelt.py", class_name="Misspelt"),
     ],
     environments=[

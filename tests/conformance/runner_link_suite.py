@@ -6,6 +6,7 @@ A binding gives the fixtures `store`, `bucket` and `dump`.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -30,7 +31,15 @@ from tests.fakes.secrets import FakeSecrets
 Dump = Callable[[], str]
 
 KEY = "sk-hunter2-hunter2"
-POINT = {"object": "runs/ins_1/1/checkpoints/step-7.zip", "step": 7, "episode": 2, "sizeBytes": 9, "sha256": "a" * 64}
+STATE = b"the state"
+POINT = {
+    "object": "runs/ins_1/1/checkpoints/step-7.zip",
+    "step": 7,
+    "episode": 2,
+    "sizeBytes": len(STATE),
+    "sha256": hashlib.sha256(STATE).hexdigest(),
+}
+LEAVES = {"phase": "STOPPING", "checkpoint": POINT}
 
 
 class Runner:
@@ -392,27 +401,29 @@ class RunnerLinkTests:
         self, runner: Runner, store: DocumentStore, bucket: Bucket, clock: FakeClock
     ) -> None:
         """A checkpoint that was reported is what the claim of the next attempt hands out, to be read only."""
+        bucket.put(str(POINT["object"]), STATE)
         await runner.ask("claim")
-        assert (await runner.report({"phase": "STOPPING", "checkpoint": POINT})).status_code == 200
+        assert (await runner.report(LEAVES)).status_code == 200
         zoo.put(store, Collections.INSTANCES, dict(lifecycle.recover(zoo.read(store), clock.now(), "gone")))
         launch = (await runner.later().ask("claim")).json()
         assert (launch["attempt"], launch["timeline"]) == (2, 2)
         link = launch["checkpoint"].pop("url")
-        assert link.partition("?")[0] == bucket.sign_get(POINT["object"]).url.partition("?")[0]
+        assert link.partition("?")[0] == bucket.sign_get(str(POINT["object"])).url.partition("?")[0]
         assert launch["checkpoint"] == {
-            "headers": dict(bucket.sign_get(POINT["object"]).headers),
-            "sha256": "a" * 64,
+            "headers": dict(bucket.sign_get(str(POINT["object"])).headers),
+            "sha256": POINT["sha256"],
             "sizeBytes": 9,
             "step": 7,
             "episode": 2,
         }
 
     async def test_history_of_earlier_timelines_stays(
-        self, runner: Runner, store: DocumentStore, clock: FakeClock
+        self, runner: Runner, store: DocumentStore, bucket: Bucket, clock: FakeClock
     ) -> None:
         """The next attempt's charts stand beside those of the timelines before, however often it reports."""
+        bucket.put(str(POINT["object"]), STATE)
         await runner.ask("claim")
-        await runner.report({"phase": "STOPPING", "checkpoint": POINT}, series=[series_of(1, 0.5)])
+        await runner.report(LEAVES, series=[series_of(1, 0.5)])
         zoo.put(store, Collections.INSTANCES, dict(lifecycle.recover(zoo.read(store), clock.now(), "gone")))
         second = runner.later()
         await second.ask("claim")

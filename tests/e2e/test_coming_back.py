@@ -145,7 +145,8 @@ def test_damaged_checkpoint_fails_the_instance_and_says_so(
     """A flipped bit on the disk is found before the model sees it; the zoo and other instances go on."""
     zoo, instance_id = learner
     zoo.stop()
-    (stored,) = [path for path in (zoo.state_dir / "bucket" / "objects").rglob("*") if path.is_file()]
+    saved = zoo.state_dir / "bucket" / "objects" / "runs"
+    (stored,) = [path for path in saved.rglob("*") if path.is_file()]
     data = stored.read_bytes()
     stored.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
 

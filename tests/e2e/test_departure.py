@@ -47,12 +47,13 @@ def counter(processes: Processes, *, arguments: str = "", made: str = "", saves:
 
 
 def left(link: FakeRunnerLink, process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    """Sends SIGTERM once it runs, and returns its last report."""
+    """Sends SIGTERM once it runs, and returns its last report, with the last checkpoint that it told."""
     link.phase("ins_1", "RUNNING")
     process.send_signal(signal.SIGTERM)
     assert ended(process) == 0
-    last: dict[str, Any] = link.reports["ins_1"][-1]["report"]
-    return last
+    told = [each for each in link.saves("ins_1") if "checkpoint" in each]
+    assert all(each["save"]["kind"] == "DEPARTURE" for each in told)
+    return {**link.reports["ins_1"][-1]["report"], **(told[-1] if told else {})}
 
 
 def warnings(link: FakeRunnerLink) -> list[str]:
@@ -177,7 +178,7 @@ def test_who_is_terminated_or_broken_saves_nothing(processes: Processes) -> None
     model = processes.model((COUNTER % ("", "pass", "pass", LOAD)).replace("return", "1 / (self.calls < 50); return"))
     broken = processes.link(launch_of(model=model, environment=CARTPOLE))
     assert ended(processes.start(broken)) == 1
-    assert "checkpoint" not in broken.reports["ins_1"][-1]["report"]
+    assert broken.saves("ins_1") == []
     assert broken.objects == {}
 
 
@@ -235,4 +236,4 @@ def test_a_pause_holds_over_the_next_attempt(processes: Processes) -> None:
 
     assert ended(process) == 0
     assert (report["stats"]["step"], report["stats"]["episode"]) == (7, 2)
-    assert link.reports["ins_1"][-1]["report"]["checkpoint"]["step"] == 7
+    assert [each["checkpoint"]["step"] for each in link.saves("ins_1")] == [7]

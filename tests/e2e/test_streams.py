@@ -31,6 +31,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from tests.fakes import zoo
+from tests.fakes.bucket import MemoryBucket
 
 WEB = Path(__file__).parents[2] / "client_web"
 SETTINGS = StreamSettings(rotate_s=0.4, overlap_s=1.0, rotate_bytes=20_000)
@@ -77,6 +78,7 @@ def serve(state: Path, listener: socket.socket) -> Callable[[], Coroutine[Any, A
             store=store,
             queue=queue,
             dialer=LoopbackDialer(),
+            bucket=MemoryBucket,
             clock=SystemClock(),
             ids=RandomIds(),
             secret=zoo.SECRET,

@@ -16,6 +16,7 @@ from graphql_api.api import Api
 
 from tests.emulators.rpcs import CountedClient, Rpcs
 from tests.fakes import web_client, zoo
+from tests.fakes.bucket import MemoryBucket
 from tests.fakes.clock import FakeClock, SequentialIds
 from tests.fakes.queue import FakeQueue
 from tests.fakes.visitor import Visitor
@@ -51,6 +52,7 @@ async def visitor(store: FirestoreStore) -> AsyncIterator[Visitor]:
         store=store,
         queue=FakeQueue(),
         dialer=LoopbackDialer(),
+        bucket=MemoryBucket,
         clock=FakeClock(),
         ids=SequentialIds(),
         secret=zoo.SECRET,

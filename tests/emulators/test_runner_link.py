@@ -14,6 +14,7 @@ from ainimal_zookeeper.domain import lifecycle
 from ainimal_zookeeper.domain.documents import Collections, instance_ref
 from ainimal_zookeeper.ports.bucket import SignedUrl
 
+from tests.conformance.keeping_suite import KeepingTests
 from tests.conformance.runner_link_suite import Runner, RunnerLinkTests, furnish, line, series_of
 from tests.emulators.rpcs import CountedClient, Rpcs
 from tests.emulators.test_firestore_store import new_project
@@ -67,6 +68,10 @@ async def ticket(runner: Runner, name: str, data: bytes) -> tuple[str, SignedUrl
     """Returns the object's name and the link that a runner gets for it."""
     answer = (await runner.ask("ticket", name=name, sizeBytes=len(data))).json()
     return answer["object"], SignedUrl(answer["url"], lifecycle.moment(answer["expiresAt"]), answer["headers"])
+
+
+class TestKeeping(KeepingTests):
+    """On Firestore and Cloud Storage."""
 
 
 class TestRunnerLinkOnGoogleCloud(RunnerLinkTests):

@@ -16,6 +16,7 @@ from graphql_api.link import LinkSettings
 from graphql_api.stream import StreamSettings
 
 from tests.fakes import zoo
+from tests.fakes.bucket import MemoryBucket
 from tests.fakes.clock import FakeClock, SequentialIds
 from tests.fakes.follower import Follower, Story, follow
 from tests.fakes.queue import FakeQueue
@@ -34,6 +35,7 @@ async def test_every_event_and_line_is_told_once(firestore_emulator: None, seed:
             store=store,
             queue=FakeQueue(),
             dialer=LoopbackDialer(),
+            bucket=MemoryBucket,
             clock=clock,
             ids=SequentialIds(),
             secret=zoo.SECRET,

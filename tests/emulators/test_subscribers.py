@@ -23,6 +23,7 @@ from benchmarks.subscribers import change, crowd
 from tests.emulators.processes import free_address
 from tests.emulators.rpcs import CountedClient
 from tests.fakes import zoo
+from tests.fakes.bucket import MemoryBucket
 from tests.fakes.clock import FakeClock, SequentialIds
 from tests.fakes.queue import FakeQueue
 
@@ -49,6 +50,7 @@ async def address(store: FirestoreStore) -> AsyncIterator[str]:
         store=store,
         queue=FakeQueue(),
         dialer=LoopbackDialer(),
+        bucket=MemoryBucket,
         clock=FakeClock(),
         ids=SequentialIds(),
         secret=zoo.SECRET,

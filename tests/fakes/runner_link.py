@@ -10,28 +10,30 @@ from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from ainimal_zookeeper.domain.documents import Desired, run_prefix
+from ainimal_zookeeper.domain.documents import Desired, DesiredPhase, SaveRequest, run_prefix
 from ainimal_zookeeper.domain.tokens import attempt_token, seat_token
 
 SECRET = b"a secret that only tests know"
 
 
 def wanted(
-    phase: str = "RUNNING",
+    phase: DesiredPhase = "RUNNING",
     *,
     training: bool = False,
     inference: bool = True,
     rate: float | None = None,
     steps: int = 0,
     resets: int = 0,
+    save: SaveRequest | None = None,
 ) -> Desired:
-    """Returns a desired state."""
-    return {  # type: ignore[return-value]
+    """Returns a desired state. `save`: the newest request to save."""
+    return {
         "phase": phase,
         "mode": {"training": training, "inference": inference},
         "rate": rate,
         "steps": steps,
         "resets": resets,
+        "save": save,
     }
 
 
@@ -70,8 +72,8 @@ def world_of(launch: Mapping[str, Any], address: str | None, joiner_id: str) -> 
 class FakeRunnerLink:
     """Serves the launches given, by instance; `close` when done. Everything the runners said is in `reports`.
 
-    Reports with a part named in `refused` are refused. What they upload is in `objects`, by name; `uploading` is called
-    before an upload is taken.
+    Reports with a part named in `refused`, such as "series" or "checkpoint", are refused. What they upload is in
+    `objects`, by name; `uploading` is called before an upload is taken.
     """
 
     def __init__(self, *launches: dict[str, Any]) -> None:
@@ -105,8 +107,9 @@ class FakeRunnerLink:
                 link.uploading()
                 data = self.rfile.read(int(self.headers["Content-Length"]))
                 name = self.path.removeprefix("/bucket/")
-                self._finish(409 if name in link.objects else 201)
+                taken = name in link.objects
                 link.objects.setdefault(name, data)
+                self._finish(409 if taken else 201)
 
             def do_GET(self) -> None:
                 data = link.objects.get(self.path.removeprefix("/bucket/"))
@@ -188,6 +191,15 @@ class FakeRunnerLink:
         """Returns all that was sent under `what` ("logs", "events") so far, in order."""
         return [item for each in self.reports[instance_id] for item in each.get(what, [])]
 
+    def saves(self, instance_id: str) -> list[dict[str, Any]]:
+        """Returns what was said of saves so far, in order: `save`, and `checkpoint` where one succeeded."""
+        parts = ("save", "checkpoint")
+        said = [
+            {part: each["report"][part] for part in parts if part in each["report"]}
+            for each in self.reports[instance_id]
+        ]
+        return [each for each in said if each]
+
     def until_asked(self, count: int, patience_s: float = 10.0) -> None:
         """Waits until `count` requests have come, answered or not."""
         deadline = time.monotonic() + patience_s
@@ -225,7 +237,7 @@ class FakeRunnerLink:
             if path.endswith("/ticket"):
                 name = f"{run_prefix(instance_id, attempt)}{body['name']}"
                 return 200, {"object": name, "url": self._link_to(name), "headers": {}, "expiresAt": ""}
-            if bad := sorted(self.refused & set(body)):
+            if bad := sorted(self.refused & {*body, *body.get("report", ())}):
                 return 400, {"code": "INVALID_INPUT", "message": f"bad {bad}"}
             if path.endswith("/report"):
                 known = {each["sequence"] for each in self.reports[instance_id]}

@@ -44,7 +44,9 @@ def instance(now: datetime, id: str = "ins_1", **changes: Any) -> InstanceDoc:
             "rate": None,
             "steps": 0,
             "resets": 0,
+            "save": None,
         },
+        "startPoint": None,
         "status": new_status(now),
     }
     return cast(InstanceDoc, {**document, **changes})

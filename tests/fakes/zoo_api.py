@@ -86,6 +86,32 @@ def world_row(name: str, kind: str = "CartPole", **changes: Any) -> Row:
     }
 
 
+def checkpoint_row(tag: str, step: int = 0, **changes: Any) -> Row:
+    """The commit is made of the step: the checkpoint that another grew from is named by it."""
+    commit = f"{step:040x}"
+    return {
+        "id": f"chk_{commit}",
+        "tag": tag,
+        "commit": commit,
+        "parents": [],
+        "step": float(step),
+        "episode": 1.0,
+        "timeline": 0,
+        "attempt": 1,
+        "createdAt": "2026-01-01T00:00:00.000000Z",
+        "kind": "ASKED",
+        "kept": True,
+        "sizeBytes": 2048.0,
+        "needsPickle": False,
+        "instanceId": "ins_rex",
+        "instanceName": "Rex",
+        "modelId": "mod_painter",
+        "modelName": "Painter",
+        "viewerCan": ["SEE", "DELETE"],
+        **changes,
+    }
+
+
 def live_event(kind: str = "UPDATE", cursor: str = "c1", **changes: Any) -> Row:
     lists = ("instances", "environmentInstances", "removedInstanceIds", "values", "events", "logs", "problems")
     return {"kind": kind, "cursor": cursor, **{name: [] for name in lists}, **changes}
@@ -112,6 +138,9 @@ class FakeZoo:
         self.environments: list[Row] = []
         self.worlds: list[Row] = []
         self.instances: list[Row] = []
+        self.checkpoints: list[Row] = []
+        """All of them are of the first model."""
+        self.profile = "embedded"
         self.page = 100
         self.asked: list[tuple[str, Row]] = []
         """Every mutation with its input, in order."""
@@ -160,7 +189,8 @@ class FakeZoo:
     def _root(self) -> Row:
         changes = ("Pause", "Resume", "Terminate", "Reset", "Step", "RateSet", "ModeSet", "Update")
         return {
-            "server": {"id": "zoo", "name": "Test zoo", "version": "0.1.0", "profile": "embedded", "processes": []},
+            "server": {"id": "zoo", "name": "Test zoo", "version": "0.1.0", "profile": self.profile, "processes": []},
+            "model": lambda _info, **wanted: self._model(wanted["id"]),
             "models": lambda _info, **page: self._connection(self.models, **page),
             "environments": lambda _info, **page: self._connection(self.environments, **page),
             "environmentInstances": lambda _info, **page: self._connection(self.worlds, **page),
@@ -172,6 +202,9 @@ class FakeZoo:
             "environmentLaunch": self._answering("environmentLaunch", self._newest_world),
             "environmentReset": self._answering("environmentReset", self._newest_world),
             "environmentTerminate": self._answering("environmentTerminate", self._newest_world),
+            "checkpointSave": self._answering("checkpointSave", self._newest_checkpoint),
+            "checkpointRestore": self._changer("checkpointRestore"),
+            "checkpointDelete": self._answering("checkpointDelete", lambda given: {"deletedId": given["checkpointId"]}),
             "node": self._node,
             **{f"instance{change}": self._changer(f"instance{change}") for change in changes},
         }
@@ -189,6 +222,16 @@ class FakeZoo:
 
     def _newest_world(self, _given: Row) -> Row:
         return {"environmentInstance": self.worlds[0]}
+
+    def _newest_checkpoint(self, _given: Row) -> Row:
+        return {"checkpoint": None if self.user_errors else self.checkpoints[0]}
+
+    def _model(self, id: str) -> Row | None:
+        row = next((row for row in self.models if row["id"] == id), None)
+        if row is None:
+            return None
+        saved = self.checkpoints if row is self.models[0] else []
+        return {**row, "checkpoints": lambda _info, **page: self._connection(saved, **page)}
 
     def _changer(self, name: str) -> Callable[..., Row]:
         def change(_info: Any, input: Row) -> Row:
@@ -218,14 +261,20 @@ class FakeZoo:
         if row is None:
             return None
         self.on_instance(row)
+        own = [saved for saved in self.checkpoints if saved["instanceId"] == id]
         return {
             **row,
+            "model": self._model(self.models[0]["id"]) if self.models else None,
+            "checkpoints": lambda _info, **page: self._connection(own, **page),
             "logs": lambda _info, **page: self._connection(row.get("logs", []), **page),
             "signals": lambda _info, **page: self._connection(row.get("signals", []), **page),
             "metrics": lambda _info, **_page: row.get("metrics", []),
         }
 
     def _node(self, _info: Any, id: str) -> Row | None:
+        saved = next((row for row in self.checkpoints if row["id"] == id), None)
+        if saved is not None:
+            return {"__typename": "Checkpoint", **saved}
         row = next((row for row in self.worlds if row["id"] == id), None)
         if row is None:
             return None

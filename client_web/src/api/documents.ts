@@ -78,6 +78,35 @@ const ParameterFields = graphql(`
   }
 `);
 
+const CheckpointFields = graphql(`
+  fragment CheckpointParts on Checkpoint {
+    id
+    tag
+    commit
+    parents
+    step
+    timeline
+    createdAt
+    sizeBytes
+    kind
+    kept
+    instanceId
+    instanceName
+    viewerCan
+  }
+`);
+
+const StartFields = graphql(
+  `
+  fragment StartParts on Checkpoint {
+    ...CheckpointParts
+    modelId
+    parameters
+  }
+`,
+  [CheckpointFields],
+);
+
 const UserErrorFields = graphql(`
   fragment UserErrorParts on UserError {
     code
@@ -89,6 +118,8 @@ const UserErrorFields = graphql(`
 
 export type InstanceRow = ResultOf<typeof InstanceRowFields>;
 export type WorldRow = ResultOf<typeof WorldRowFields>;
+export type CheckpointRow = ResultOf<typeof CheckpointFields>;
+export type StartOffer = ResultOf<typeof StartFields>;
 export type ModalityParts = ResultOf<typeof ModalityFields>;
 
 export const HomeQuery = graphql(`
@@ -211,6 +242,41 @@ export const EventsQuery = graphql(`
   }
 `);
 
+export const CheckpointsQuery = graphql(
+  `
+  query Checkpoints($id: ID!, $first: Int!) {
+    instance(id: $id) {
+      id
+      model { id }
+      latestCheckpoint { id }
+      checkpoints(first: $first) { nodes { ...CheckpointParts } pageInfo { hasNextPage } }
+    }
+  }
+`,
+  [CheckpointFields],
+);
+
+export const ModelCheckpointsQuery = graphql(
+  `
+  query ModelCheckpoints($modelId: ID!, $first: Int!) {
+    model(id: $modelId) {
+      id
+      checkpoints(first: $first) { nodes { ...StartParts } }
+    }
+  }
+`,
+  [StartFields],
+);
+
+export const CheckpointQuery = graphql(
+  `
+  query Checkpoint($id: ID!) {
+    node(id: $id) { __typename id ... on Checkpoint { ...StartParts } }
+  }
+`,
+  [StartFields],
+);
+
 export const LogsQuery = graphql(`
   query Logs($id: ID!, $first: Int!, $after: String) {
     instance(id: $id) {
@@ -293,6 +359,24 @@ export const ResetMutation = graphql(
 export const DeleteMutation = graphql(
   `mutation Delete($input: InstanceInput!) {
     outcome: instanceDelete(input: $input) { deletedId userErrors { ...UserErrorParts } }
+  }`,
+  [UserErrorFields],
+);
+export const SaveMutation = graphql(
+  `mutation Save($input: CheckpointSaveInput!) {
+    outcome: checkpointSave(input: $input) { checkpoint { ...CheckpointParts } userErrors { ...UserErrorParts } }
+  }`,
+  [CheckpointFields, UserErrorFields],
+);
+export const RestoreMutation = graphql(
+  `mutation Restore($input: CheckpointRestoreInput!) {
+    outcome: checkpointRestore(input: $input) { instance { ...InstanceRow } userErrors { ...UserErrorParts } }
+  }`,
+  payload,
+);
+export const CheckpointDeleteMutation = graphql(
+  `mutation DeleteCheckpoint($input: CheckpointInput!) {
+    outcome: checkpointDelete(input: $input) { deletedId userErrors { ...UserErrorParts } }
   }`,
   [UserErrorFields],
 );

@@ -34,6 +34,15 @@ export function formatCount(value: number | undefined): string {
   return value < 100_000 ? integer.format(value) : compact.format(value);
 }
 
+const UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'] as const;
+const amount = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
+
+/** Sizes in powers of 1000: "820 bytes", "1.24 MB". */
+export function formatBytes(bytes: number): string {
+  const power = Math.min(UNITS.length - 1, bytes < 999.5 ? 0 : Math.floor(Math.log10(bytes * 1.0005) / 3));
+  return `${amount.format(bytes / 1000 ** power)} ${UNITS[power] ?? ''}`;
+}
+
 export function formatRate(stepsPerSecond: number | undefined): string {
   if (stepsPerSecond === undefined) return NOTHING;
   return `${rate.format(stepsPerSecond)}/s`;

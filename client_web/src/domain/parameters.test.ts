@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { collect, errorsByField, fieldKind, firstDraft, parseDraft, rangeText, sliderStep, type ParameterSpec } from './parameters';
+import { collect, errorsByField, fieldKind, firstDraft, firstDrafts, parseDraft, rangeText, sliderStep, type ParameterSpec } from './parameters';
 
 function spec(parts: Partial<ParameterSpec>): ParameterSpec {
   return { name: 'x', type: 'float', default: null, description: null, display: null, minimum: null, maximum: null, choices: null, required: false, ...parts };
@@ -24,6 +24,13 @@ describe('a parameter as a field', () => {
     expect(firstDraft(spec({ type: 'bool', default: true }))).toBe(true);
     expect(firstDraft(spec({ choices: ['a', 'b'], default: 'b' }))).toBe('"b"');
     expect(firstDraft(spec({ type: 'json', default: { a: 1 } }))).toContain('"a": 1');
+  });
+
+  it('starts with what was given instead, where something was', () => {
+    const specs = [spec({ name: 'rate', default: 0.1 }), spec({ name: 'size', type: 'int', default: 64 })];
+    expect(firstDrafts(specs)).toEqual({ rate: '0.1', size: '64' });
+    expect(firstDrafts(specs, { size: 128, gone: 1 })).toEqual({ rate: '0.1', size: '128' });
+    expect(firstDrafts(specs, null)).toEqual(firstDrafts(specs));
   });
 
   it('steps a slider finely enough, and whole numbers by one', () => {

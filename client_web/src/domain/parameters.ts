@@ -56,8 +56,10 @@ export function firstDraft(spec: ParameterSpec): Draft {
   }
 }
 
-export function firstDrafts(specs: readonly ParameterSpec[]): Drafts {
-  return Object.fromEntries(specs.map((spec) => [spec.name, firstDraft(spec)]));
+/** `given`: values by name, which come before the defaults. */
+export function firstDrafts(specs: readonly ParameterSpec[], given?: unknown): Drafts {
+  const values = new Map(typeof given === 'object' && given !== null ? Object.entries(given) : []);
+  return Object.fromEntries(specs.map((spec) => [spec.name, firstDraft(values.has(spec.name) ? { ...spec, default: values.get(spec.name) } : spec)]));
 }
 
 /** A slider's step: whole numbers for int, else a fine fraction of the range on a round number. */

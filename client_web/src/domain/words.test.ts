@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseAddress } from './address';
-import { formatCount, formatNumber, formatRate, formatSeconds } from './format';
+import { formatBytes, formatCount, formatNumber, formatRate, formatSeconds } from './format';
 import { acknowledgement, offers } from './phase';
 import { LAST_POSITION, positionOf, rateAt } from './rate';
 import { roster } from './roster';
@@ -24,6 +24,18 @@ describe('numbers', () => {
     expect(formatCount(1_234_567)).toBe('1.2M');
     expect(formatRate(12_345)).toBe('12.3K/s');
     expect(formatSeconds(7200)).toBe('2 h');
+  });
+
+  it.each([
+    [0, '0 bytes'],
+    [999, '999 bytes'],
+    [1000, '1 kB'],
+    [12_345, '12.3 kB'],
+    [999_999, '1 MB'],
+    [20_000_000, '20 MB'],
+    [3.2e15, '3,200 TB'],
+  ])('%s bytes are written %s', (bytes, text) => {
+    expect(formatBytes(bytes)).toBe(text);
   });
 });
 

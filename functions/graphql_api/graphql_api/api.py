@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ainimal_zookeeper.domain.access import Principal
+from ainimal_zookeeper.ports.bucket import Bucket
 from ainimal_zookeeper.ports.clock import Clock, Ids
 from ainimal_zookeeper.ports.live import LiveDialer
 from ainimal_zookeeper.ports.queue import Queue
@@ -14,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from . import http
+from .checkpoints import Checkpoints
 from .commands import Commands
 from .console import Consoles, ConsoleSettings
 from .context import Zoo
@@ -25,12 +27,16 @@ from .link import LinkSettings
 from .links import Links
 from .records import Records
 from .resolvers import RESOLVERS, SUBSCRIPTIONS
+from .saves import Saves
 from .schema import bind, source
 from .stream import Sources, StreamSettings
 from .streams import LiveStreams
 from .topics import Topics
 
 SCHEMA = bind(source(), RESOLVERS, SUBSCRIPTIONS)
+
+
+SAVE_S = 30.0
 
 
 def no_processes() -> Sequence[Mapping[str, Any]]:
@@ -40,6 +46,7 @@ def no_processes() -> Sequence[Mapping[str, Any]]:
 class Api:
     """Answers requests on one event loop; `close` it there.
 
+    bucket: opens the bucket, when something is deleted from it. save_s: how long who asks for a checkpoint waits.
     processes: returns the side processes as {name, running, restarts, url}. On the embedded profile a visitor of whom
     nothing else is said is the operator; elsewhere nobody.
     """
@@ -50,6 +57,7 @@ class Api:
         store: DocumentStore,
         queue: Queue,
         dialer: LiveDialer,
+        bucket: Callable[[], Bucket],
         clock: Clock,
         ids: Ids,
         secret: bytes,
@@ -60,12 +68,12 @@ class Api:
         links: LinkSettings | None = None,
         streams: StreamSettings | None = None,
         consoles: ConsoleSettings | None = None,
+        save_s: float = SAVE_S,
     ) -> None:
         self._records = Records(store)
         self._topics = Topics(self._records)
-        self._links = Links(
-            topics=self._topics, dialer=dialer, clock=clock, secret=secret, settings=links or LinkSettings()
-        )
+        link_settings = links or LinkSettings()
+        self._links = Links(topics=self._topics, dialer=dialer, clock=clock, secret=secret, settings=link_settings)
         self._streams = LiveStreams(
             Sources(
                 self._records,
@@ -76,12 +84,22 @@ class Api:
             ),
             streams or StreamSettings(),
         )
+        checkpoints = Checkpoints(store=store, queue=queue, bucket=bucket, clock=clock, ids=ids)
+        self._saves = Saves(
+            topics=self._topics,
+            records=self._records,
+            checkpoints=checkpoints,
+            patience_s=save_s,
+            leave_s=link_settings.leave_s,
+        )
         self._launches = Launches(store=store, queue=queue, clock=clock, ids=ids)
         zoo = Zoo(
             records=self._records,
             links=self._links,
             launches=self._launches,
             commands=Commands(store=store, clock=clock, ids=ids),
+            checkpoints=checkpoints,
+            saves=self._saves,
             streams=self._streams,
             profile=profile,
             version=version,
@@ -115,6 +133,7 @@ class Api:
         """Sends the viewers to another process, within seconds; what else is asked is answered until the end."""
         self._streams.depart()
         self._links.depart()
+        self._saves.depart()
 
     async def close(self) -> None:
         """Ends all streams, links and watches, within a second."""

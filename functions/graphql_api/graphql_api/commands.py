@@ -103,7 +103,7 @@ class Commands:
 
     @staticmethod
     def _check(principal: Principal, found: Document | None, id: str, expected: int | None) -> None:
-        row = _allowed(principal, found, id, "DELETE")
+        row = allowed(principal, found, id, "DELETE")
         lifecycle.check_generation(row, expected)
         if not lifecycle.is_final(row):
             raise InvalidTransition(f"instance {id} is {row['status']['phase']}; terminate it before deleting it")
@@ -124,7 +124,7 @@ class Commands:
         def apply(transaction: Transaction) -> InstanceDoc:
             now = self._clock.now()
             ref = instance_ref(id)
-            row = _allowed(principal, transaction.get(ref), id, action)
+            row = allowed(principal, transaction.get(ref), id, action)
             lifecycle.check_generation(row, expected)
             after = change(row, now)
             if after == row:
@@ -143,7 +143,7 @@ class Commands:
         return self._store.transact(apply)
 
 
-def _allowed(principal: Principal, found: Document | None, id: str, action: Action) -> InstanceDoc:
+def allowed(principal: Principal, found: Document | None, id: str, action: Action) -> InstanceDoc:
     """Returns the row. Raises: NotFound where it is not to be seen, PermissionDenied where `action` is not allowed."""
     if found is None:
         raise missing(id)

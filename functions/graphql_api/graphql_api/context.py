@@ -12,12 +12,14 @@ from ainimal_zookeeper.domain.queries import BoundQuery
 from graphql import GraphQLResolveInfo
 
 from . import projection
+from .checkpoints import Checkpoints
 from .commands import Commands
 from .launch import Launches
 from .links import Links
 from .loading import Loader
 from .outlet import Outlet
 from .records import Records
+from .saves import Saves
 from .selection import Selection, Selections
 from .streams import LiveStreams
 from .visibility import missing, visible
@@ -34,6 +36,8 @@ class Zoo:
     links: Links
     launches: Launches
     commands: Commands
+    checkpoints: Checkpoints
+    saves: Saves
     streams: LiveStreams
     profile: str
     version: str

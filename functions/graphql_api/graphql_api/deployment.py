@@ -61,6 +61,7 @@ class Deployment:
             store=profile.store,
             queue=profile.queue,
             dialer=profile.dialer,
+            bucket=lambda: profile.bucket,
             clock=profile.clock,
             ids=profile.ids,
             secret=profile.secret,

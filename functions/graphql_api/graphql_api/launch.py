@@ -11,12 +11,13 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from ainimal_zookeeper.domain import lifecycle, limits
 from ainimal_zookeeper.domain.access import Principal, Resource, decide
 from ainimal_zookeeper.domain.documents import (
+    CheckpointDoc,
     Collections,
     ConfigurationDoc,
     Document,
@@ -43,7 +44,7 @@ from ainimal_zookeeper.ports.clock import Clock, Ids
 from ainimal_zookeeper.ports.queue import LAUNCH_TOPIC, Queue
 from ainimal_zookeeper.ports.store import DocumentStore, Transaction
 
-from . import idempotency, labels, stored
+from . import idempotency, labels, starting, stored
 from .projection import SERVER_ID, resource_of
 from .records import CONFIGURATION
 
@@ -60,6 +61,7 @@ class _Catalogue:
     model: ModelDoc | None
     environment: EnvironmentDoc | None
     world: InstanceDoc | None
+    checkpoint: CheckpointDoc | None
     trainable: bool | None
 
 
@@ -85,28 +87,36 @@ class Launches:
                 "environmentId makes a new world and environmentInstanceId joins one that runs; give one of them",
                 ("input", "environmentInstanceId"),
             )
-        if input.get("checkpointId") is not None:
-            raise NotFound(f"there is no checkpoint {input['checkpointId']}; leave checkpointId out to start afresh")
         name = labels.name(input.get("name"))
         tags = labels.tags(input.get("tags"))
         number = 1 + self._store.count(INSTANCES_BY_MODEL.bind(model_id=input["modelId"])) if name is None else 0
         document_id = self._ids.new("ins")
-        event_id = self._ids.new("evt")
+        event_id, warning_id = self._ids.new("evt"), self._ids.new("evt")
 
         def change(transaction: Transaction) -> InstanceDoc:
             now = self._clock.now()
             transaction.get_many(_ahead(input))
-            earlier = idempotency.earlier(transaction, input, principal, Collections.INSTANCES)
-            if earlier is not None:
-                return earlier
+            told = _told(transaction, input, principal, "instance")
+            if told is not None:
+                return told
             catalogue = _catalogue(transaction, input, principal)
             assert catalogue.model is not None  # noqa: S101  an instance's input names one
+            checkpoint = catalogue.checkpoint
+            warning = None if checkpoint is None else starting.check_fits(checkpoint, catalogue.model)
             document = self._instance(document_id, principal, input, catalogue, now)
+            if checkpoint is not None:
+                document = lifecycle.start_from(document, starting.point_of(checkpoint))
             document["name"] = name or f"{catalogue.model['name']} {number}"
             document["tags"] = tags
             document["keywords"] = keywords(document["name"], *tags)
             entered = _enter(transaction, document, catalogue)
             self._write(transaction, document, entered, event_id, input, principal, now)
+            if checkpoint is not None:
+                starting.keep(transaction, checkpoint)
+            if warning is not None:
+                later = now + timedelta(microseconds=1)
+                happened = event(warning_id, document_id, "WARNING", warning, later, user_id=principal.user_id)
+                transaction.put(Ref(Collections.EVENTS, warning_id), cast(Document, happened))
             return document
 
         return self._publish(self._store.transact(change), input.get("commandId"))
@@ -123,9 +133,9 @@ class Launches:
         def change(transaction: Transaction) -> InstanceDoc:
             now = self._clock.now()
             transaction.get_many(_ahead(input))
-            earlier = idempotency.earlier(transaction, input, principal, Collections.ENVIRONMENT_INSTANCES)
-            if earlier is not None:
-                return earlier
+            told = _told(transaction, input, principal, "environment")
+            if told is not None:
+                return told
             catalogue = _catalogue(transaction, input, principal)
             environment = cast(EnvironmentDoc, catalogue.environment)
             document = _row("environment", document_id, principal, now)
@@ -148,7 +158,8 @@ class Launches:
             raise InvalidInput(f"model {model['name']} cannot be launched: {model['defect']}", ("input", "modelId"))
         document = _row("instance", id, principal, now)
         document["model"] = {"id": model["id"], "name": model["name"], "revision": model["revision"]}
-        document["parametersJson"] = _parameters(model, input, "parameters")
+        given = _with_those_of(catalogue.checkpoint, model, input)
+        document["parametersJson"] = _parameters(model, given, "parameters")
         if environment is not None and world is None:
             document["environmentId"] = environment["id"]
             document["environmentParametersJson"] = _parameters(environment, input, "environmentParameters")
@@ -173,6 +184,7 @@ class Launches:
             "rate": json.loads(model["specJson"]).get("rate"),
             "steps": 0,
             "resets": 0,
+            "save": None,
         }
         return document
 
@@ -189,9 +201,11 @@ class Launches:
         transaction.put(instance_ref(document["id"]), cast(Document, document))
         for limit in entered:
             transaction.put(Ref(Collections.LIMITS, limit["id"]), cast(Document, limit))
-        happened = event(event_id, document["id"], "LAUNCHED", "launched", now, user_id=principal.user_id)
+        point = document["startPoint"]
+        text = "launched" if point is None else f"launched from the checkpoint of step {point['step']:,}"
+        happened = event(event_id, document["id"], "LAUNCHED", text, now, user_id=principal.user_id)
         transaction.put(Ref(Collections.EVENTS, event_id), cast(Document, happened))
-        idempotency.remember(transaction, input, document["id"], principal, now)
+        idempotency.remember(transaction, input, principal, document["id"], now)
 
     def _publish(self, document: InstanceDoc, command_id: str | None) -> InstanceDoc:
         """Tells the launcher of what waits for one; told twice, the launcher starts it once."""
@@ -234,7 +248,9 @@ def _row(kind: Kind, id: str, principal: Principal, now: datetime) -> InstanceDo
             "rate": None,
             "steps": 0,
             "resets": 0,
+            "save": None,
         },
+        "startPoint": None,
         "status": lifecycle.new_status(now),
     }
 
@@ -248,7 +264,10 @@ def _seed(given: int | None) -> int | None:
 
 def _ahead(input: Mapping[str, Any]) -> list[Ref]:
     """Returns what a launch reads in any case: together, because in the cloud each round takes its time."""
-    refs = [CONFIGURATION, *idempotency.refs(input)]
+    command = idempotency.ref_of(input)
+    refs = [CONFIGURATION] if command is None else [CONFIGURATION, command]
+    if input.get("checkpointId") is not None:
+        refs.append(Ref(Collections.CHECKPOINTS, input["checkpointId"]))
     if input.get("modelId") is not None:
         refs += [Ref(kind, input["modelId"]) for kind in (Collections.MODELS, Collections.PROBES)]
         refs.append(Ref(Collections.LIMITS, limits.MODELS))
@@ -260,6 +279,18 @@ def _ahead(input: Mapping[str, Any]) -> list[Ref]:
         names = (limits.ENVIRONMENTS, limits.of_environment(input["environmentId"]))
         refs += [Ref(Collections.LIMITS, name) for name in names]
     return refs
+
+
+def _told(transaction: Transaction, input: Mapping[str, Any], principal: Principal, kind: Kind) -> InstanceDoc | None:
+    """Returns what the command made when it came before."""
+    made = idempotency.made_before(transaction, input, principal, "ins_" if kind == "instance" else "env_")
+    if made is None:
+        return None
+    found = transaction.get(instance_ref(made))
+    if found is None:
+        command_id = input["commandId"]
+        raise NotFound(f"command {command_id} launched {made}, which has been deleted; make a new id to launch again")
+    return cast(InstanceDoc, found)
 
 
 def _catalogue(transaction: Transaction, input: Mapping[str, Any], principal: Principal) -> _Catalogue:
@@ -285,6 +316,8 @@ def _catalogue(transaction: Transaction, input: Mapping[str, Any], principal: Pr
         hidden = not decide(principal, "SEE", Resource("environment", environment_id))
         if world is None and (environment is None or hidden):
             raise NotFound(f"there is no environment {environment_id}; list the environments for those on offer")
+    checkpoint_id = input.get("checkpointId")
+    checkpoint = None if checkpoint_id is None else starting.find(transaction, checkpoint_id, principal)
     current = probe is not None and model is not None and probe["revision"] == model["revision"]
     trainable = (
         stored.manifest(probe["manifestJson"], probe["id"]).get("trainable") if current and probe is not None else None
@@ -294,6 +327,7 @@ def _catalogue(transaction: Transaction, input: Mapping[str, Any], principal: Pr
         cast("ModelDoc | None", model),
         cast("EnvironmentDoc | None", environment),
         cast("InstanceDoc | None", world),
+        checkpoint,
         trainable,
     )
 
@@ -319,6 +353,17 @@ def _enter(transaction: Transaction, document: InstanceDoc, catalogue: _Catalogu
         limits.enter(cast(LimitDoc, found or {"id": ref.id, "members": []}), document["id"], *maxima[ref.id])
         for ref, found in zip(refs, stored, strict=True)
     ]
+
+
+def _with_those_of(checkpoint: CheckpointDoc | None, model: ModelDoc, input: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns an input in which each parameter that is not given is the checkpoint's, where the model still has it."""
+    given = {} if input.get("parameters") is None else input["parameters"]
+    if checkpoint is None or not isinstance(given, dict):
+        return input
+    offered = {parameter["name"] for parameter in model["parameters"]}
+    saved = json.loads(checkpoint["parametersJson"])
+    kept = {name: value for name, value in saved.items() if name in offered}
+    return {**input, "parameters": {**kept, **given}}
 
 
 def _parameters(offered: ModelDoc | EnvironmentDoc, input: Mapping[str, Any], key: str) -> str:

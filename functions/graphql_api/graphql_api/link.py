@@ -45,7 +45,7 @@ class LinkSettings:
     greet_s: float = 5.0  # until the runner has welcomed
     ready_s: float = 10.0  # an inference waits for a connection
     infer_s: float = 60.0  # an inference waits for its answer
-    leave_s: float = 6.0  # until inferences are given up, when this process has to leave
+    leave_s: float = 6.0  # until inferences and saves are given up, when this process has to leave
     first_retry_s: float = 0.1
     last_retry_s: float = 2.0
 
@@ -120,7 +120,7 @@ class Link:
     def desire(self, row: InstanceDoc) -> None:
         """Passes on what `row` asks for, now or as soon as there is a connection."""
         if self._asked is None or row["generation"] > self._asked[0]:
-            self._asked = (row["generation"], row["desired"])
+            self._asked = (row["generation"], lifecycle.wanted(row))
             self._send(self._desired())
 
     async def infer(self, inputs: Any, conversation: str | None) -> dict[str, Any]:
@@ -248,9 +248,9 @@ class Link:
 
     def _ask_again(self, row: InstanceDoc) -> None:
         """Asks a new connection for everything that is wanted, beginning with what was asked of the instance."""
-        self.desire(row)
-        if self._asked is not None:
-            self._send(self._desired())
+        if self._asked is None or row["generation"] >= self._asked[0]:  # a request to save may be answered by now
+            self._asked = (row["generation"], lifecycle.wanted(row))
+        self._send(self._desired())
         self._watches.ask()
         if self._log_listeners:
             self._send({"type": "logs", "follow": True})

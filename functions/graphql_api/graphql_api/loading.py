@@ -13,6 +13,7 @@ from typing import Any, cast
 from ainimal_zookeeper.domain import limits
 from ainimal_zookeeper.domain.access import Principal, Resource, decide
 from ainimal_zookeeper.domain.documents import FINAL_PHASES, Collections, Document, InstanceDoc, Ref, instance_ref
+from ainimal_zookeeper.domain.lifecycle import checkpoint_of
 
 from . import projection, stored
 from .limits import MAX_PAGE
@@ -67,6 +68,12 @@ class Loader:
             _attach_side_documents(each, selection, around)
         return shown
 
+    async def checkpoints(self, documents: Sequence[Document], selection: Selection) -> list[Shown]:
+        """Returns the visible ones, in order: a document says all that there is to show."""
+        del selection
+        found = [projection.checkpoint(document, self._principal) for document in documents]
+        return [each for each in found if each is not None]
+
     async def models(self, documents: Sequence[Document], selection: Selection) -> list[Shown]:
         """Returns the visible ones, in order."""
         refs = [Ref(Collections.PROBES, document["id"]) for document in documents if _needs_probe(selection)]
@@ -107,6 +114,9 @@ class Loader:
             shown["environmentInstance"] = world
         if "environment" in selection:
             shown["environment"] = world["environment"] if world is not None else self._kind(document, found)
+        if "latestCheckpoint" in selection:
+            ref = _latest_checkpoint(shown)
+            shown["latestCheckpoint"] = None if ref is None else projection.checkpoint(found.get(ref), self._principal)
         if "compute" in selection:
             offered = found.get(CONFIGURATION, {}).get("computes", [])
             match = [projection.compute(each) for each in offered if each["id"] == document["computeId"]]
@@ -145,6 +155,9 @@ def _around_instance(shown: Shown, selection: Selection) -> list[Ref]:
             refs.append(Ref(Collections.PROBES, model["id"]))
     if "environmentInstance" in selection or "environment" in selection:
         refs += _joined(shown)
+    checkpoint = _latest_checkpoint(shown) if "latestCheckpoint" in selection else None
+    if checkpoint is not None:
+        refs.append(checkpoint)
     if document["environmentId"] is not None and _wants_kind(shown, selection):
         refs.append(Ref(Collections.ENVIRONMENTS, document["environmentId"]))
     return refs + _side_documents(shown, selection)
@@ -154,6 +167,12 @@ def _wants_kind(shown: Shown, selection: Selection) -> bool:
     """Tells whether more of the kind of a world is selected than its row says."""
     selected = selection.get("environment", {})
     return not selected.keys() <= _IN_ROW or (bool(selected) and shown["_document"]["environmentName"] is None)
+
+
+def _latest_checkpoint(shown: Shown) -> Ref | None:
+    point = checkpoint_of(shown["_document"])
+    checkpoint_id = None if point is None else point.get("checkpointId")
+    return None if checkpoint_id is None else Ref(Collections.CHECKPOINTS, checkpoint_id)
 
 
 def _seats(world: Shown) -> Ref:

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from ainimal_zookeeper.domain.access import Action, Principal, Resource, ServerAction, decide
 from ainimal_zookeeper.domain.documents import (
+    CheckpointDoc,
     Document,
     EnvironmentDoc,
     EventDoc,
@@ -30,6 +31,7 @@ _SERVER_ACTIONS: tuple[ServerAction, ...] = ("LAUNCH", "LAUNCH_ENVIRONMENT")
 _INSTANCE_ACTIONS: tuple[Action, ...] = ("SEE", "OBSERVE", "CONTROL", "EDIT", "DELETE")
 _WORLD_ACTIONS: tuple[Action, ...] = ("SEE", "OBSERVE", "CONTROL")
 _CATALOGUE_ACTIONS: tuple[Action, ...] = ("SEE",)
+_CHECKPOINT_ACTIONS: tuple[Action, ...] = ("SEE", "OBSERVE", "CONTROL", "DELETE")
 _ERROR_CODES = frozenset(
     {
         "NOT_FOUND", "ALREADY_EXISTS", "INVALID_INPUT", "INVALID_TRANSITION", "UNAUTHENTICATED", "PERMISSION_DENIED",
@@ -100,10 +102,44 @@ def instance(found: Document | None, principal: Principal) -> Shown | None:
         "trainable": _trainable(document),
         "overrides": [],
         "control": None,
-        "latestCheckpoint": None,
         "recording": None,
         "annotations": [],
         "replay": None,
+        "viewerCan": may,
+    }
+
+
+def checkpoint(found: Document | None, principal: Principal) -> Shown | None:
+    """Returns a `Checkpoint`: who may observe the instance that it is of may see it, were that gone by now."""
+    if found is None:
+        return None
+    document = cast(CheckpointDoc, found)
+    may = can(principal, Resource("instance", document["instanceId"], document["ownerId"]), _CHECKPOINT_ACTIONS)
+    if "OBSERVE" not in may:
+        return None
+    return {
+        "__typename": "Checkpoint",
+        "id": document["id"],
+        "tag": document["tag"],
+        "commit": document["commit"],
+        "parents": document["parents"],
+        "step": float(document["step"]),
+        "episode": float(document["episode"]),
+        "timeline": document["timeline"],
+        "attempt": document["attempt"],
+        "createdAt": document["createdAt"],
+        "sizeBytes": float(document["sizeBytes"]),
+        "needsPickle": document["needsPickle"],
+        "kind": document["kind"],
+        "kept": document["kept"],
+        "instanceId": document["instanceId"],
+        "instanceName": document["instanceName"],
+        "modelId": document["modelId"],
+        "modelName": document["modelName"],
+        "modelRevision": document["modelRevision"],
+        "_parametersJson": document["parametersJson"],
+        "author": None,
+        "architecture": None,
         "viewerCan": may,
     }
 

@@ -6,11 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from ainimal_zookeeper.domain import errors
-from ainimal_zookeeper.domain.errors import AInimalFault, Rejected, Transient, ZookeeperError
+from ainimal_zookeeper.domain.errors import AInimalFault, DataCorrupt, Rejected, Transient, ZookeeperError
 
 _REFUSALS: dict[str, type[Rejected]] = {
     kind.code: kind
-    for kind in (errors.NotFound, errors.InvalidInput, errors.InvalidTransition, errors.PermissionDenied)
+    for kind in (
+        errors.NotFound,
+        errors.AlreadyExists,
+        errors.InvalidInput,
+        errors.InvalidTransition,
+        errors.PermissionDenied,
+        errors.LimitReached,
+    )
 }
 
 
@@ -49,4 +56,6 @@ def refusal(code: str, message: str) -> ZookeeperError:
         return _REFUSALS[code](message)
     if code == "AINIMAL_FAULT":
         return AInimalFault(message)
+    if code == "DATA_CORRUPT":
+        return DataCorrupt(message)
     return Transient(message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -103,7 +104,7 @@ class Claims:
         """Returns what the instance should do, and the world that it joins. Raises: Conflict as `claim`."""
         document = _instance(self._store.get(instance_ref(caller.instance_id)), caller)
         check_current(document, caller)
-        answer: dict[str, Any] = {"desired": document["desired"], "generation": document["generation"]}
+        answer: dict[str, Any] = {"desired": lifecycle.wanted(document), "generation": document["generation"]}
         world_id = document["environmentInstanceId"]
         if world_id is None:
             return answer
@@ -143,10 +144,11 @@ class Claims:
             joined = self._world(document, world)
             if isinstance(joined, _Unrunnable):
                 return joined
-        specs = [self._spec("model", model), self._spec("environment", environment)]
-        for spec in specs:
-            if isinstance(spec, _Unrunnable):
-                return spec
+        model_spec, environment_spec = self._spec("model", model), self._spec("environment", environment)
+        if isinstance(model_spec, _Unrunnable):
+            return model_spec
+        if isinstance(environment_spec, _Unrunnable):
+            return environment_spec
         return {
             "protocol": PROTOCOL,
             "instanceId": document["id"],
@@ -154,14 +156,15 @@ class Claims:
             "name": document["name"],
             "attempt": document["attempt"],
             "timeline": document["timeline"],
-            "model": None if model is None else {**_named(model), "revision": model["revision"], "spec": specs[0]},
-            "environment": None if environment is None else {**_named(environment), "spec": specs[1]},
+            "model": None if model is None else {**_named(model), "revision": model["revision"], "spec": model_spec},
+            "environment": None if environment is None else {**_named(environment), "spec": environment_spec},
             "world": joined,
             "parameters": json.loads(document["parametersJson"]),
             "environmentParameters": json.loads(document["environmentParametersJson"]),
             "seed": document["seed"],
-            "desired": document["desired"],
+            "desired": lifecycle.wanted(document),
             "generation": document["generation"],
+            "autosave": _autosave(model_spec),
             "liveToken": attempt_token(self._secret, "live", document["id"], document["attempt"]),
             "settings": asdict(self._settings),
         }
@@ -242,6 +245,12 @@ def _instance(found: Document | None, caller: Caller) -> InstanceDoc:
 def _failed(document: InstanceDoc, why: _Unrunnable, now: datetime) -> InstanceDoc:
     failure: Failure = {"code": "INVALID_INPUT", "message": why.message, "traceback": None, "step": None}
     return lifecycle.fail(document, failure, now)
+
+
+def _autosave(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns after how many steps or minutes a state is saved by itself; None: never."""
+    asked = spec.get("autosave") or {}
+    return {"steps": asked.get("steps"), "minutes": asked.get("minutes")}
 
 
 def _named(entry: Document) -> dict[str, Any]:

@@ -12,15 +12,19 @@ from ainimal_zookeeper.domain.documents import (
     InstanceDoc,
     LogChunkDoc,
     Ref,
+    SaveAnswer,
     SeriesDoc,
     instance_ref,
 )
-from ainimal_zookeeper.domain.errors import NotFound
+from ainimal_zookeeper.domain.errors import Conflict, NotFound
+from ainimal_zookeeper.domain.lifecycle import Report
 from ainimal_zookeeper.ports.clock import Clock
 from ainimal_zookeeper.ports.store import DocumentStore, Transaction
 
 from . import timelines
+from .keeping import Keeping, Kept
 from .requests import Caller, Reported
+from .saves import NotSaved, Saved
 
 MAX_LOG_LINES = 5_000  # kept of an instance
 TRIM_LINES = 500  # how many lines come between two looks for old ones
@@ -30,9 +34,10 @@ TRIM_CHUNKS = 100  # how many old chunks one report takes away
 class Intake:
     """Takes reports in. Thread-safe."""
 
-    def __init__(self, *, store: DocumentStore, clock: Clock) -> None:
+    def __init__(self, *, store: DocumentStore, clock: Clock, keeping: Keeping) -> None:
         self._store = store
         self._clock = clock
+        self._keeping = keeping
 
     def report(self, caller: Caller, said: Reported) -> dict[str, Any]:
         """Returns what the instance should do. A report that was taken in before changes only the heartbeat.
@@ -40,6 +45,7 @@ class Intake:
         Raises: Conflict when the caller's attempt has no say any more; NotFound for a deleted instance.
         """
         now = self._clock.now()
+        kept = self._keep(caller, said, now)
 
         def change(transaction: Transaction) -> InstanceDoc:
             ref = instance_ref(caller.instance_id)
@@ -51,9 +57,14 @@ class Intake:
                     document = lifecycle.report(document, caller.attempt, {}, now)
                     transaction.put(ref, cast(Document, document))
                 return document
-            after = lifecycle.report(document, caller.attempt, said.report, now)
+            after = lifecycle.report(document, caller.attempt, _with_point(said.report, kept), now)
             after = lifecycle.received(after, said.sequence, len(said.lines))
-            writes = _happenings(document, after, said, now) + _observations(document, said, transaction)
+            answer = _answer(said, kept)
+            if answer is not None:
+                after = lifecycle.saved(after, answer)
+            writes = _happenings(document, after, said, now, kept) + _observations(document, said, transaction)
+            if kept is not None and kept.checkpoint is not None:
+                writes.append((Ref(Collections.CHECKPOINTS, kept.checkpoint["id"]), cast(Document, kept.checkpoint)))
             if lifecycle.is_final(after):
                 writes += ending.writes(after, transaction.get_many(limits.refs(after)), now)
             else:
@@ -62,9 +73,26 @@ class Intake:
                 transaction.put(where, what)
             return after
 
-        document = self._store.transact(change)
+        try:
+            document = self._store.transact(change)
+        except (Conflict, NotFound):
+            if kept is not None:
+                self._keeping.forget(kept)
+            raise
         self._trim(document, len(said.lines))
-        return {"desired": document["desired"], "generation": document["generation"]}
+        if kept is not None and kept.checkpoint is not None and not kept.checkpoint["kept"]:
+            self._keeping.thin_out(document, kept.most)
+        return {"desired": lifecycle.wanted(document), "generation": document["generation"]}
+
+    def _keep(self, caller: Caller, said: Reported, now: datetime) -> Kept | None:
+        """Makes a checkpoint of the state that was saved; None where there is none, or no use for it."""
+        if not isinstance(said.save, Saved):
+            return None
+        document = cast("InstanceDoc | None", self._store.get(instance_ref(caller.instance_id)))
+        if document is None or said.sequence <= document["status"]["lastSequence"]:
+            return None
+        lifecycle.report(document, caller.attempt, said.report, now)  # raises what refuses it
+        return self._keeping.keep(document, said.report["checkpoint"], said.save)
 
     def _trim(self, document: InstanceDoc, fresh: int) -> None:
         """Takes log chunks away that hold only lines which are too old, once in a while.
@@ -126,9 +154,43 @@ def _observations(document: InstanceDoc, said: Reported, transaction: Transactio
     return writes
 
 
-def _happenings(before: InstanceDoc, after: InstanceDoc, said: Reported, now: datetime) -> list[tuple[Ref, Document]]:
+def _with_point(said: Report, kept: Kept | None) -> Report:
+    """Returns what a runner said, with the checkpoint that was made of its state, or without one."""
+    if "checkpoint" not in said:
+        return said
+    if kept is not None and kept.point is not None:
+        return {**said, "checkpoint": kept.point}
+    return cast(Report, {key: value for key, value in said.items() if key != "checkpoint"})
+
+
+def _answer(said: Reported, kept: Kept | None) -> SaveAnswer | None:
+    """Returns what became of the request to save that the report is about."""
+    if isinstance(said.save, NotSaved):
+        failure = {"code": said.save.code, "message": said.save.message}
+        return {"id": said.save.id, "checkpointId": None, "failure": failure}
+    if said.save is None or said.save.id is None or kept is None:
+        return None
+    checkpoint_id = None if kept.checkpoint is None else kept.checkpoint["id"]
+    return {"id": said.save.id, "checkpointId": checkpoint_id, "failure": kept.failure}
+
+
+def _saves(said: Reported, kept: Kept | None) -> list[tuple[events.EventKind, str, int | None]]:
+    if isinstance(said.save, NotSaved):
+        return [("WARNING", f"it could not be saved: {said.save.message}", None)]
+    if kept is None:
+        return []
+    step = said.report["checkpoint"]["step"]
+    if kept.checkpoint is None:
+        message = (kept.failure or {}).get("message")
+        return [("WARNING", f"the state of step {step:,} has become no checkpoint: {message}", step)]
+    return [("CHECKPOINT", f"the state of step {step:,} is the checkpoint {kept.checkpoint['tag']}", step)]
+
+
+def _happenings(
+    before: InstanceDoc, after: InstanceDoc, said: Reported, now: datetime, kept: Kept | None
+) -> list[tuple[Ref, Document]]:
     """What people should know of the step from `before` to `after`; an end is told by `ending`."""
-    told = [(event.kind, event.message, event.step) for event in said.events]
+    told = [*((event.kind, event.message, event.step) for event in said.events), *_saves(said, kept)]
     phase = after["status"]["phase"]
     step = after["status"]["stats"]["step"]
     acknowledged = after["status"]["acknowledgedAtStep"]

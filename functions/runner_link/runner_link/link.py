@@ -20,6 +20,7 @@ from starlette.responses import Response
 from . import answers, requests
 from .claims import Claims, RunnerSettings, check_current
 from .intake import Intake
+from .keeping import Keeping
 from .requests import Caller
 
 _log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class RunnerLink:
             secrets=secrets,
             settings=settings or RunnerSettings(),
         )
-        self._intake = Intake(store=store, clock=clock)
+        self._intake = Intake(store=store, clock=clock, keeping=Keeping(store=store, bucket=bucket, clock=clock))
         self._routes: Mapping[str, Callable[[Caller, Mapping[str, Any]], dict[str, Any]]] = {
             "claim": lambda caller, given: self._claims.claim(caller, requests.runner(given)),
             "desired": lambda caller, _: self._claims.desired(caller),

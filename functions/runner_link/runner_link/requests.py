@@ -17,7 +17,8 @@ from ainimal_zookeeper.domain.paths import is_path
 from ainimal_zookeeper.domain.tokens import attempt_token, same_token
 from starlette.requests import Request
 
-from . import observed
+from . import observed, saves
+from .saves import NotSaved, Saved
 
 PROTOCOL = 1
 MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -61,6 +62,7 @@ class Reported:
 
     sequence: int
     report: Report
+    save: Saved | NotSaved | None  # Saved where the report has a checkpoint
     manifest_json: str | None
     series_json: str | None
     thumbnail: dict[str, Any] | None
@@ -130,10 +132,14 @@ def upload(given: Mapping[str, Any]) -> Upload:
 def reported(given: Mapping[str, Any]) -> Reported:
     """Raises: InvalidInput with the path of the first value that breaks a rule."""
     sequence = _whole(given.get("sequence"), ("sequence",), least=1)
+    said = dict(_object(given.get("report", {}), ("report",)))
+    has_checkpoint = said.get("checkpoint") is not None
+    save = saves.read(said.pop("save", None), ("report", "save"), has_checkpoint=has_checkpoint)
     manifest, series, picture = given.get("manifest"), given.get("series"), given.get("thumbnail")
     return Reported(
         sequence=sequence,
-        report=_report(_object(given.get("report", {}), ("report",))),
+        report=_report(said),
+        save=save,
         manifest_json=None if manifest is None else _text_of(observed.manifest, manifest, ("manifest",)),
         series_json=None if series is None else _text_of(observed.series, series, ("series",)),
         thumbnail=None if picture is None else observed.thumbnail(picture, ("thumbnail",)),
@@ -233,6 +239,7 @@ def _checkpoint(value: Any, path: tuple[str, ...]) -> CheckpointPoint:
         "episode": _whole(given.get("episode"), (*path, "episode"), least=0),
         "sizeBytes": _size(given.get("sizeBytes"), (*path, "sizeBytes")),
         "sha256": sha256,
+        "checkpointId": None,
     }
 
 

@@ -65,8 +65,9 @@ class LiveServer:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="zoo-live", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, name="zoo-live", daemon=True)
+        thread.start()
+        self._thread = thread  # only now: another thread may be closing already, and waits for what it finds here
 
     def close(self, reason: str, patience_s: float = 1.0) -> None:
         """Says `bye` to everybody and ends the thread. Idempotent."""

@@ -27,6 +27,8 @@ SHAPES = {
     Collections.EVENTS: documents.EventDoc,
     Collections.LIMITS: documents.LimitDoc,
     Collections.COMMANDS: documents.CommandDoc,
+    Collections.CHECKPOINTS: documents.CheckpointDoc,
+    Collections.DISCARDED: documents.DiscardDoc,
     Collections.DUTIES: documents.DeadLettersDoc,
 }
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 import httpx
 import pytest
+from ainimal_zookeeper.checkpoints import Repository
 from ainimal_zookeeper.cli.connection import Connector
 from ainimal_zookeeper.cli.doctor import python_version
 from ainimal_zookeeper.cli.exit_status import EXIT_STATUS, INTERRUPTED, UNEXPECTED, exit_status
@@ -20,8 +22,10 @@ from ainimal_zookeeper.client import Zookeeper
 from ainimal_zookeeper.domain import errors
 from click.testing import CliRunner, Result
 
+from tests.conftest import ToolFinder
 from tests.fakes.zoo_api import (
     FakeZoo,
+    checkpoint_row,
     environment_row,
     instance_row,
     live_event,
@@ -30,6 +34,7 @@ from tests.fakes.zoo_api import (
     value_row,
     world_row,
 )
+from tests.unit.checkpoints.lineage import open_bucket, snapshot
 
 Zoo = Callable[..., Result]
 
@@ -430,6 +435,154 @@ class TestSteering:
         assert run("infer", "Rex", inputs).exit_code == 2
 
 
+class TestCheckpoints:
+    """`zoo checkpoint`."""
+
+    @pytest.fixture
+    def fake(self, fake: FakeZoo) -> FakeZoo:
+        fake.checkpoints = [checkpoint_row("calm", 20), checkpoint_row("wild", 10, instanceId="ins_ida")]
+        return fake
+
+    @pytest.mark.parametrize(
+        ("arguments", "mutation", "given", "said"),
+        [
+            (
+                ["save", "Rex", "--tag", "calm"],
+                "checkpointSave",
+                {"instanceId": "ins_rex", "tag": "calm"},
+                f"Rex is saved as calm (chk_{20:040x}): step 20, 2,048 bytes\n",
+            ),
+            (
+                ["restore", "Rex", "wild"],
+                "checkpointRestore",
+                {"instanceId": "ins_rex", "checkpointId": f"chk_{10:040x}"},
+                "Rex (ins_rex) is RUNNING on timeline 0\n",
+            ),
+            (
+                ["rm", "Painter", "wi"],
+                "checkpointDelete",
+                {"checkpointId": f"chk_{10:040x}"},
+                f"wild (chk_{10:040x}) is removed\n",
+            ),
+        ],
+    )
+    def test_a_verb_is_one_mutation(
+        self, run: Zoo, fake: FakeZoo, arguments: list[str], mutation: str, given: dict[str, object], said: str
+    ) -> None:
+        """Verbs send what they say, and say what was done."""
+        result = run("checkpoint", *arguments)
+
+        assert (result.exit_code, result.stdout) == (0, said)
+        assert fake.asked == [(mutation, given)]
+
+    def test_a_restore_can_be_waited_for(self, run: Zoo, fake: FakeZoo) -> None:
+        """It returns once the instance runs from there."""
+        fake.instances[0]["phase"] = "PENDING"
+        looks = iter(["PENDING", "STARTING", "RUNNING"])
+        fake.on_instance = lambda row: row.update(phase=next(looks), timeline=1)
+
+        assert (
+            run("checkpoint", "restore", "Rex", "calm", "--wait").stdout == "Rex (ins_rex) is RUNNING on timeline 1\n"
+        )
+
+    def test_a_list_is_of_a_model_or_of_an_instance(self, run: Zoo) -> None:
+        """One of both has to be given."""
+        of_model = json.loads(run("checkpoint", "ls", "Painter", "--json").stdout)
+        of_instance = json.loads(run("--json", "checkpoint", "ls", "--instance", "Rex").stdout)
+
+        assert [row["tag"] for row in of_model] == ["calm", "wild"]
+        assert [row["tag"] for row in of_instance] == ["calm"]
+        assert run("checkpoint", "ls").exit_code == 2
+        assert run("checkpoint", "ls", "Painter", "--instance", "Rex").exit_code == 2
+
+    def test_a_failed_save_says_why(self, run: Zoo, fake: FakeZoo) -> None:
+        """With the status of what went wrong."""
+        fake.user_errors = [{"code": "ALREADY_EXISTS", "message": "there is a tag calm already; choose another name"}]
+        result = run("checkpoint", "save", "Rex", "--tag", "calm")
+
+        assert (result.exit_code, result.stdout) == (4, "")
+        assert "choose another name" in result.stderr
+
+    def test_a_launch_from_one(self, run: Zoo, fake: FakeZoo) -> None:
+        """By its tag."""
+        run("launch", "Painter", "--checkpoint", "wild")
+
+        assert fake.asked[0][1] == {"modelId": "mod_painter", "checkpointId": f"chk_{10:040x}"}
+
+    @pytest.mark.parametrize("server", [("--server", "http://first:1"), ()])
+    def test_options_may_stand_before_either_word(
+        self, fake: FakeZoo, monkeypatch: pytest.MonkeyPatch, server: tuple[str, ...]
+    ) -> None:
+        """`zoo --json checkpoint --server URL ls MODEL` is `zoo checkpoint ls MODEL --server URL --json`."""
+        monkeypatch.setenv("ZOO_SERVER", "http://elsewhere:1")
+        asked: list[str] = []
+
+        def note(url: str) -> Zookeeper:
+            asked.append(url)
+            return Zookeeper(url, transport=fake.transport)
+
+        arguments = ["--json", "checkpoint", *server, "ls", "Painter"]
+        result = CliRunner().invoke(zoo, arguments, obj=Connector(note), catch_exceptions=False)
+
+        assert asked == [server[1] if server else "http://elsewhere:1"]
+        assert len(json.loads(result.stdout)) == 2
+
+
+class TestClone:
+    """`zoo checkpoint clone`."""
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A folder in which an embedded zoo runs, whose model Painter has two checkpoints."""
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.delenv("ZOO_SERVER", raising=False)
+        bucket = open_bucket(tmp_path / ".zoo" / "bucket")
+        repository = Repository(bucket, "mod_painter")
+        first = repository.save(snapshot(bucket, 1), "first")
+        repository.save(snapshot(bucket, 2, first.commit), "second")
+        (tmp_path / ".zoo" / "lock").write_text('{"pid": 1, "url": "http://127.0.0.1:4321"}')
+        return tmp_path
+
+    def test_git_reads_a_clone(self, run: Zoo, folder: Path, require_tool: ToolFinder) -> None:
+        """On the machine of an embedded zoo, in its folder."""
+        git = str(require_tool("git", "apt-get install git"))
+        result = run("checkpoint", "clone", "Painter", "copy")
+
+        assert result.stdout == f"{folder / 'copy'} has 2 checkpoints, second in its work tree\n"
+        tags = subprocess.run([git, "tag"], cwd=folder / "copy", capture_output=True, text=True, check=True)
+        assert tags.stdout.split() == ["first", "second"]
+
+    def test_another_zoos_state_is_not_taken_for_it(self, run: Zoo, folder: Path) -> None:
+        """A zoo elsewhere is refused, unless its state is named."""
+        refused = run("checkpoint", "clone", "Painter", "copy", "--server", "http://elsewhere:1")
+        named = run("checkpoint", "clone", "Painter", "copy", "--server", "http://elsewhere:1", "--state-dir", ".zoo")
+
+        assert refused.exit_code == 2
+        assert "is the state of http://127.0.0.1:4321, not of http://elsewhere:1" in refused.stderr
+        assert named.exit_code == 0
+
+    def test_a_zoo_of_another_machine(self, run: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The message says where to run it."""
+        monkeypatch.chdir(tmp_path)
+        result = run("checkpoint", "clone", "Painter", "copy")
+
+        assert result.exit_code == 2
+        assert "run this on the machine of the zoo" in result.stderr
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize(("profile", "todo"), [("gcp", "ask its operator"), ("emulators", "STORAGE_EMULATOR_HOST")])
+    def test_a_bucket_out_of_reach(
+        self, run: Zoo, fake: FakeZoo, monkeypatch: pytest.MonkeyPatch, profile: str, todo: str
+    ) -> None:
+        """What is in no folder of this machine is said to be so."""
+        monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
+        fake.profile = profile
+        result = run("checkpoint", "clone", "Painter", "copy")
+
+        assert result.exit_code == 2
+        assert todo in result.stderr
+
+
 class TestWatch:
     """`zoo watch`."""
 
@@ -536,10 +689,20 @@ class TestDocumentation:
 
         assert section, f"docs/cli.md has no heading for zoo {verb}"
         assert isinstance(command, click.Command)
-        for parameter in command.params:
-            names = [*parameter.opts, *parameter.secondary_opts] if isinstance(parameter, click.Option) else []
-            for name in names:
-                assert f"`{name}" in section + shared, f"docs/cli.md does not document {name} of zoo {verb}"
+        for each in [command, *(command.commands.values() if isinstance(command, click.Group) else ())]:
+            for parameter in each.params:
+                names = [*parameter.opts, *parameter.secondary_opts] if isinstance(parameter, click.Option) else []
+                for name in names:
+                    assert f"`{name}" in section + shared, f"docs/cli.md does not document {name} of zoo {verb}"
+
+    def test_every_verb_of_a_group_is_documented(self) -> None:
+        """By the line that is typed."""
+        text = DOCUMENTATION.read_text()
+
+        for verb in VERBS:
+            group = zoo.get_command(click.Context(zoo), verb)  # type: ignore[attr-defined]
+            for name in group.commands if isinstance(group, click.Group) else ():
+                assert f"`zoo {verb} {name}" in text
 
     def test_every_exit_status_is_documented(self) -> None:
         """The table of statuses is complete."""

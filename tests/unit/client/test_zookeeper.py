@@ -20,6 +20,7 @@ from graphql import parse, validate
 
 from tests.fakes.zoo_api import (
     FakeZoo,
+    checkpoint_row,
     documents_in,
     environment_row,
     instance_row,
@@ -315,6 +316,98 @@ class TestWorlds:
         fake.on_world = lambda row: row.update(phase="TERMINATED")
         with pytest.raises(errors.InvalidTransition, match="Arena is TERMINATED"):
             zoo.wait_for_world("Arena")
+
+
+class TestCheckpoints:
+    """Saved states."""
+
+    @pytest.fixture
+    def fake(self, fake: FakeZoo) -> FakeZoo:
+        first = checkpoint_row("first", 10)
+        fake.checkpoints = [
+            checkpoint_row("second", 20, parents=[first["commit"]]),
+            checkpoint_row("of-ida", 15, instanceId="ins_ida", parents=["ab" * 20]),
+            first,
+        ]
+        return fake
+
+    @pytest.mark.parametrize(("tag", "given"), [(None, {}), ("second", {"tag": "second"})])
+    def test_an_instance_is_saved(self, fake: FakeZoo, zoo: Zookeeper, tag: str | None, given: dict[str, str]) -> None:
+        """One mutation; what comes back tells of the checkpoint."""
+        saved = zoo["Rex"].save_checkpoint(tag)
+
+        assert fake.asked == [("checkpointSave", {"instanceId": "ins_rex", **given})]
+        assert (saved.tag, saved.step, saved.size_bytes, saved.needs_pickle) == ("second", 20, 2048, False)
+
+    def test_a_save_that_failed_is_raised(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """With the zoo's own error."""
+        fake.user_errors = [{"code": "AINIMAL_FAULT", "message": "save raised OSError: no space"}]
+
+        with pytest.raises(errors.AInimalFault, match="no space"):
+            zoo["Rex"].save_checkpoint()
+
+    def test_a_save_is_waited_for_longer_than_the_zoo_takes(self, fake: FakeZoo) -> None:
+        """The zoo answers within 30 seconds of silence, or that it goes on; other answers need not be so late."""
+        silences: list[float] = []
+
+        def handle(request: httpx.Request) -> httpx.Response:
+            silences.append(request.extensions["timeout"]["read"])
+            return fake.transport.handle_request(request)
+
+        with Zookeeper("http://zoo.test", transport=httpx.MockTransport(handle), timeout_s=7) as zoo:
+            zoo["ins_rex"].save_checkpoint()
+
+        assert silences[0] == 7
+        assert silences[1] > 30
+
+    def test_of_an_instance_and_of_its_model(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """An instance lists its own, the model those of all its instances, over all pages."""
+        fake.page = 1
+
+        assert [saved.tag for saved in zoo["ins_rex"].checkpoints()] == ["second", "first"]
+        assert [saved.tag for saved in zoo.checkpoints("CartPole learner")] == ["second", "of-ida", "first"]
+
+    def test_a_table_tells_what_each_grew_from(self, zoo: Zookeeper) -> None:
+        """By its tag, or by its commit where it is not in the table."""
+        rows = zoo.checkpoints("CartPole learner")
+
+        assert [dict(zip(rows.columns, cells, strict=True))["from"] for cells in rows.cells()] == [
+            "first",
+            "abababababab",
+            "",
+        ]
+
+    @pytest.mark.parametrize("wanted", ["chk_" + f"{15:040x}", "of-ida", "OF-", None])
+    def test_a_restore_by_any_of_its_names(self, fake: FakeZoo, zoo: Zookeeper, wanted: str | None) -> None:
+        """Id, tag, the beginning of one, or the checkpoint itself, of any instance of the model."""
+        given = zoo.checkpoints("CartPole learner")[1] if wanted is None else wanted
+        zoo["Rex"].restore(given)
+
+        assert fake.asked == [("checkpointRestore", {"instanceId": "ins_rex", "checkpointId": f"chk_{15:040x}"})]
+
+    def test_a_restore_of_what_is_not_there(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """Nothing is asked; the message offers the nearest tags."""
+        with pytest.raises(errors.NotFound, match="no checkpoint 'firts'; there are: first"):
+            zoo["Rex"].restore("firts")
+        assert fake.asked == []
+
+    @pytest.mark.parametrize("wanted", ["first", None])
+    def test_a_launch_starts_from_one(self, fake: FakeZoo, zoo: Zookeeper, wanted: str | None) -> None:
+        """By its tag or as it is."""
+        given = zoo.checkpoint("first", "CartPole learner") if wanted is None else wanted
+        zoo.launch("CartPole learner", checkpoint=given, wait=False)
+
+        assert fake.asked == [("instanceLaunch", {"modelId": "mod_cartpole_learner", "checkpointId": f"chk_{10:040x}"})]
+
+    def test_one_is_deleted(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """One mutation, and a refusal is raised."""
+        found = zoo.checkpoint("second", "CartPole learner")
+        found.delete()
+        fake.user_errors = [{"code": "NOT_FOUND", "message": "gone"}]
+
+        assert fake.asked == [("checkpointDelete", {"checkpointId": found.id})]
+        with pytest.raises(errors.NotFound, match="gone"):
+            found.delete()
 
 
 class TestInstance:

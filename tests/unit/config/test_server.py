@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ainimal_zookeeper import (
@@ -27,6 +28,30 @@ from tests.unit.config.zoos import furnish, problems
 @pytest.fixture
 def zoo(tmp_path: Path) -> Path:
     return furnish(tmp_path)
+
+
+def test_models_say_when_they_are_saved_by_themselves(zoo: Path) -> None:
+    """Each key alone or together, for one model or for all of a provider; without any nothing is said."""
+    compiled = Server(
+        model_providers=[LocalModelProvider(root=zoo / "models", autosave_minutes=2.5, autosave_steps=500)],
+        models=[
+            PythonModel(zoo / "models" / "walker.py", name="Kept", keep_checkpoints=10),
+            PythonModel(zoo / "models" / "walker.py", name="Plain"),
+        ],
+    ).compile()
+    said = {model["name"]: json.loads(model["specJson"]).get("autosave") for model in compiled.models}
+    assert said == {
+        "Kept": {"steps": None, "minutes": None, "keep": 10},
+        "Plain": None,
+        "Walker": {"steps": 500, "minutes": 2.5, "keep": None},
+    }
+
+
+@pytest.mark.parametrize("wrong", [{"autosave_minutes": 0}, {"autosave_steps": 0}, {"keep_checkpoints": -1}])
+def test_when_to_save_is_a_number_above_0(zoo: Path, wrong: dict[str, Any]) -> None:
+    """Whoever wants none leaves the key out; the message names the key."""
+    with pytest.raises(ConfigurationError, match=rf"{next(iter(wrong))}.* must be a (whole )?number of"):
+        Server(models=[PythonModel(zoo / "models" / "walker.py", **wrong)]).compile()
 
 
 def test_a_server_offers_what_it_is_made_of(zoo: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 from ainimal_zookeeper.domain import lifecycle, limits
-from ainimal_zookeeper.domain.documents import FINAL_PHASES, CheckpointPoint, InstanceDoc, LimitDoc
+from ainimal_zookeeper.domain.documents import FINAL_PHASES, CheckpointPoint, InstanceDoc, LimitDoc, SaveAnswer
 from ainimal_zookeeper.domain.errors import Conflict, InvalidInput, InvalidTransition, LimitReached, Rejected
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -28,6 +28,7 @@ def checkpoint(instance_id: str, attempt: int, step: int) -> CheckpointPoint:
         "episode": 0,
         "sizeBytes": 1,
         "sha256": "0" * 64,
+        "checkpointId": f"chk_{attempt:020}{step:020}",
     }
 
 
@@ -39,6 +40,7 @@ class Life(RuleBasedStateMachine):
         self.now = START
         self.document = zoo.instance(START)
         self.crashes = 0
+        self.asked = 0
 
     @initialize(is_world=st.booleans())
     def launched(self, is_world: bool) -> None:
@@ -69,6 +71,11 @@ class Life(RuleBasedStateMachine):
         assert after["status"]["logLines"] >= before["status"]["logLines"]
         if before["status"]["checkpoint"] is not None:
             assert after["status"]["checkpoint"] is not None
+        asked, answer = before["desired"]["save"], before["status"]["save"]
+        if asked is not None and answer is not None and asked["id"] == answer["id"]:
+            assert after["status"]["save"] == answer  # it is answered once
+        elif asked is not None and not lifecycle.is_final(before):
+            assert after["desired"]["save"] == asked  # and none comes before that
         if before["desired"]["phase"] == "TERMINATED":
             assert after["desired"] == before["desired"]
         if after["desired"] != before["desired"]:
@@ -108,6 +115,37 @@ class Life(RuleBasedStateMachine):
     @rule()
     def reset(self) -> None:
         self.change(lifecycle.reset_episode)
+
+    @rule(number=st.integers(1, 9))
+    def ask_to_save(self, number: int) -> None:
+        before = self.document
+        waiting = lifecycle.pending_save(before)
+        self.asked += 1
+        request = {"id": f"sav_{self.asked}", "tag": f"tag-{number}", "authorId": None}
+        self.change(lifecycle.save, request)
+        runs = before["status"]["phase"] in {"RUNNING", "PAUSED"} and before["desired"]["phase"] != "TERMINATED"
+        if runs and waiting is None and before["kind"] == "instance":
+            assert lifecycle.pending_save(self.document) == request
+            assert lifecycle.wanted(self.document) == self.document["desired"]
+        else:
+            assert self.document == before
+
+    @precondition(lambda self: self.document["attempt"] < 4)
+    @rule(step=st.integers(0, 1000))
+    def restore(self, step: int) -> None:
+        before = self.document
+        point = checkpoint("ins_other", 1, step)
+        self.change(lifecycle.restore, point, self.now)
+        may = not lifecycle.is_final(before) and before["desired"]["phase"] != "TERMINATED"
+        if may and before["kind"] == "instance":
+            after = self.document
+            assert (after["attempt"], after["timeline"]) == (before["attempt"] + 1, before["timeline"] + 1)
+            assert (after["desired"], after["status"]["checkpoint"]) == (before["desired"], point)
+            assert not after["status"]["claimed"]
+            assert lifecycle.pending_save(after) is None
+            self.crashes = 0
+        else:
+            assert self.document == before
 
     # --- runners ---
 
@@ -151,6 +189,21 @@ class Life(RuleBasedStateMachine):
         if taken:
             self.crashes = 0
 
+    @rule(back=st.integers(0, 2), fails=st.booleans())
+    def answer_the_request(self, back: int, fails: bool) -> None:
+        """The newest request, or one before it."""
+        before = self.document
+        request = f"sav_{self.asked - back}"
+        failure = {"code": "AINIMAL_FAULT", "message": "x"} if fails else None
+        answer: SaveAnswer = {"id": request, "checkpointId": None if fails else "chk_1", "failure": failure}
+        self.change(lifecycle.saved, answer)
+        waiting = lifecycle.pending_save(before)
+        if waiting is not None and waiting["id"] == request:
+            assert self.document["status"]["save"] == answer
+            assert lifecycle.wanted(self.document)["save"] is None
+        else:
+            assert self.document == before
+
     @rule(lines=st.integers(0, 5), sequence=st.integers(1, 100))
     def take_in(self, lines: int, sequence: int) -> None:
         if not lifecycle.is_final(self.document):
@@ -167,6 +220,7 @@ class Life(RuleBasedStateMachine):
             assert self.document["attempt"] == before["attempt"] + 1
             assert not self.document["status"]["claimed"]
             assert self.document["status"]["lastSequence"] == 0
+            assert lifecycle.pending_save(self.document) is None
 
     @rule(interrupted=st.booleans())
     def recover(self, interrupted: bool) -> None:
@@ -389,6 +443,61 @@ def test_who_has_made_a_step_does_not_start_anew() -> None:
     said: Any = {"phase": "STOPPING", "stats": {**lifecycle.no_stats(), "step": 1}}
     document = lifecycle.report(document, 1, said, START)
     assert lifecycle.recover(document, START, "gone", interrupted=True)["status"]["phase"] == "LOST"
+
+
+def test_what_cannot_be_saved_or_restored_says_why() -> None:
+    """Each refusal names the instance and the next step."""
+    request: Any = {"id": "sav_1", "tag": None, "authorId": None}
+    asked = zoo.instance(START)
+    with pytest.raises(InvalidTransition, match=r"ins_1 is PENDING; save it while it is RUNNING or PAUSED"):
+        lifecycle.save(asked, request)
+    runs = lifecycle.report(lifecycle.claim(asked, 1, START), 1, {"phase": "RUNNING"}, START)
+    with pytest.raises(InvalidTransition, match=r"ins_1 is being saved; wait"):
+        lifecycle.save(lifecycle.save(runs, request), {**request, "id": "sav_2"})
+    with pytest.raises(InvalidTransition, match=r"env_1 has no state of its own"):
+        lifecycle.save(zoo.instance(START, "env_1"), request)
+    point = checkpoint("ins_1", 1, 5)
+    with pytest.raises(InvalidTransition, match=r"ins_1 is stopping; launch a new one"):
+        lifecycle.restore(lifecycle.terminate(runs, START), point, START)
+    with pytest.raises(InvalidTransition, match=r"it has ended, launch a new one"):
+        lifecycle.restore(lifecycle.finish(runs, START), point, START)
+    with pytest.raises(InvalidTransition, match="a script's of its user"):
+        lifecycle.restore(zoo.instance(START, origin="ATTACHED"), point, START)
+
+
+def test_a_save_that_the_runner_did_not_live_to_make_is_answered() -> None:
+    """Whoever waits for it learns that it comes no more, and the next attempt is not asked for it."""
+    runs = lifecycle.report(lifecycle.claim(zoo.instance(START), 1, START), 1, {"phase": "RUNNING"}, START)
+    saving = lifecycle.save(runs, {"id": "sav_1", "tag": "a", "authorId": None})
+    saved = lifecycle.report(saving, 1, {"checkpoint": checkpoint("ins_1", 1, 5)}, START)
+    again = lifecycle.recover(saved, START, "killed by SIGKILL")
+    answer = again["status"]["save"]
+    assert answer is not None
+    assert (answer["id"], answer["checkpointId"]) == ("sav_1", None)
+    assert answer["failure"] is not None
+    assert "save again once it runs" in answer["failure"]["message"]
+    assert lifecycle.wanted(again)["save"] is None
+
+
+def test_a_launch_from_a_checkpoint_goes_on_from_it_even_when_it_is_interrupted() -> None:
+    """The start point is what the next attempt starts from until there is a newer checkpoint."""
+    point = checkpoint("ins_9", 3, 70)
+    document = lifecycle.start_from(zoo.instance(START), point)
+    assert (document["startPoint"], lifecycle.checkpoint_of(document)) == (point, point)
+    again = lifecycle.recover(document, START, "gone", interrupted=True)
+    assert (again["attempt"], again["status"]["checkpoint"]) == (2, point)
+
+
+def test_instances_older_than_requests_to_save_have_none() -> None:
+    """What an earlier version wrote lacks the keys, and can be saved and started again all the same."""
+    runs = lifecycle.report(lifecycle.claim(zoo.instance(START), 1, START), 1, {"phase": "RUNNING"}, START)
+    desired = {key: value for key, value in runs["desired"].items() if key != "save"}
+    status = {key: value for key, value in runs["status"].items() if key != "save"}
+    older = cast(InstanceDoc, {**runs, "desired": desired, "status": status})
+    assert lifecycle.wanted(older)["save"] is None
+    assert lifecycle.relaunch(older, START, timeline=True)["status"]["save"] is None
+    request: Any = {"id": "sav_1", "tag": None, "authorId": None}
+    assert lifecycle.pending_save(lifecycle.save(older, request)) == request
 
 
 def test_an_attached_script_is_not_started_by_the_zoo() -> None:

@@ -12,6 +12,7 @@ from graphql_api.api import Api
 from graphql_api.link import LinkSettings
 
 from tests.fakes import zoo
+from tests.fakes.bucket import MemoryBucket
 from tests.fakes.clock import FakeClock, SequentialIds
 from tests.fakes.queue import FakeQueue
 from tests.fakes.store import MemoryStore
@@ -48,18 +49,25 @@ def queue() -> FakeQueue:
     return FakeQueue()
 
 
+@pytest.fixture
+def bucket() -> MemoryBucket:
+    return MemoryBucket()
+
+
 @pytest_asyncio.fixture
-async def api(store: MemoryStore, queue: FakeQueue, clock: FakeClock) -> AsyncIterator[Api]:
+async def api(store: MemoryStore, queue: FakeQueue, bucket: MemoryBucket, clock: FakeClock) -> AsyncIterator[Api]:
     made = Api(
         store=store,
         queue=queue,
         dialer=LoopbackDialer(),
+        bucket=lambda: bucket,
         clock=clock,
         ids=SequentialIds(),
         secret=zoo.SECRET,
         version="1.2.3",
         processes=lambda: [{"name": "viewer", "running": True, "restarts": 2, "url": None}],
         links=LinkSettings(linger_s=0.5, first_retry_s=0.01, last_retry_s=0.05),
+        save_s=0.5,
     )
     yield made
     await made.close()

@@ -21,6 +21,7 @@ from graphql_api.link import LinkSettings
 from graphql_api.stream import StreamSettings
 
 from tests.fakes import zoo
+from tests.fakes.bucket import MemoryBucket
 from tests.fakes.clock import FakeClock, SequentialIds
 from tests.fakes.queue import FakeQueue
 from tests.fakes.runner import FakeRunner
@@ -415,6 +416,7 @@ def make(store: MemoryStore, clock: FakeClock, streams: StreamSettings) -> Api:
         store=store,
         queue=FakeQueue(),
         dialer=LoopbackDialer(),
+        bucket=MemoryBucket,
         clock=clock,
         ids=SequentialIds(),
         secret=zoo.SECRET,

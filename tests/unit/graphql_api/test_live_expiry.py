@@ -14,6 +14,7 @@ from graphql_api.api import Api
 from graphql_api.stream import StreamSettings
 
 from tests.fakes import zoo
+from tests.fakes.bucket import MemoryBucket
 from tests.fakes.clock import FakeClock, SequentialIds
 from tests.fakes.queue import FakeQueue
 from tests.fakes.store import MemoryStore
@@ -29,6 +30,7 @@ async def hurried(store: MemoryStore, clock: FakeClock) -> AsyncIterator[Api]:
         store=store,
         queue=FakeQueue(),
         dialer=LoopbackDialer(),
+        bucket=MemoryBucket,
         clock=clock,
         ids=SequentialIds(),
         secret=zoo.SECRET,

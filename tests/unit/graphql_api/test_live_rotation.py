@@ -24,6 +24,7 @@ from starlette.requests import Request
 from starlette.types import Message, Receive
 
 from tests.fakes import zoo
+from tests.fakes.bucket import MemoryBucket
 from tests.fakes.clock import FakeClock, SequentialIds
 from tests.fakes.follower import Follower, Story, follow
 from tests.fakes.queue import FakeQueue
@@ -42,6 +43,7 @@ def process(store: MemoryStore, clock: FakeClock, *, links: LinkSettings | None 
         store=store,
         queue=FakeQueue(),
         dialer=LoopbackDialer(),
+        bucket=MemoryBucket,
         clock=clock,
         ids=SequentialIds(),
         secret=zoo.SECRET,

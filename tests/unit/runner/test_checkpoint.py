@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from ainimal_zookeeper import models
 from ainimal_zookeeper.domain.errors import AInimalFault, Conflict, DataCorrupt, NotFound, Transient
 from ainimal_zookeeper.models.agent import Agent
 from zookeeper_runner import objects
-from zookeeper_runner.checkpoint import fetch, lacking, save
+from zookeeper_runner.checkpoint import deliver, fetch, lacking, write
 from zookeeper_runner.link import Link
 from zookeeper_runner.session import Counters
 from zookeeper_runner.settings import Settings
@@ -64,15 +65,17 @@ def test_what_is_saved_is_fetched(tmp_path: Path, link: FakeRunnerLink) -> None:
     """The folder of the next attempt holds what `save` wrote, and the stage says what is going on."""
     agent = agent_of(tmp_path, SAVE + LOAD)
     client = Link(Settings.from_environ(link.variables("ins_1")))
-    point = save(agent, client, Counters(step=1234, episode=5), 5.0)
+    written = write(agent, Counters(step=1234, episode=5))
+    point = deliver(written, client, "checkpoints/a.zip", time.monotonic() + 5)
     client.close()
     stages: list[str] = []
 
     given = link.point("copy.zip", link.objects[point["object"]], step=point["step"], episode=point["episode"])
     folder = fetch(given, stages.append, 5.0)
 
-    assert (point["object"], point["step"], point["episode"]) == ("runs/ins_1/1/checkpoints/step-1234.zip", 1234, 5)
+    assert (point["object"], point["step"], point["episode"]) == ("runs/ins_1/1/checkpoints/a.zip", 1234, 5)
     assert (Path(folder) / "it").read_text() == "it"
+    assert not Path(written.place.name).exists()
     assert given["sha256"] == point["sha256"]
     assert stages == ["loading checkpoint of step 1,234"]
 
@@ -81,9 +84,9 @@ def test_saving_that_fails_keeps_nothing(tmp_path: Path, link: FakeRunnerLink) -
     """A save that raises is the model's fault; one that has no time left is not sent."""
     client = Link(Settings.from_environ(link.variables("ins_1")))
     with pytest.raises(AInimalFault, match="ZeroDivisionError"):
-        save(agent_of(tmp_path, "    def save(self, path): 1 / 0\n"), client, Counters(), 5.0)
-    with pytest.raises(Transient, match="no time is left to send"):
-        save(agent_of(tmp_path, SAVE + LOAD), client, Counters(), 0.0)
+        write(agent_of(tmp_path, "    def save(self, path): 1 / 0\n"), Counters())
+    with pytest.raises(Transient, match="no time left to send"):
+        deliver(write(agent_of(tmp_path, SAVE + LOAD), Counters()), client, "checkpoints/a.zip", time.monotonic())
     client.close()
     assert link.objects == {}
 
@@ -98,6 +101,19 @@ def test_an_object_is_created_once(tmp_path: Path, link: FakeRunnerLink) -> None
     assert link.objects == {"taken": b"other", "free": b"first"}
     with pytest.raises(NotFound):
         objects.download(point["url"].replace("taken", "none"), {}, tmp_path / "b", sha256="", size_bytes=0)
+
+
+def test_an_upload_whose_answer_was_lost_has_arrived(tmp_path: Path, link: FakeRunnerLink) -> None:
+    """It is sent again, and that it is there already is what was hoped for; at the first try it is somebody else's."""
+    (tmp_path / "a").write_bytes(b"first")
+    url = link.point("other", b"")["url"]
+    lost = iter(["http://127.0.0.1:9/other", url])
+    granted = objects.patiently_upload(
+        lambda: {"url": next(lost), "headers": {}, "object": "other"}, tmp_path / "a", time.monotonic() + 5
+    )
+    assert granted["object"] == "other"
+    with pytest.raises(Conflict):
+        objects.patiently_upload(lambda: {"url": url, "headers": {}}, tmp_path / "a", time.monotonic() + 5)
 
 
 def test_bytes_that_differ_are_refused(tmp_path: Path, link: FakeRunnerLink) -> None:

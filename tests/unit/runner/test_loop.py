@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from ainimal_zookeeper.domain.documents import Desired, Mode
+from ainimal_zookeeper.domain.documents import Desired, Mode, SaveRequest
 from zookeeper_runner.bell import Bell
 from zookeeper_runner.history import History
 from zookeeper_runner.journal import Journal
@@ -20,13 +20,15 @@ from tests.fakes.runner_link import launch_of, wanted
 class ScriptedBell(Bell):
     """Instead of waiting, and whenever the body looks, the next part of a script happens."""
 
-    __slots__ = ("script",)
+    __slots__ = ("script", "waits")
 
     def __init__(self) -> None:
         super().__init__()
         self.script: Iterator[Callable[[], Any]] = iter(())
+        self.waits: list[float | None] = []
 
     def wait(self, seconds: float | None) -> bool:
+        self.waits.append(seconds)
         self.next()
         return True
 
@@ -67,6 +69,33 @@ class FakeBody:
         self.done.append("cut")
 
 
+class FakeKeeping:
+    """Saves at each request that has not come before, and lets `meanwhile` happen."""
+
+    def __init__(self, body: FakeBody, session: Session) -> None:
+        self.due_in_s: float | None = None
+        self.meanwhile: Callable[[], Any] = lambda: None
+        self._body = body
+        self._session = session
+        self._heard: Any = None
+
+    def due(self, desired: Desired) -> bool:
+        return bool(desired.get("save") != self._heard)
+
+    def wait_s(self) -> float | None:
+        return self.due_in_s
+
+    def save(self, desired: Desired) -> None:
+        self._heard = desired.get("save")
+        self._session.working = True
+        self._body.done.append("save")
+        self.meanwhile()
+
+
+def asked(id: str) -> SaveRequest:
+    return {"id": id, "tag": None, "authorId": None}
+
+
 class Stage:
     def __init__(self, launch: dict[str, Any] | None = None, *, can_learn: bool = True) -> None:
         self.bell = ScriptedBell()
@@ -74,6 +103,7 @@ class Stage:
         self.signals = Signals(self.bell)
         self.body = FakeBody(self.session, self.bell, can_learn=can_learn)
         self.modes: list[tuple[bool, bool]] = []
+        self.keeping = FakeKeeping(self.body, self.session)
         journal = Journal(self.session, self.signals, History(0))
         self.loop = Loop(
             self.session,
@@ -83,6 +113,7 @@ class Stage:
             on_mode=lambda training, inference: self.modes.append((training, inference)),
             refuse=None,
             gather=lambda: None,
+            keeping=self.keeping,
             clock=lambda: 0.0,
         )
         self._generation = self.session.wanted()[1]
@@ -226,3 +257,37 @@ def test_a_rate_makes_single_steps_with_waits_between() -> None:
     done = stage.play(lambda: None, lambda: None)
 
     assert done.count("act") == 1
+
+
+def test_saving_happens_between_two_steps_and_loses_none() -> None:
+    """It goes on as it did, running or paused."""
+    stage = Stage()
+    seen = []
+
+    done = stage.play(
+        stage.desire(wanted(save=asked("sav_1"))),
+        stage.desire(wanted("PAUSED", save=asked("sav_1"))),
+        stage.desire(wanted("PAUSED", save=asked("sav_2"))),
+        lambda: seen.append((stage.session.phase, stage.session.working)),
+    )
+
+    assert done == ["begin", "act", "act", "act", "save", "act", "act", "save"]
+    assert seen == [("PAUSED", False)]
+
+
+def test_what_is_asked_while_it_saves_comes_before_the_next_step() -> None:
+    """A save may take long: a pause in the middle of it must not wait for one more step."""
+    stage = Stage()
+    stage.keeping.meanwhile = stage.desire(wanted("PAUSED", save=asked("sav_1")))
+
+    assert stage.play(stage.desire(wanted(save=asked("sav_1"))))[-1] == "save"
+
+
+def test_it_wakes_up_when_it_is_time_to_save() -> None:
+    """The shorter of two waits counts, and a pause has no end of its own."""
+    stage = Stage(launch_of(desired=wanted(rate=10.0)))
+    stage.keeping.due_in_s = 60.0
+
+    stage.play(lambda: None, stage.desire(wanted("PAUSED")), lambda: setattr(stage.keeping, "due_in_s", None))
+
+    assert stage.bell.waits == [0.1, 0.1, 60.0, None]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from ainimal_zookeeper.adapters.embedded.bucket import DirectoryBucket
+from ainimal_zookeeper.adapters.embedded.clock import SystemClock
 from ainimal_zookeeper.domain import errors
 from ainimal_zookeeper.domain.tokens import attempt_token
-from ainimal_zookeeper.ports.bucket import SignedUrl
 from runner_link import timelines
 from runner_link.answers import STATUS, refusal
 
@@ -19,22 +20,6 @@ from tests.conformance.runner_link_suite import POINT, Runner, RunnerLinkTests, 
 from tests.fakes import zoo
 from tests.fakes.clock import FakeClock
 from tests.fakes.store import MemoryStore
-
-
-class SigningBucket:
-    """The abilities of a bucket that the link uses."""
-
-    def __init__(self, clock: FakeClock) -> None:
-        self._clock = clock
-
-    def sign_put(self, name: str, size_bytes: int, expires_s: float = 900) -> SignedUrl:
-        return SignedUrl(f"http://bucket/{name}", self._clock.now() + timedelta(seconds=expires_s), {"x-once": "1"})
-
-    def sign_get(self, name: str, expires_s: float = 900) -> SignedUrl:
-        return SignedUrl(
-            f"http://bucket/{name}?read", self._clock.now() + timedelta(seconds=expires_s), {"x-read": "1"}
-        )
-
 
 BAD_REPORTS: list[dict[str, Any]] = [
     {"sequence": 0, "report": {}},
@@ -56,6 +41,16 @@ BAD_REPORTS: list[dict[str, Any]] = [
     {"sequence": 1, "report": {}, "manifest": {"inputs": "x" * 1_000_000}},
     {"sequence": 1, "report": {}, "thumbnail": {"data": "x" * 300_000}},
     {"sequence": 1, "report": {}, "series": {}},
+    {"sequence": 1, "report": {"save": {"code": "X", "message": "x"}}},
+    {"sequence": 1, "report": {"save": {"id": "sav_1", "message": "x"}}},
+    {"sequence": 1, "report": {"save": {"id": "../1", "code": "X", "message": "x"}}},
+    {"sequence": 1, "report": {"save": []}},
+    {"sequence": 1, "report": {"checkpoint": POINT, "save": {"kind": "ASKED"}}},
+    {"sequence": 1, "report": {"checkpoint": POINT, "save": {"kind": "AUTOSAVE", "id": "sav_1"}}},
+    {"sequence": 1, "report": {"checkpoint": POINT, "save": {"kind": ["AUTOSAVE"]}}},
+    {"sequence": 1, "report": {"checkpoint": POINT, "save": {"kind": "AUTOSAVE", "seeds": []}}},
+    {"sequence": 1, "report": {"checkpoint": POINT, "save": {"kind": "AUTOSAVE", "libraries": {"numpy": 2}}}},
+    {"sequence": 1, "report": {"checkpoint": POINT, "save": {"kind": "AUTOSAVE", "seeds": {"a": "x" * 200_000}}}},
 ]
 
 
@@ -67,8 +62,8 @@ class TestRunnerLink(RunnerLinkTests):
         return store
 
     @pytest.fixture
-    def bucket(self, clock: FakeClock) -> Any:
-        return SigningBucket(clock)
+    def bucket(self, tmp_path: Path) -> DirectoryBucket:
+        return DirectoryBucket(tmp_path, "http://bucket", zoo.SECRET, SystemClock())
 
     @pytest.fixture
     def dump(self, store: MemoryStore) -> Callable[[], str]:

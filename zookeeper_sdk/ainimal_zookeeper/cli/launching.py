@@ -32,6 +32,7 @@ MODES = ("both", "training", "inference", "none")
 @click.option("--mode", type=click.Choice(MODES), help="What it does at first.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Makes the run repeatable.")
 @click.option("--paused", is_flag=True, help="Starts it, and holds it before its first step.")
+@click.option("--checkpoint", metavar="CHECKPOINT", help="What it starts from, by id or tag; see zoo checkpoint ls.")
 @click.option("--name", metavar="TEXT", help="What to call it.")
 @click.option("--tag", "tags", metavar="TEXT", multiple=True, help="A word to find it by; repeatable.")
 @click.option("--wait/--no-wait", default=False, help="Whether to wait until it runs.")
@@ -48,6 +49,7 @@ def launch(
     mode: str | None,
     seed: int | None,
     paused: bool,
+    checkpoint: str | None,
     name: str | None,
     tags: Sequence[str],
     wait: bool,
@@ -68,6 +70,7 @@ def launch(
         mode=mode,
         seed=seed,
         paused=paused,
+        checkpoint=checkpoint,
         tags=tuple(tags),
         wait=False,
     )

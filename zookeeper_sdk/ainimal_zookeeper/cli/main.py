@@ -11,6 +11,7 @@ import click
 from ainimal_zookeeper.domain.errors import UserCodeFault, ZookeeperError
 
 from .exit_status import exit_status
+from .groups import Passing, passing
 
 VERBS = {
     "up": "hosting",
@@ -32,6 +33,7 @@ VERBS = {
     "update": "steering",
     "terminate": "steering",
     "delete": "steering",
+    "checkpoint": "checkpoints",
     "infer": "steering",
     "watch": "watching",
     "probe": "probing",
@@ -41,8 +43,8 @@ VERBS = {
 """Each verb and its module, which is imported when the verb is used: `zoo` answers at once."""
 
 
-class Verbs(click.Group):
-    """Verbs by name. Options of the group are those of the verb that follows, where it has them."""
+class Verbs(Passing):
+    """Verbs by name."""
 
     def list_commands(self, _context: click.Context) -> list[str]:
         return list(VERBS)
@@ -54,12 +56,6 @@ class Verbs(click.Group):
         command: click.Command = getattr(module, name.replace("-", "_"))
         return command
 
-    def resolve_command(
-        self, context: click.Context, arguments: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name, command, rest = super().resolve_command(context, arguments)
-        return name, command, [*_given_before(context), *rest]  # of an option given twice the last one counts
-
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
@@ -68,14 +64,6 @@ class Verbs(click.Group):
                 click.echo(error.traceback.rstrip(), err=True)
             click.secho(f"Error: {error.message}", err=True, fg="red")
             context.exit(exit_status(error))
-
-
-def _given_before(context: click.Context) -> list[str]:
-    server = context.params.get("server")
-    return [
-        *([] if server is None else ["--server", server]),
-        *(["--json"] if context.params.get("as_json") else []),
-    ]
 
 
 def _version() -> str:
@@ -87,8 +75,7 @@ def _version() -> str:
 
 @click.command(cls=Verbs, context_settings={"max_content_width": 110})
 @click.version_option(_version(), prog_name="zoo")
-@click.option("--server", metavar="URL", help="Where the zoo is; also after the verb.")
-@click.option("--json", "as_json", is_flag=True, help="Answer in JSON; also after the verb.")
+@passing
 def zoo(**_of_the_verb: Any) -> None:
     """Launches, watches and steers AInimals.
 

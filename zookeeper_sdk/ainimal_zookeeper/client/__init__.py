@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .checkpoint import Checkpoint
     from .instance import Instance, InstanceInfo, LogLine, Series
     from .signals import Histogram, Tensor, Value
     from .tables import Table
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .zookeeper import EnvironmentInfo, ModelInfo, Zookeeper
 
 _HOMES = {
+    "Checkpoint": "checkpoint",
     "EnvironmentInfo": "zookeeper",
     "Histogram": "signals",
     "Instance": "instance",
@@ -36,6 +38,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Checkpoint",
     "EnvironmentInfo",
     "Histogram",
     "Instance",

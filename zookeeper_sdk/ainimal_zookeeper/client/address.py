@@ -12,11 +12,13 @@ ANNOUNCEMENTS = (Path(".zoo/lock"), Path(".zoo/emulators/lock"))
 
 def nearest_zoo() -> str:
     """Returns the address of the zoo that runs in this folder, else the one that zoos have by default."""
-    for announcement in ANNOUNCEMENTS:
-        try:
-            url = json.loads(announcement.read_text(encoding="utf-8"))["url"]
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-        if isinstance(url, str):
-            return url
-    return DEFAULT_URL
+    return next((url for url in map(announced, ANNOUNCEMENTS) if url is not None), DEFAULT_URL)
+
+
+def announced(announcement: Path) -> str | None:
+    """Returns the address that a running zoo has noted in a file; None when there is none."""
+    try:
+        url = json.loads(announcement.read_text(encoding="utf-8"))["url"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return url if isinstance(url, str) else None

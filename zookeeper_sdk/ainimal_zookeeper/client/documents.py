@@ -24,6 +24,12 @@ fragment WorldFields on EnvironmentInstance {
 }
 """
 
+_CHECKPOINT = """
+fragment CheckpointFields on Checkpoint {
+  id tag commit parents step episode timeline createdAt sizeBytes needsPickle kind kept instanceId instanceName
+}
+"""
+
 _USER_ERRORS = "userErrors { code message path retryAfterSeconds }"
 
 SERVER: Final = "query Server { server { id name version profile processes { name running restarts url } } }"
@@ -103,6 +109,25 @@ query Logs($id: ID!, $first: Int, $after: String) {
 """
 
 
+def _checkpoints(of: str) -> str:
+    page = (
+        "checkpoints(first: $first, after: $after) { nodes { ...CheckpointFields } pageInfo { hasNextPage endCursor } }"
+    )
+    return f"query Checkpoints($id: ID!, $first: Int, $after: String) {{ {of.replace('PAGE', page)} }}{_CHECKPOINT}"
+
+
+CHECKPOINTS: Final = _checkpoints("instance(id: $id) { PAGE }")
+
+MODEL_CHECKPOINTS: Final = _checkpoints("model(id: $id) { PAGE }")
+
+SIBLINGS: Final = _checkpoints("instance(id: $id) { model { PAGE } }")
+"""The checkpoints of all instances of an instance's model."""
+
+CHECKPOINT: Final = (
+    f"query Checkpoint($id: ID!) {{ node(id: $id) {{ ... on Checkpoint {{ ...CheckpointFields }} }} }}{_CHECKPOINT}"
+)
+
+
 def _instance_mutation(name: str, input_type: str) -> str:
     return (
         f"mutation Change($input: {input_type}!) {{ {name}(input: $input) "
@@ -126,6 +151,17 @@ DELETE: Final = (
 
 INFER: Final = (
     f"mutation Infer($input: InstanceInferInput!) {{ instanceInfer(input: $input) {{ outputs step {_USER_ERRORS} }} }}"
+)
+
+CHECKPOINT_SAVE: Final = (
+    "mutation Save($input: CheckpointSaveInput!) { checkpointSave(input: $input) "
+    f"{{ checkpoint {{ ...CheckpointFields }} {_USER_ERRORS} }} }}{_CHECKPOINT}"
+)
+
+CHECKPOINT_RESTORE: Final = _instance_mutation("checkpointRestore", "CheckpointRestoreInput")
+
+CHECKPOINT_DELETE: Final = (
+    f"mutation Delete($input: CheckpointInput!) {{ checkpointDelete(input: $input) {{ deletedId {_USER_ERRORS} }} }}"
 )
 
 

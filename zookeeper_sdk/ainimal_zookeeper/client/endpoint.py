@@ -46,12 +46,17 @@ class Endpoint:
     def close(self) -> None:
         self._client.close()
 
-    def ask(self, document: str, **variables: Any) -> dict[str, Any]:
-        """Returns the answer's `data`.
+    def ask(self, document: str, *, patience_s: float | None = None, **variables: Any) -> dict[str, Any]:
+        """Returns the answer's `data`; `patience_s`: how long the zoo may be silent over it, if not as usual.
 
         Raises: the domain error that the answer names; Transient when the zoo cannot be reached.
         """
-        response = self._send(document, variables, accept="application/graphql-response+json, application/json;q=0.9")
+        response = self._send(
+            document,
+            variables,
+            accept="application/graphql-response+json, application/json;q=0.9",
+            read_timeout_s=patience_s,
+        )
         try:
             response.read()
         except httpx.TransportError as error:

@@ -13,6 +13,7 @@ from ainimal_zookeeper.domain.documents import FINAL_PHASES, Mode
 from ainimal_zookeeper.domain.errors import InvalidInput, NotFound
 
 from . import documents
+from .checkpoint import Checkpoint, find_checkpoint, read_checkpoint, table_of
 from .endpoint import Endpoint
 from .refusals import raise_user_errors, refusal
 from .signals import Value, decode, encode, read_value
@@ -28,6 +29,7 @@ MODES: Mapping[str, Mode] = {
 
 _NOT_YET = frozenset({"UNAVAILABLE", "RATE_LIMITED"})
 _LINES_KNOWN = 20_000  # more than the zoo keeps
+_SAVE_PATIENCE_S = 60.0  # the zoo answers after 30 s at the latest, that it is still saving
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +259,46 @@ class Instance:
         self.info = read_info(answer["instance"])
         return self
 
+    # --- saving it and going back -------------------------------------------------------------------------------------
+
+    def save_checkpoint(self, tag: str | None = None, *, command_id: str | None = None) -> Checkpoint:
+        """Saves its state between two steps, after which it goes on.
+
+        Args:
+            tag: what to call it; None: a name made of the instance, the timeline and the step.
+            command_id: any unique text; the same one again returns the same checkpoint and saves nothing.
+
+        Raises: AlreadyExists for a tag that its model has; InvalidTransition when it does not run or is saving already;
+        AInimalFault when its model's code failed; Transient when it takes long, and goes on by itself.
+        """
+        wanted = {"instanceId": self.id, "tag": tag, "commandId": command_id}
+        given = {key: value for key, value in wanted.items() if value is not None}
+        answer = self._endpoint.ask(documents.CHECKPOINT_SAVE, patience_s=_SAVE_PATIENCE_S, input=given)
+        raise_user_errors(answer["checkpointSave"])
+        return read_checkpoint(self._endpoint, answer["checkpointSave"]["checkpoint"])
+
+    def checkpoints(self) -> Table[Checkpoint]:
+        """Returns the checkpoints that were saved from it, newest first."""
+        pages = self._pages(documents.CHECKPOINTS, "checkpoints")
+        return table_of(read_checkpoint(self._endpoint, row) for page in pages for row in page)
+
+    def restore(self, checkpoint: Checkpoint | str) -> Instance:
+        """Puts a checkpoint of its model into it, as a new attempt on the next timeline.
+
+        Args:
+            checkpoint: of this or another instance of its model; or its id, its tag, or the beginning of either.
+
+        Raises: InvalidInput that says what differs, for a checkpoint of something else; NotFound; InvalidTransition.
+        """
+        if isinstance(checkpoint, str):
+            checkpoint = find_checkpoint(self._endpoint, checkpoint, self._siblings())
+        return self._change(documents.CHECKPOINT_RESTORE, "checkpointRestore", checkpointId=checkpoint.id)
+
+    def _siblings(self) -> Iterator[Checkpoint]:
+        for page in self._pages(documents.SIBLINGS, "checkpoints", of="model"):
+            for row in page:
+                yield read_checkpoint(self._endpoint, row)
+
     # --- watching it -------------------------------------------------------------------------------------------------
 
     def watch(
@@ -367,10 +409,12 @@ class Instance:
         series = sorted(map(_series, answer["metrics"]), key=lambda item: item.timeline)
         return {item.path: item for item in series}
 
-    def _pages(self, document: str, field_name: str) -> Iterator[list[dict[str, Any]]]:
+    def _pages(self, document: str, field_name: str, *, of: str | None = None) -> Iterator[list[dict[str, Any]]]:
         after = None
         while True:
             answer = self._endpoint.ask(document, id=self.id, first=100, after=after)["instance"]
+            if of is not None:
+                answer = answer and answer[of]
             connection = answer and answer[field_name]
             if connection is None:
                 raise NotFound(

@@ -14,6 +14,7 @@ from ainimal_zookeeper.domain.errors import InvalidInput, NotFound
 
 from . import documents
 from .address import nearest_zoo
+from .checkpoint import Checkpoint, find_checkpoint, read_checkpoint, table_of
 from .endpoint import Endpoint
 from .instance import Instance, InstanceInfo, read_mode
 from .names import pick
@@ -215,6 +216,18 @@ class Zookeeper:
     def __getitem__(self, wanted: str) -> Instance:
         return self.instance(wanted)
 
+    def checkpoints(self, model: str) -> Table[Checkpoint]:
+        """Returns the checkpoints of a model, newest first."""
+        return table_of(self._checkpoints_of(self.model(model).id))
+
+    def checkpoint(self, wanted: str, model: str) -> Checkpoint:
+        """Returns the checkpoint of `model` that `wanted` names: by its id, its tag, or the beginning of either."""
+        return find_checkpoint(self._endpoint, wanted, self._checkpoints_of(self.model(model).id))
+
+    def _checkpoints_of(self, model_id: str) -> Iterator[Checkpoint]:
+        for row in self._rows(documents.MODEL_CHECKPOINTS, "checkpoints", of="model", id=model_id):
+            yield read_checkpoint(self._endpoint, row)
+
     # --- launching ---------------------------------------------------------------------------------------------------
 
     def launch(
@@ -230,6 +243,7 @@ class Zookeeper:
         seed: int | None = None,
         paused: bool = False,
         tags: tuple[str, ...] = (),
+        checkpoint: Checkpoint | str | None = None,
         command_id: str | None = None,
         wait: bool = True,
         timeout_s: float = 900.0,
@@ -240,6 +254,7 @@ class Zookeeper:
         Args:
             parameters: of the model; keyword arguments that are no argument of `launch` are added to them.
             mode: both, training, inference or none; None: the zoo's default.
+            checkpoint: what it starts from: one of the model's, or its id or tag.
             command_id: any unique text; the same one again returns the same instance and launches nothing.
             wait: whether to wait until it runs (PAUSED with `paused`).
 
@@ -247,8 +262,11 @@ class Zookeeper:
         """
         if environment is not None and join is not None:
             raise InvalidInput("give an environment (a new world) or join (a running one), not both", ("input",))
+        model_id = self.model(model).id
+        if isinstance(checkpoint, str):
+            checkpoint = find_checkpoint(self._endpoint, checkpoint, self._checkpoints_of(model_id))
         wanted = {
-            "modelId": self.model(model).id,
+            "modelId": model_id,
             "environmentId": None if environment is None else self.environment(environment).id,
             "environmentInstanceId": None if join is None else self.world(join).id,
             "name": name,
@@ -258,6 +276,7 @@ class Zookeeper:
             "seed": seed,
             "paused": paused or None,
             "tags": list(tags) or None,
+            "checkpointId": None if checkpoint is None else checkpoint.id,
             "commandId": command_id,
         }
         given = {key: value for key, value in wanted.items() if value is not None}
@@ -340,10 +359,12 @@ class Zookeeper:
     def _handle(self, document: Mapping[str, Any]) -> Instance:
         return Instance(self._endpoint, document, sleep=self._sleep)
 
-    def _rows(self, document: str, name: str, **variables: Any) -> Iterator[dict[str, Any]]:
+    def _rows(self, document: str, name: str, *, of: str | None = None, **variables: Any) -> Iterator[dict[str, Any]]:
         after = None
         while True:
-            connection = self._endpoint.ask(document, first=100, after=after, **variables)[name]
+            answer = self._endpoint.ask(document, first=100, after=after, **variables)
+            holder = answer if of is None else answer[of]
+            connection = holder and holder[name]
             if connection is None:
                 raise NotFound(f"{self.url} shows no {name} to you")
             yield from connection["nodes"]

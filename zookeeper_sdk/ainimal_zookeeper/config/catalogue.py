@@ -23,7 +23,7 @@ from ainimal_zookeeper.parameters import Parameter, check_parameters
 from .check import Section
 from .compilation import LaunchDoc
 from .home import Home
-from .keys import TYPES
+from .keys import AUTOSAVE, TYPES
 from .problems import Problems, nearest
 from .references import references
 from .source import ClassFacts, SourceFacts, read_source
@@ -144,6 +144,12 @@ class _Maker:
             self._opaque.add(id)
         if section.get("rate") is not None:
             spec["rate"] = section.get("rate")
+        if any(section.get(key) is not None for key in AUTOSAVE):
+            spec["autosave"] = {
+                "steps": section.get("autosave_steps"),
+                "minutes": section.get("autosave_minutes"),
+                "keep": section.get("keep_checkpoints"),
+            }
         if python := section.get("python"):
             spec["python"] = python
         name, path = spec["name"], self._home.relative(source.path)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Kind = Literal[
-    "text", "kept text", "type", "flag", "port", "at least 1", "limit", "seconds", "rate", "whole number",
+    "text", "kept text", "type", "flag", "port", "at least 1", "limit", "seconds", "minutes", "rate", "whole number",
     "python file", "folder", "new folder", "interpreter", "identifier",
     "values", "init_params", "create_params", "mode", "origins", "command", "variables",
     "server", "models", "environments", "model_providers", "compute_providers", "launches", "processes", "unsupported",
@@ -54,6 +54,12 @@ ZOO: Final[Keys] = {
     "authorization_provider": Key("unsupported"),
 }
 
+AUTOSAVE: Final[Keys] = {
+    "autosave_minutes": Key("minutes"),
+    "autosave_steps": Key("at least 1"),
+    "keep_checkpoints": Key("at least 1"),
+}
+
 MODEL: Final[Keys] = {
     "name": Key("text"),
     "type": Key("type"),
@@ -71,6 +77,7 @@ MODEL: Final[Keys] = {
     "init_params": Key("init_params"),
     "python": Key("interpreter"),
     "rate": Key("rate"),
+    **AUTOSAVE,
 }
 
 ENVIRONMENT: Final[Keys] = {
@@ -99,6 +106,7 @@ MODEL_PROVIDER: Final[Keys] = {
     "environments": Key("flag"),
     "python": Key("interpreter"),
     "rate": Key("rate"),
+    **AUTOSAVE,
 }
 
 COMPUTE_PROVIDER: Final[Keys] = {
@@ -144,6 +152,7 @@ COMMON: Final = (
     "description",
     "create_params",
     "rate",
+    *AUTOSAVE,
     "max_connected",
     "max_instances",
     "step_timeout",

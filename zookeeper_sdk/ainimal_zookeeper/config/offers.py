@@ -26,6 +26,9 @@ class LocalModelProvider(Described):
         environments: bool | None = None,
         python: FilePath | None = None,
         rate: float | None = None,
+        autosave_minutes: float | None = None,
+        autosave_steps: int | None = None,
+        keep_checkpoints: int | None = None,
         **unknown: Any,
     ) -> None:
         self._describe(locals(), caller(1))
@@ -55,6 +58,9 @@ class PythonModel(Described):
         init_params: Mapping[str, Any] | None = None,
         python: FilePath | None = None,
         rate: float | None = None,
+        autosave_minutes: float | None = None,
+        autosave_steps: int | None = None,
+        keep_checkpoints: int | None = None,
         **unknown: Any,
     ) -> None:
         self._describe(locals(), caller(1))

@@ -37,6 +37,7 @@ class ModelSpec(TypedDict, total=False):
     python: str  # interpreter to run it with, on the machine of the configuration
     save_path: str  # set by the runner: the folder of a checkpoint, for a constructor that takes save_path
     rate: float | None  # steps per second to begin with
+    autosave: dict[str, Any]  # {steps, minutes, keep}: after how many it is saved, None: never; how many of those stay
 
 
 class EnvironmentSpec(TypedDict, total=False):

@@ -71,6 +71,7 @@ class Values:
             "whole number": lambda node, path: self._integer(node, path, "a whole number"),
             "limit": self._limit,
             "seconds": lambda node, path: self._positive(node, path, "a number of seconds above 0"),
+            "minutes": lambda node, path: self._positive(node, path, "a number of minutes above 0"),
             "rate": lambda node, path: self._positive(node, path, "a number of steps per second above 0"),
             "python file": self._python_file,
             "folder": self._existing_folder,

@@ -7,6 +7,7 @@ RFC 3339 strings in UTC with microseconds and a `Z`, so that they sort as text.
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal, NamedTuple, TypedDict
 
 Document = dict[str, Any]
@@ -44,6 +45,8 @@ class Collections:
     EVENTS = "events"
     LIMITS = "limits"  # sets of ids that count against a limit
     COMMANDS = "commands"  # by command id: what a creating mutation answered
+    CHECKPOINTS = "checkpoints"
+    DISCARDED = "discarded"  # checkpoints that are gone for everybody, while what they left is cleared away
     DUTIES = "duties"  # "pulse", "deadLetters": what the reconciler knows from one run to the next
 
 
@@ -68,11 +71,28 @@ Phase = Literal["PENDING", "STARTING", "RUNNING", "PAUSED", "HIBERNATED", "STOPP
 FINAL_PHASES: frozenset[str] = frozenset({"TERMINATED", "FAILED", "LOST"})
 DesiredPhase = Literal["RUNNING", "PAUSED", "TERMINATED"]
 Kind = Literal["instance", "environment"]
+SaveKind = Literal["ASKED", "AUTOSAVE", "DEPARTURE"]
 
 
 class Mode(TypedDict):
     training: bool
     inference: bool
+
+
+class SaveRequest(TypedDict):
+    """Somebody wants the state saved, and the instance to go on."""
+
+    id: str  # "sav_..."
+    tag: str | None  # None: the zoo makes one up
+    authorId: str | None
+
+
+class SaveAnswer(TypedDict):
+    """What became of a `SaveRequest`: one of `checkpointId` and `failure` is None."""
+
+    id: str  # of the request
+    checkpointId: str | None
+    failure: dict[str, str] | None  # {code, message}
 
 
 class Desired(TypedDict):
@@ -83,6 +103,7 @@ class Desired(TypedDict):
     rate: float | None  # steps per second; None: as fast as it goes
     steps: int  # single steps granted since the launch, cumulative
     resets: int  # episode resets asked since the launch, cumulative
+    save: SaveRequest | None  # the newest; absent in older documents
 
 
 class Failure(TypedDict):
@@ -109,6 +130,7 @@ class CheckpointPoint(TypedDict):
     episode: int
     sizeBytes: int
     sha256: str  # hexadecimal
+    checkpointId: str | None  # the checkpoint that it is; None, or absent in older documents, where it is none
 
 
 class Status(TypedDict):
@@ -132,7 +154,8 @@ class Status(TypedDict):
     trainable: bool | None  # None until the current attempt's runner has loaded the model; absent in older documents
     lastSequence: int  # of the current attempt's reports: one that comes again is known by it
     logLines: int  # console lines received since the launch
-    checkpoint: CheckpointPoint | None  # the newest of all attempts
+    checkpoint: CheckpointPoint | None  # what the next attempt starts from: the newest, or the one that was restored
+    save: SaveAnswer | None  # the newest; absent in older documents
     crashes: int  # attempts in a row that began from it, or anew while there is none, and were gone without a newer one
 
 
@@ -165,8 +188,53 @@ class InstanceDoc(TypedDict):
     attempt: int
     timeline: int
     generation: int
+    startPoint: CheckpointPoint | None  # what its launch started from; absent in older documents
     desired: Desired
     status: Status
+
+
+class CheckpointDoc(TypedDict):
+    """A saved state that has a tag in its model's git repository.
+
+    The repository tells more of it; what is here is enough to list it, to start from it, and to take it away.
+    """
+
+    id: str  # "chk_<commit>"
+    modelId: str
+    modelName: str
+    modelRevision: str | None
+    code: str  # the class and its source: what a model must still be to start from it
+    instanceId: str
+    instanceName: str
+    ownerId: str | None  # the instance's: who may do what is decided as for the instance
+    authorId: str | None  # who asked for it
+    attempt: int
+    timeline: int
+    step: int
+    episode: int
+    tag: str
+    commit: str
+    parents: list[str]  # commits
+    createdAt: str
+    sizeBytes: int
+    needsPickle: bool
+    object: str
+    sha256: str
+    kind: SaveKind
+    kept: bool  # a user gave its tag, or something was started from it: only a user takes it away
+    starts: int  # how often something was started from it
+    saveId: str | None  # the `SaveRequest` that it answers
+    parametersJson: str
+
+
+class DiscardDoc(TypedDict):
+    """What a checkpoint that is gone has left: a tag in its model's repository, and an object."""
+
+    id: str
+    modelId: str
+    tag: str
+    object: str
+    at: str
 
 
 class ParameterDoc(TypedDict):
@@ -194,6 +262,12 @@ class ModelDoc(TypedDict):
     defect: str | None  # why no runner can load it: a syntax error with its line; then it is not launched
     keywords: list[str]
     specJson: str  # what a runner needs to load it: config.specification.ModelSpec; no secrets
+
+
+def code_of(model: ModelDoc) -> str:
+    """Returns what a model must still be for its checkpoints to fit, in words: its class and where that is."""
+    named = json.loads(model["specJson"]).get("class_name")
+    return f"{named or model['type']} in {model['source']}"
 
 
 class EnvironmentDoc(TypedDict):

@@ -22,6 +22,8 @@ EventKind = Literal[
     "WARNING",
     "HANG",
     "RELAUNCHED",
+    "CHECKPOINT",
+    "RESTORED",
     "STOPPING",
     "TERMINATED",
     "FAILED",

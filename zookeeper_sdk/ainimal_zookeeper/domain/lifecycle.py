@@ -2,8 +2,9 @@
 
 Nothing here knows a store, a clock or a runner. Who calls what, each inside one transaction:
 
-    API          created, pause, resume, terminate, set_mode, set_rate, grant_steps, reset_episode
-    runner link  claim, report, received
+    API          created, pause, resume, terminate, set_mode, set_rate, grant_steps, reset_episode, save, start_from,
+                 restore
+    runner link  claim, report, received, saved
     launcher     fail
     reconciler   wait, silent, recover, relaunch, lose, fail, finish
 
@@ -11,8 +12,9 @@ Invariants, held by property tests:
     - a final phase (TERMINATED, FAILED, LOST) is never left;
     - attempt, timeline, generation, steps and resets never shrink, and observedGeneration <= generation;
     - only the current attempt's claim and reports have an effect (fencing): others raise Conflict;
-    - a checkpoint is only ever replaced by a newer one, and at most MAX_CRASHES attempts in a row crash after starting
-      from the same, or are interrupted before their first step;
+    - a checkpoint is only ever replaced by a newer one, or by one that is restored, and at most MAX_CRASHES attempts in
+      a row crash after starting from the same, or are interrupted before their first step;
+    - a request to save is answered once, by the attempt of which it was asked, and none comes before that answer;
     - documents given in are never changed; every function returns a new one.
 """
 
@@ -24,11 +26,14 @@ from typing import Any, TypedDict, cast
 from .documents import (
     FINAL_PHASES,
     CheckpointPoint,
+    Desired,
     DesiredPhase,
     Failure,
     InstanceDoc,
     Mode,
     Phase,
+    SaveAnswer,
+    SaveRequest,
     Stats,
     Status,
     run_prefix,
@@ -75,6 +80,19 @@ def checkpoint_of(document: InstanceDoc) -> CheckpointPoint | None:
     return document["status"].get("checkpoint")
 
 
+def pending_save(document: InstanceDoc) -> SaveRequest | None:
+    """Returns the request to save that waits for its answer. One of an instance that has ended waits no more."""
+    request, answer = document["desired"].get("save"), document["status"].get("save")
+    if request is None or is_final(document) or (answer is not None and answer["id"] == request["id"]):
+        return None
+    return request
+
+
+def wanted(document: InstanceDoc) -> Desired:
+    """Returns what its runner is to be told: what is desired, less a request to save that has its answer."""
+    return {**document["desired"], "save": pending_save(document)}
+
+
 def no_stats() -> Stats:
     return {"step": 0, "episode": 0, "stepsPerSecond": 0.0, "episodeReturn": None, "loss": None, "updatedAt": None}
 
@@ -101,6 +119,7 @@ def new_status(now: datetime) -> Status:
         "lastSequence": 0,
         "logLines": 0,
         "checkpoint": None,
+        "save": None,
         "crashes": 0,
     }
 
@@ -161,6 +180,36 @@ def grant_steps(document: InstanceDoc, count: int) -> InstanceDoc:
 
 def reset_episode(document: InstanceDoc) -> InstanceDoc:
     return _ask(document, resets=document["desired"]["resets"] + 1)
+
+
+def save(document: InstanceDoc, request: SaveRequest) -> InstanceDoc:
+    """Asks for a checkpoint; it goes on, or stays paused. Raises: InvalidTransition while another is being saved."""
+    if document["kind"] == "environment":
+        raise InvalidTransition(f"environment instance {document['id']} has no state of its own to save")
+    _not_final(document)
+    phase = document["status"]["phase"]
+    if phase not in {"RUNNING", "PAUSED"}:
+        raise InvalidTransition(f"instance {document['id']} is {phase}; save it while it is RUNNING or PAUSED")
+    if pending_save(document) is not None:
+        raise InvalidTransition(f"instance {document['id']} is being saved; wait until that is done")
+    return _ask(document, save=request)
+
+
+def start_from(document: InstanceDoc, point: CheckpointPoint) -> InstanceDoc:
+    """Lets an instance that is being launched start from a checkpoint."""
+    return cast(InstanceDoc, {**_with_status(document, checkpoint=point), "startPoint": point})
+
+
+def restore(document: InstanceDoc, point: CheckpointPoint, now: datetime) -> InstanceDoc:
+    """Makes the next attempt, which starts from `point` on a new timeline; the one before has no say any more."""
+    if document["kind"] == "environment":
+        raise InvalidTransition(f"environment instance {document['id']} has no state of its own to restore")
+    _not_final(document)
+    if document["desired"]["phase"] == "TERMINATED":
+        raise InvalidTransition(f"instance {document['id']} is stopping; launch a new one")
+    if document["origin"] == "ATTACHED":
+        raise InvalidTransition(f"instance {document['id']} is a script's of its user, who alone can start it again")
+    return _with_status(relaunch(document, now, timeline=True), checkpoint=point, crashes=0)
 
 
 # --- what runners say ------------------------------------------------------------------------------------------------
@@ -224,6 +273,12 @@ def report(document: InstanceDoc, attempt: int, said: Report, now: datetime) -> 
     return _with_status(document, **changes)
 
 
+def saved(document: InstanceDoc, answer: SaveAnswer) -> InstanceDoc:
+    """Answers the request to save; what answers none that waits changes nothing."""
+    request = pending_save(document)
+    return document if request is None or request["id"] != answer["id"] else _with_status(document, save=answer)
+
+
 def received(document: InstanceDoc, sequence: int, log_lines: int) -> InstanceDoc:
     """Notes that report `sequence` has been taken in, with `log_lines` console lines."""
     status = document["status"]
@@ -265,6 +320,12 @@ def relaunch(document: InstanceDoc, now: datetime, *, timeline: bool) -> Instanc
     fresh["logLines"] = document["status"]["logLines"]
     fresh["checkpoint"] = checkpoint_of(document)
     fresh["crashes"] = document["status"].get("crashes", 0)
+    fresh["save"] = document["status"].get("save")
+    request = pending_save(document)
+    if request is not None:
+        message = f"the runner of {document['id']} was gone before it had saved; save again once it runs"
+        failure = {"code": "UNAVAILABLE", "message": message}
+        fresh["save"] = {"id": request["id"], "checkpointId": None, "failure": failure}
     return cast(
         InstanceDoc,
         {

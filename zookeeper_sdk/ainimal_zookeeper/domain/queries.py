@@ -100,6 +100,22 @@ MODELS_BY_PROVIDER = Query(
     "models_by_provider", Collections.MODELS, (Condition("providerId", "==", "provider_id"),), "name"
 )
 ENVIRONMENTS = Query("environments", Collections.ENVIRONMENTS, order_by="name")
+_INSTANCE = Condition("instanceId", "==", "instance_id")
+CHECKPOINTS_BY_MODEL = _newest("checkpoints_by_model", Collections.CHECKPOINTS, Condition("modelId", "==", "model_id"))
+CHECKPOINTS_BY_INSTANCE = _newest("checkpoints_by_instance", Collections.CHECKPOINTS, _INSTANCE)
+CHECKPOINTS_IN_PASSING = _newest(  # those that the zoo has made by itself
+    "checkpoints_in_passing",
+    Collections.CHECKPOINTS,
+    _INSTANCE,
+    Condition("kept", "==", "kept"),
+    Condition("kind", "in", "kinds"),
+)
+DISCARDED = Query("discarded", Collections.DISCARDED, order_by="at")
+INSTANCES_BY_CHECKPOINT = _newest(  # those whose next attempt would start from it
+    "instances_by_checkpoint",
+    Collections.INSTANCES,
+    Condition("status.checkpoint.checkpointId", "==", "checkpoint_id"),
+)
 LOGS = Query("logs", Collections.LOGS, (Condition("instanceId", "==", "instance_id"),), "order")
 EVENTS = Query("events", Collections.EVENTS, (Condition("resourceId", "==", "resource_id"),), "at", descending=True)
 

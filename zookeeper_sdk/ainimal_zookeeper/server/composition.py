@@ -52,6 +52,7 @@ class EmbeddedZoo:
             store=self._store,
             queue=self._queue,
             dialer=profile.dialer,
+            bucket=lambda: profile.bucket,
             clock=clock,
             ids=ids,
             secret=secret,

@@ -90,17 +90,23 @@ def _profile_settings(environ: Mapping[str, str]) -> ProfileSettings:
 
 
 def _settings(compilation: Compilation, state: StateDirectory, url: str, environ: Mapping[str, str]) -> dict[str, str]:
-    project = environ.get("GOOGLE_CLOUD_PROJECT") or PROJECT
+    project, bucket = storage_names(environ)
     return {
         "ZOO_PROFILE": "emulators",
         "GOOGLE_CLOUD_PROJECT": project,
-        "ZOO_BUCKET": environ.get("ZOO_BUCKET") or f"{project}-runs",
+        "ZOO_BUCKET": bucket,
         "ZOO_STATE_DIR": str(state.path),
         "ZOO_HOME": str(compilation.home),
         "ZOO_LINK_URL": f"{url}/runner",
         "ZOO_PROCESSES": str(state.path / _PROCESSES),
         "ZOO_ALLOWED_ORIGINS": ",".join(compilation.allowed_origins),
     }
+
+
+def storage_names(environ: Mapping[str, str]) -> tuple[str, str]:
+    """Returns the project and the bucket of a zoo on the emulators."""
+    project = environ.get("GOOGLE_CLOUD_PROJECT") or PROJECT
+    return project, environ.get("ZOO_BUCKET") or f"{project}-runs"
 
 
 class EmulatedZoo:

@@ -9,6 +9,7 @@ import { useConnection, useInstanceRow, useInterest } from '../../live/hooks';
 import { Notice } from '../../ui/Notice';
 import { PhaseBadge } from '../../ui/PhaseBadge';
 import { useVoice } from '../../ui/Toasts';
+import { CheckpointPanel } from './CheckpointPanel';
 import { ControlBar } from './ControlBar';
 import { EventPanel } from './EventPanel';
 import { FactsPanel } from './FactsPanel';
@@ -101,6 +102,7 @@ function Instance({ row, page }: { readonly row: InstanceRow; readonly page: Ins
         </div>
         <div className="column">
           <SignalPanel row={row} signals={signals} />
+          <CheckpointPanel row={row} />
           <LogPanel id={row.id} open={row.failure !== null || signals.length === 0} />
           <EventPanel row={row} />
           {page !== undefined && <FactsPanel row={row} page={page} />}

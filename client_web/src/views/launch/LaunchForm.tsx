@@ -2,7 +2,7 @@
 import { useRef, useState } from 'react';
 import { useLocation } from 'wouter';
 import { newCommandId } from '../../api/command';
-import { LaunchMutation, type EnvironmentOffer, type LaunchInput, type ModelOffer, type WorldRow } from '../../api/documents';
+import { LaunchMutation, type EnvironmentOffer, type LaunchInput, type ModelOffer, type StartOffer, type WorldRow } from '../../api/documents';
 import { outcomeOf } from '../../api/outcome';
 import { collect, errorsByField, firstDrafts, under, type Drafts } from '../../domain/parameters';
 import { useConnection } from '../../live/hooks';
@@ -12,6 +12,7 @@ import { Notice } from '../../ui/Notice';
 import { FoldedPanel } from '../../ui/Panel';
 import { focusFirstError } from './focus';
 import { ParameterFields } from './ParameterFields';
+import { StartChoice } from './StartChoice';
 import { firstWorldChoice, WorldChoice, type WorldPick } from './WorldChoice';
 import { Segments } from '../../ui/Segments';
 import { Switch } from '../../ui/Switch';
@@ -24,6 +25,8 @@ interface Props {
   readonly lastEnvironmentId: string | null | undefined;
   /** The running world that whoever launches comes from. */
   readonly worldId: string | null;
+  /** The checkpoint that whoever launches comes from; null for one that is gone. */
+  readonly from: StartOffer | null | undefined;
 }
 
 type ModeChoice = 'default' | 'both' | 'inference' | 'training';
@@ -37,21 +40,28 @@ const MODES = {
 
 type Errors = Readonly<Record<string, string>>;
 
-export function LaunchForm({ model, environments, worlds, lastEnvironmentId, worldId }: Props) {
+export function LaunchForm({ model, environments, worlds, lastEnvironmentId, worldId, from }: Props) {
   const { zoo, live } = useConnection();
   const [, go] = useLocation();
   const form = useRef<HTMLFormElement>(null);
   const [pick, setPick] = useState<WorldPick>(() => firstWorldChoice(environments, worlds, lastEnvironmentId, worldId));
+  const [start, setStart] = useState(from ?? undefined);
   const environment = pick.kind === 'new' ? environments.find((offer) => offer.id === pick.environmentId) : undefined;
-  const [drafts, setDrafts] = useState<Drafts>(() => firstDrafts(model.parameters));
+  const [drafts, setDrafts] = useState<Drafts>(() => firstDrafts(model.parameters, from?.parameters));
   const [worldDrafts, setWorldDrafts] = useState<Drafts>({});
   const [name, setName] = useState('');
   const [seed, setSeed] = useState('');
   const [mode, setMode] = useState<ModeChoice>('default');
   const [paused, setPaused] = useState(false);
-  const [errors, setErrors] = useState<Errors>({});
+  const [errors, setErrors] = useState<Errors>(from === null ? { checkpointId: 'The checkpoint is no longer there; choose another' } : {});
   const [busy, setBusy] = useState(false);
   const [commandId, setCommandId] = useState(newCommandId);
+
+  const startFrom = (picked: StartOffer | undefined): void => {
+    setStart(picked);
+    setErrors((old) => Object.fromEntries(Object.entries(old).filter(([key]) => key !== 'checkpointId')));
+    if (picked !== undefined) setDrafts(firstDrafts(model.parameters, picked.parameters));
+  };
 
   const submit = async (): Promise<void> => {
     const own = collect(model.parameters, drafts);
@@ -68,6 +78,7 @@ export function LaunchForm({ model, environments, worlds, lastEnvironmentId, wor
       paused,
       ...(pick.kind === 'new' ? { environmentId: pick.environmentId, environmentParameters: theirs.values } : {}),
       ...(pick.kind === 'join' ? { environmentInstanceId: pick.worldId } : {}),
+      ...(start === undefined ? {} : { checkpointId: start.id }),
       ...(name.trim() === '' ? {} : { name: name.trim() }),
       ...(seed === '' ? {} : { seed: Number(seed) }),
       ...(MODES[mode] === undefined ? {} : { mode: MODES[mode] }),
@@ -101,6 +112,7 @@ export function LaunchForm({ model, environments, worlds, lastEnvironmentId, wor
       }}
     >
       <WorldChoice environments={environments} worlds={worlds} pick={pick} onPick={setPick} error={errors.environmentId ?? errors.environmentInstanceId} />
+      <StartChoice modelId={model.id} start={start} onPick={startFrom} error={errors.checkpointId} />
       <ParameterFields
         title={environment === undefined ? 'Parameters' : `Parameters of ${environment.name}`}
         specs={environment?.parameters ?? []}
@@ -162,6 +174,7 @@ function fieldKeys(model: ModelOffer, environment: EnvironmentOffer | undefined)
     ...(environment?.parameters ?? []).map((spec) => `environmentParameters.${spec.name}`),
     'environmentId',
     'environmentInstanceId',
+    'checkpointId',
     'name',
     'seed',
   ]);

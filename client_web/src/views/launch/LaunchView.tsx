@@ -1,7 +1,7 @@
 /** Launching: choose a model and a world, fill in what they ask, go. What leaves no choice is not asked. */
 import { useState } from 'react';
 import { Link, useSearchParams } from 'wouter';
-import { LastWorldQuery, ModelsQuery, WorldsQuery, type EnvironmentOffer, type ModelOffer, type WorldRow } from '../../api/documents';
+import { CheckpointQuery, LastWorldQuery, ModelsQuery, WorldsQuery, type EnvironmentOffer, type ModelOffer, type WorldRow } from '../../api/documents';
 import { hasEnded } from '../../domain/phase';
 import { useAnswer } from '../../live/answer';
 import { useMay } from '../../live/home';
@@ -63,7 +63,7 @@ function Choose({ models, environments, worlds }: ChooseProps) {
           onChoose={(model) => setQuery({ model: model.id, ...(worldId === null ? {} : { world: worldId }) }, { replace: true })}
         />
       )}
-      {chosen?.launchable === true && <Form key={chosen.id} model={chosen} environments={environments} worlds={worlds} worldId={worldId} />}
+      {chosen?.launchable === true && <Form key={chosen.id} model={chosen} environments={environments} worlds={worlds} worldId={worldId} checkpointId={query.get('checkpoint')} />}
       {chosen?.launchable === false && (
         <Notice tone="bad">
           <strong>{chosen.name} cannot be launched as it is</strong>
@@ -79,11 +79,17 @@ interface FormProps {
   readonly environments: readonly EnvironmentOffer[];
   readonly worlds: readonly WorldRow[];
   readonly worldId: string | null;
+  readonly checkpointId: string | null;
 }
 
-function Form(props: FormProps) {
+function Form({ checkpointId, ...props }: FormProps) {
   const { data, error } = useAnswer(LastWorldQuery, { modelId: props.model.id });
+  const start = useAnswer(CheckpointQuery, { id: checkpointId ?? '' }, { when: checkpointId !== null });
   if (data === undefined && error === undefined) return null;
+  if (checkpointId !== null && start.data === undefined && start.error === undefined) return null;
   const last = data?.instances.nodes[0];
-  return <LaunchForm {...props} lastEnvironmentId={last === undefined ? undefined : (last.environment?.id ?? null)} />;
+  const found = start.data?.node?.__typename === 'Checkpoint' && start.data.node.modelId === props.model.id ? start.data.node : null;
+  return (
+    <LaunchForm {...props} lastEnvironmentId={last === undefined ? undefined : (last.environment?.id ?? null)} from={checkpointId === null ? undefined : found} />
+  );
 }

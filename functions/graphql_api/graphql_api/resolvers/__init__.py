@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..context import Fields
-from . import commands, environment, instance, live, model, server, telemetry
+from . import checkpoints, commands, environment, instance, live, model, server, telemetry
 
 
 def _merged(*parts: Fields) -> Fields:
@@ -20,6 +20,7 @@ RESOLVERS: Fields = _merged(
     environment.RESOLVERS,
     instance.RESOLVERS,
     telemetry.RESOLVERS,
+    checkpoints.RESOLVERS,
     commands.RESOLVERS,
 )
 SUBSCRIPTIONS: Fields = live.SUBSCRIPTIONS

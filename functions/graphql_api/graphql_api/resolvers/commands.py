@@ -7,9 +7,10 @@ from functools import wraps
 from typing import Any
 
 from ainimal_zookeeper.domain.access import decide
-from ainimal_zookeeper.domain.documents import InstanceDoc
+from ainimal_zookeeper.domain.documents import Collections, InstanceDoc, Ref
 from ainimal_zookeeper.domain.errors import InvalidTransition, NotFound, PermissionDenied, ZookeeperError
 
+from .. import projection
 from ..context import Fields, Info, of, selected
 from ..errors import user_error
 from ..projection import Shown, resource_of
@@ -154,6 +155,32 @@ async def environment_terminate(info: Info, input: Input) -> Shown:
     return await _world(info, await _ask(info, "terminate", _world_id(input), None))
 
 
+@mutation
+async def checkpoint_save(info: Info, input: Input) -> Shown:
+    context = of(info)
+    _instance_id(input)
+    document, save_id = await context.zoo.records.run(context.zoo.checkpoints.save, context.principal, input)
+    context.zoo.links.tell(document)
+    checkpoint_id = await context.zoo.saves.outcome(document, save_id)
+    found = await context.zoo.records.get(Ref(Collections.CHECKPOINTS, checkpoint_id))
+    return {"checkpoint": projection.checkpoint(found, context.principal)}
+
+
+@mutation
+async def checkpoint_restore(info: Info, input: Input) -> Shown:
+    zoo, principal = of(info).zoo, of(info).principal
+    _instance_id(input)
+    return await _instance(info, await zoo.records.run(zoo.checkpoints.restore, principal, input))
+
+
+@mutation
+async def checkpoint_delete(info: Info, input: Input) -> Shown:
+    zoo, principal = of(info).zoo, of(info).principal
+    deleted = _id_of(input, "checkpointId", "chk_", "checkpoint")
+    await zoo.records.run(zoo.checkpoints.delete, principal, deleted)
+    return {"deletedId": deleted}
+
+
 RESOLVERS: Fields = {
     "Mutation": {
         "instanceLaunch": instance_launch,
@@ -170,5 +197,8 @@ RESOLVERS: Fields = {
         "environmentLaunch": environment_launch,
         "environmentReset": environment_reset,
         "environmentTerminate": environment_terminate,
+        "checkpointSave": checkpoint_save,
+        "checkpointRestore": checkpoint_restore,
+        "checkpointDelete": checkpoint_delete,
     }
 }

@@ -14,6 +14,7 @@ from .. import connections
 from ..context import Fields, Info, of, selected
 from ..limits import page_size
 from ..projection import Shown
+from . import checkpoints
 from .server import json_of
 
 
@@ -70,5 +71,5 @@ async def instance(_: Any, info: Info, id: str) -> Shown | None:
 
 RESOLVERS: Fields = {
     "Query": {"instances": instances, "instance": instance},
-    "Instance": {"parameters": json_of("_parametersJson")},
+    "Instance": {"parameters": json_of("_parametersJson"), "checkpoints": checkpoints.of_instance},
 }

@@ -12,7 +12,7 @@ from .. import connections
 from ..context import Fields, Info, of, selected
 from ..limits import page_size
 from ..projection import Shown
-from .server import empty_connection
+from . import checkpoints
 
 
 async def models(
@@ -51,5 +51,5 @@ async def model(_: Any, info: Info, id: str) -> Shown | None:
 
 RESOLVERS: Fields = {
     "Query": {"models": models, "model": model},
-    "Model": {"checkpoints": empty_connection},
+    "Model": {"checkpoints": checkpoints.of_model},
 }

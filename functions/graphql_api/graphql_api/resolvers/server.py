@@ -9,7 +9,6 @@ from ainimal_zookeeper.domain.documents import Collections, Ref
 from .. import projection, stored
 from ..context import Fields, Info, of, selected
 from ..projection import SERVER_ID, Shown
-from ..selection import Selection
 
 
 def viewer(_: Any, info: Info) -> Shown:
@@ -29,6 +28,7 @@ async def node(_: Any, info: Info, id: str) -> Shown | None:
         "ins": (Collections.INSTANCES, context.loader.instances),
         "env": (Collections.ENVIRONMENT_INSTANCES, context.loader.environment_instances),
         "mod": (Collections.MODELS, context.loader.models),
+        "chk": (Collections.CHECKPOINTS, context.loader.checkpoints),
     }
     prefix = id.partition("_")[0]
     if prefix in loads:
@@ -83,10 +83,6 @@ def json_of(key: str) -> Any:
         return None if text is None else stored.parameters(text, parent["id"])
 
     return resolve
-
-
-def empty_connection(_: Any, __: Info, **___: Any) -> Selection | Shown:
-    return {"nodes": [], "pageInfo": {"hasNextPage": False, "endCursor": None}, "totalCount": 0}
 
 
 RESOLVERS: Fields = {

@@ -51,9 +51,9 @@ _OF_ROWS = (
     "environmentParametersJson",
     "notes",
     "parametersJson",
+    "startPoint",
     "status.acknowledgedAtStep",
     "status.attemptStartedAt",
-    "status.checkpoint",
     "status.endedAt",
     "status.failure",
     "status.heartbeatAt",
@@ -62,6 +62,7 @@ _OF_ROWS = (
     "status.logLines",
     "status.observedGeneration",
     "status.previewPaths",
+    "status.save",
     "status.stage",
     "status.startedAt",
     "status.stats",
@@ -82,6 +83,8 @@ EXEMPT: Mapping[str, tuple[str, ...]] = {
     Collections.EVENTS: ("message",),
     Collections.LIMITS: ("members",),
     Collections.COMMANDS: ("digest", EXPIRES_AT),
+    Collections.CHECKPOINTS: ("code", "object", "parametersJson", "parents", "sha256", "sizeBytes"),
+    Collections.DISCARDED: ("object", "tag"),
     Collections.DUTIES: ("told",),
 }
 """Fields without an index of their own, by collection; what lies below one is exempt, too."""

@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { checkpointFacts, checkpointId, checkpointOffers, checkpointOrigin, tagProblem, tagsByCommit, type Checkpoint } from './checkpoint';
+import type { Phase, Steerable } from './phase';
+
+const checkpoint = (parts: Partial<Checkpoint> = {}): Checkpoint => ({
+  id: 'chk_b2',
+  tag: 'steady',
+  commit: 'b2',
+  parents: ['a1'],
+  step: 1200,
+  timeline: 2,
+  createdAt: '2026-01-01T00:00:00Z',
+  sizeBytes: 12_345,
+  kind: 'ASKED',
+  kept: true,
+  ...parts,
+});
+
+describe('a checkpoint in words', () => {
+  it('tells its step, timeline, age and size', () => {
+    expect(checkpointFacts(checkpoint(), Date.parse('2026-01-01T00:03:00Z'))).toBe('step 1,200 · timeline 2 · 3 min ago · 12.3 kB');
+  });
+
+  it('tells why it is there where nobody asked for it, and whether it stays', () => {
+    expect(checkpointOrigin(checkpoint())).toBeUndefined();
+    expect(checkpointOrigin(checkpoint({ kind: 'AUTOSAVE', kept: false }))).toBe('saved by itself, until newer ones take its place');
+    expect(checkpointOrigin(checkpoint({ kind: 'DEPARTURE' }))).toBe('saved when it had to leave');
+  });
+
+  it('finds what another grew from by its commit', () => {
+    const tags = tagsByCommit([checkpoint(), checkpoint({ tag: 'first', commit: 'a1' })]);
+    expect(checkpoint().parents.map((commit) => tags.get(commit))).toEqual(['first']);
+    expect(checkpointId('a1')).toBe('chk_a1');
+  });
+});
+
+describe('what is offered', () => {
+  const instance = (phase: Phase, parts: Partial<Steerable> = {}): Steerable => ({ phase, desiredPhase: 'RUNNING', viewerCan: ['CONTROL'], ...parts });
+
+  it.each([
+    ['RUNNING', true, true],
+    ['PAUSED', true, true],
+    ['STARTING', false, true],
+    ['PENDING', false, true],
+    ['STOPPING', false, false],
+    ['TERMINATED', false, false],
+    ['FAILED', false, false],
+  ] as const)('while it is %s: save %s, restore %s', (phase, save, restore) => {
+    expect(checkpointOffers(instance(phase))).toEqual({ save, restore });
+  });
+
+  it('is nothing for those who may only look, and nothing once it was told to end', () => {
+    const nothing = { save: false, restore: false };
+    expect(checkpointOffers(instance('RUNNING', { viewerCan: ['OBSERVE'] }))).toEqual(nothing);
+    expect(checkpointOffers(instance('RUNNING', { desiredPhase: 'TERMINATED' }))).toEqual(nothing);
+  });
+});
+
+describe('a tag', () => {
+  it.each(['', 'steady', 'v1.2_final-3', 'größe'])('may be “%s”', (tag) => {
+    expect(tagProblem(tag)).toBeUndefined();
+  });
+
+  it.each(['two words', 'a/b', 'what?', '-f', '.hidden', 'end.', 'a:b', 'a\\b'])('may not be “%s”', (tag) => {
+    expect(tagProblem(tag)).toMatch(/^A tag /);
+  });
+});

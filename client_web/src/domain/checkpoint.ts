@@ -1,0 +1,57 @@
+/** Checkpoints in words: what one is, what it grew from, and what may be done with it. */
+import { formatAgo, formatBytes, formatCount } from './format';
+import { offers, type Steerable } from './phase';
+
+export interface Checkpoint {
+  readonly id: string;
+  readonly tag: string;
+  readonly commit: string;
+  readonly parents: readonly string[];
+  readonly step: number;
+  readonly timeline: number;
+  readonly createdAt: string;
+  readonly sizeBytes: number;
+  readonly kind: 'ASKED' | 'AUTOSAVE' | 'DEPARTURE';
+  /** Others make room for newer ones. */
+  readonly kept: boolean;
+}
+
+/** "step 1,200 · timeline 2 · 3 min ago · 12 kB" */
+export function checkpointFacts({ step, timeline, createdAt, sizeBytes }: Checkpoint, nowMs: number): string {
+  return [`step ${formatCount(step)}`, `timeline ${timeline}`, formatAgo(createdAt, nowMs), formatBytes(sizeBytes)].join(' · ');
+}
+
+/** Why it is there, where nobody asked for it. */
+export function checkpointOrigin({ kind, kept }: Checkpoint): string | undefined {
+  if (kind === 'ASKED') return undefined;
+  const why = kind === 'AUTOSAVE' ? 'saved by itself' : 'saved when it had to leave';
+  return kept ? why : `${why}, until newer ones take its place`;
+}
+
+/** The id under which a checkpoint with this commit is known: the same wherever it is computed. */
+export function checkpointId(commit: string): string {
+  return `chk_${commit}`;
+}
+
+/** By commit, so that a parent is found among its children. */
+export function tagsByCommit(checkpoints: readonly Pick<Checkpoint, 'commit' | 'tag'>[]): ReadonlyMap<string, string> {
+  return new Map(checkpoints.map(({ commit, tag }) => [commit, tag]));
+}
+
+export interface CheckpointOffers {
+  readonly save: boolean;
+  readonly restore: boolean;
+}
+
+/** What an instance's page offers: only what the zoo will accept from this viewer now. */
+export function checkpointOffers(instance: Steerable): CheckpointOffers {
+  const { steer } = offers(instance);
+  return { save: steer && (instance.phase === 'RUNNING' || instance.phase === 'PAUSED'), restore: steer };
+}
+
+/** What a tag may not be, in words, before the zoo is asked; undefined for a good one, and for none. */
+export function tagProblem(tag: string): string | undefined {
+  if (/[\s~^:?*[\\/]/.test(tag)) return 'A tag is one word, without slashes and ~ ^ : ? * [ \\';
+  if (/^[-.]|\.$/.test(tag)) return 'A tag begins with a letter or a digit, and ends without a dot';
+  return undefined;
+}

@@ -1,0 +1,31 @@
+"""Checkpoints of models and of instances."""
+
+from __future__ import annotations
+
+from ainimal_zookeeper.domain import queries
+from ainimal_zookeeper.domain.queries import BoundQuery
+
+from .. import connections
+from ..context import Fields, Info, of, selected
+from ..limits import page_size
+from ..projection import Shown
+from .server import json_of
+
+
+async def of_model(parent: Shown, info: Info, first: int | None = None, after: str | None = None) -> Shown:
+    return await _page(info, queries.CHECKPOINTS_BY_MODEL.bind(model_id=parent["id"]), first, after)
+
+
+async def of_instance(parent: Shown, info: Info, first: int | None = None, after: str | None = None) -> Shown:
+    return await _page(info, queries.CHECKPOINTS_BY_INSTANCE.bind(instance_id=parent["id"]), first, after)
+
+
+async def _page(info: Info, query: BoundQuery, first: int | None, after: str | None) -> Shown:
+    context, selection = of(info), selected(info)
+    found = await connections.page(context.zoo.records, query, page_size(first), after, None)
+    count = await context.total(query) if "totalCount" in selection else None
+    nodes = await context.loader.checkpoints(found.documents, selection.get("nodes", {}))
+    return {"nodes": nodes, "pageInfo": found.page_info, "totalCount": count}
+
+
+RESOLVERS: Fields = {"Checkpoint": {"parameters": json_of("_parametersJson")}}

@@ -1,0 +1,104 @@
+"""Discarding: a checkpoint goes away for everybody at once, and then what it has left: its tag and its payload.
+
+The document goes in one transaction, which notes what is left; so that whoever is killed afterwards leaves a note, and
+whoever comes next clears up. The commit stays, for those that grew from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import cast
+
+from ainimal_zookeeper.domain import lifecycle, queries
+from ainimal_zookeeper.domain.documents import CheckpointDoc, Collections, DiscardDoc, Document, InstanceDoc, Ref
+from ainimal_zookeeper.domain.errors import InvalidTransition, NotFound
+from ainimal_zookeeper.ports.bucket import Bucket
+from ainimal_zookeeper.ports.clock import Clock
+from ainimal_zookeeper.ports.store import DocumentStore, Transaction
+
+from .repository import Repository
+
+Writes = Sequence[tuple[Ref, Document]]
+
+_PAGE = 50
+
+
+class Discards:
+    """Thread-safe; several processes may discard the same checkpoint at once."""
+
+    def __init__(self, *, store: DocumentStore, bucket: Bucket, clock: Clock) -> None:
+        self._store = store
+        self._bucket = bucket
+        self._clock = clock
+
+    def discard(self, id: str, allow: Callable[[CheckpointDoc], Writes]) -> None:
+        """Takes a checkpoint away. `allow` raises where that may not be, and returns what is written with it.
+
+        Raises: NotFound; InvalidTransition while an instance would go on from it; what `allow` raises; Transient.
+        """
+        ref = Ref(Collections.CHECKPOINTS, id)
+        left: DiscardDoc | None = None
+        while left is None:
+            seen = self._found(self._store.get(ref), id)
+            allow(seen)
+            self._check_unused(seen)
+
+            def change(transaction: Transaction, seen: CheckpointDoc = seen) -> DiscardDoc | None:
+                found = self._found(transaction.get(ref), id)
+                if found != seen:  # something may have been started from it meanwhile
+                    return None
+                note = self.note(found)
+                transaction.delete(ref)
+                transaction.put(Ref(Collections.DISCARDED, id), cast(Document, note))
+                for where, what in allow(found):
+                    transaction.put(where, what)
+                return note
+
+            left = self._store.transact(change)
+        self.clear(left)
+
+    def note(self, checkpoint: CheckpointDoc) -> DiscardDoc:
+        """Returns what is to be cleared away of a checkpoint that has no document."""
+        return {
+            "id": checkpoint["id"],
+            "modelId": checkpoint["modelId"],
+            "tag": checkpoint["tag"],
+            "object": checkpoint["object"],
+            "at": lifecycle.timestamp(self._clock.now()),
+        }
+
+    def clear(self, left: DiscardDoc) -> None:
+        """Removes tag, payload and note, in this order: no tag is ever left without its payload."""
+        repository = Repository(self._bucket, left["modelId"])
+        with suppress(NotFound):
+            if repository.read(left["tag"]).id == left["id"]:  # else somebody has taken the name since
+                repository.delete(left["tag"])
+        with suppress(NotFound):
+            self._bucket.delete(left["object"])
+        self._store.transact(lambda transaction: transaction.delete(Ref(Collections.DISCARDED, left["id"])))
+
+    def clear_all(self) -> None:
+        """Clears up after whoever did not come to it."""
+        for left in self._store.query(queries.DISCARDED.bind(), queries.Page(_PAGE)).documents:
+            self.clear(cast(DiscardDoc, left))
+
+    def _check_unused(self, checkpoint: CheckpointDoc) -> None:
+        query, cursor = queries.INSTANCES_BY_CHECKPOINT.bind(checkpoint_id=checkpoint["id"]), None
+        while True:
+            result = self._store.query(query, queries.Page(_PAGE, cursor))
+            for instance in result.documents:
+                if not lifecycle.is_final(cast(InstanceDoc, instance)):
+                    raise InvalidTransition(
+                        f"instance {instance['id']} would go on from the checkpoint {checkpoint['tag']}; save it anew "
+                        "or terminate it first"
+                    )
+            if not result.has_next:
+                return
+            cursor = result.cursors[-1]
+
+    @staticmethod
+    def _found(found: Document | None, id: str) -> CheckpointDoc:
+        if found is None:
+            raise NotFound(f"there is no checkpoint {id}; list those of its model")
+        return cast(CheckpointDoc, found)

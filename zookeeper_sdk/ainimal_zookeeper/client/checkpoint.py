@@ -1,0 +1,102 @@
+"""Checkpoints: saved states of a model's instances, seen from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import documents
+from .endpoint import Endpoint
+from .names import pick
+from .refusals import raise_user_errors
+from .tables import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What the zoo says of one saved state. It stays as it is until it is deleted."""
+
+    id: str
+    tag: str
+    """Its name among the checkpoints of its model."""
+    kind: str
+    """ASKED, AUTOSAVE, or DEPARTURE when its process had to leave."""
+    kept: bool
+    """Whether a user gave the tag, or something has started from it."""
+    step: int
+    episode: int
+    timeline: int
+    """Of the instance that it was saved from: +1 for each restore or relaunch before it."""
+    created_at: str
+    size_bytes: int
+    needs_pickle: bool
+    """Whether loading it runs code out of the file."""
+    commit: str
+    parents: tuple[str, ...]
+    """Commits that it grew from: of another checkpoint, or of the model's code."""
+    instance_id: str | None
+    instance: str
+    """What the instance was called, which may be gone by now."""
+    document: Mapping[str, Any] = field(repr=False, compare=False)
+    """As the API answered it."""
+    _endpoint: Endpoint = field(repr=False, compare=False)
+
+    def delete(self) -> None:
+        """Takes its tag and its saved state away; what grew from it stays."""
+        answer = self._endpoint.ask(documents.CHECKPOINT_DELETE, input={"checkpointId": self.id})
+        raise_user_errors(answer["checkpointDelete"])
+
+
+def read_checkpoint(endpoint: Endpoint, document: Mapping[str, Any]) -> Checkpoint:
+    """Reads a `Checkpoint` of the API."""
+    return Checkpoint(
+        id=document["id"],
+        tag=document["tag"],
+        kind=document["kind"],
+        kept=document["kept"],
+        step=int(document["step"]),
+        episode=int(document["episode"]),
+        timeline=document["timeline"],
+        created_at=document["createdAt"],
+        size_bytes=int(document["sizeBytes"]),
+        needs_pickle=document["needsPickle"],
+        commit=document["commit"],
+        parents=tuple(document["parents"]),
+        instance_id=document["instanceId"],
+        instance=document["instanceName"],
+        document=document,
+        _endpoint=endpoint,
+    )
+
+
+def table_of(rows: Iterable[Checkpoint]) -> Table[Checkpoint]:
+    """Returns a table that tells of each parent by its tag where it is among `rows`, else by its commit."""
+    known = list(rows)
+    tags = {checkpoint.commit: checkpoint.tag for checkpoint in known}
+    return Table(
+        known,
+        {
+            "tag": lambda checkpoint: checkpoint.tag,
+            "instance": lambda checkpoint: checkpoint.instance,
+            "kind": lambda checkpoint: checkpoint.kind.lower(),
+            "step": lambda checkpoint: checkpoint.step,
+            "timeline": lambda checkpoint: checkpoint.timeline,
+            "saved": lambda checkpoint: checkpoint.created_at,
+            "bytes": lambda checkpoint: checkpoint.size_bytes,
+            "from": lambda checkpoint: ", ".join(tags.get(parent, parent[:12]) for parent in checkpoint.parents),
+            "id": lambda checkpoint: checkpoint.id,
+        },
+    )
+
+
+def find_checkpoint(endpoint: Endpoint, wanted: str, of_model: Iterable[Checkpoint]) -> Checkpoint:
+    """Returns the one that `wanted` names: by its id, or among those of a model by tag or the beginning of either.
+
+    Raises: NotFound with the tags, nearest first; InvalidInput with the candidates when several fit.
+    """
+    if wanted.startswith("chk_"):
+        document = endpoint.ask(documents.CHECKPOINT, id=wanted)["node"]
+        if document:
+            return read_checkpoint(endpoint, document)
+    return pick(list(of_model), wanted, "checkpoint", identity=lambda row: row.id, name=lambda row: row.tag)
