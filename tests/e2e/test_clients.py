@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from ainimal_zookeeper.client import Zookeeper
 from ainimal_zookeeper.client.site import BUILT
-from ainimal_zookeeper.domain.errors import AInimalFault, InvalidInput, NotFound
+from ainimal_zookeeper.domain.errors import AInimalFault, AlreadyExists, InvalidInput, NotFound
 
-from tests.conftest import in_ci
+from tests.conftest import ToolFinder, in_ci
 from tests.e2e.conftest import ZooStarter
 from tests.e2e.hosting import HostedZoo, furnish, until
 
@@ -27,6 +27,7 @@ models:
   - path: pole.py
   - path: doubler.py
   - path: broken.py
+  - path: counter.py
 environments:
   - name: CartPole
     type: gymnasium
@@ -55,6 +56,32 @@ class Doubler(AInimal):
 
     def forward(self, inputs):
         return {"twice": inputs["x"] * 2}
+""",
+    "counter.py": """
+import pathlib
+
+
+class Counter:
+    AINIMAL_PARAMETERS = [
+        {"name": "start", "type": "int", "default": 0},
+        {"name": "stride", "type": "int", "default": 1},
+    ]
+
+    def __init__(self, start=0, stride=1):
+        self.count, self.stride = start, stride
+
+    def act(self, observation):
+        self.count += self.stride
+        return 0
+
+    def save(self, path):
+        (pathlib.Path(path) / "count").write_text(f"{self.count} {self.stride}")
+
+    def load(self, path):
+        count, stride = (pathlib.Path(path) / "count").read_text().split()
+        assert int(stride) == self.stride, "saved with another stride"
+        self.count = int(count)
+        print("goes on from", self.count)
 """,
     "broken.py": """
 class Broken:
@@ -123,6 +150,64 @@ def test_arrays_survive_inference(zoo: Zookeeper) -> None:
     outputs = doubler.infer({"x": np.arange(100, dtype=np.float32)})
 
     assert outputs["twice"].tolist() == [2.0 * number for number in range(100)]
+
+
+def test_a_script_saves_goes_back_and_launches_from_what_it_saved(zoo: Zookeeper) -> None:
+    """The state and the parameters that are not given come with a checkpoint; what grew from it says so."""
+    counter = zoo.launch("Counter", "CartPole", start=1000, stride=2)
+    first = counter.save_checkpoint("first")
+    counter.pause().settled()
+    second = counter.save_checkpoint()
+
+    assert (first.tag, first.kept, first.kind, first.instance) == ("first", True, "ASKED", counter.name)
+    assert second.parents == (first.commit,)
+    assert [saved.tag for saved in counter.checkpoints()] == [second.tag, "first"]
+    with pytest.raises(AlreadyExists, match="first"):
+        counter.save_checkpoint("first")
+
+    counter.restore("first")
+    assert until(lambda: counter.refresh().phase == "PAUSED")
+    assert (counter.info.timeline, counter.info.attempt) == (2, 2)
+    assert any(line.text == f"goes on from {1000 + 2 * first.step}" for line in counter.logs())
+
+    child = zoo.launch("Counter", "CartPole", checkpoint=first, start=5)
+    assert child.info.parameters == {"start": 5, "stride": 2}
+    assert child.save_checkpoint("child").parents == (first.commit,)
+
+    second.delete()
+    assert [saved.tag for saved in zoo.checkpoints("Counter")] == ["child", "first"]
+    with pytest.raises(NotFound):
+        second.delete()
+
+
+def test_a_shell_saves_goes_back_and_clones(run: Run, require_tool: ToolFinder, hosted: HostedZoo) -> None:
+    """Each verb in the folder of the zoo; plain git reads the clone."""
+    git = str(require_tool("git", "apt-get install git"))
+    launched = run("launch", "Counter", "--env", "CartPole", "--name", "Abacus", "--wait")
+    assert launched.returncode == 0, launched.stderr
+    saved = run("checkpoint", "save", "Abacus", "--tag", "steady")
+    assert re.match(r"Abacus is saved as steady \(chk_[0-9a-f]{40}\): step \d+, [\d,]+ bytes$", saved.stdout), (
+        saved.stderr
+    )
+    restored = run("checkpoint", "restore", "Abacus", "stea", "--wait")
+    assert restored.stdout.endswith("is RUNNING on timeline 2\n"), restored.stderr
+    assert run("checkpoint", "save", "Abacus", "--tag", "again").returncode == 0
+    rows = json.loads(run("checkpoint", "ls", "--instance", "Abacus", "--json").stdout)
+    assert [row["tag"] for row in rows] == ["again", "steady"]
+    taken = run("checkpoint", "save", "Abacus", "--tag", "steady")
+    assert taken.returncode == 4, taken.stderr
+
+    cloned = run("checkpoint", "clone", "Counter", "lineage", "--payload")
+    assert cloned.returncode == 0, cloned.stderr
+    log = subprocess.run(
+        [git, "log", "--graph", "--decorate", "--all", "--format=%D"],
+        cwd=hosted.folder / "lineage", capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert [line for line in log.stdout.splitlines() if "tag: " in line] == [
+        "* HEAD -> main, tag: again",
+        "* tag: steady",
+    ]
+    subprocess.run([git, "fsck", "--strict"], cwd=hosted.folder / "lineage", capture_output=True, check=True)
 
 
 def test_errors_keep_their_kind(zoo: Zookeeper) -> None:

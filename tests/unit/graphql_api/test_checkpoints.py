@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -211,6 +212,34 @@ async def test_a_save_that_takes_long_goes_on_and_can_be_waited_for_again(
     await saving
     assert (await save(visitor, commandId="one"))["checkpoint"]["id"] == checkpoint["id"]
     assert events(store) == ["CHECKPOINT", "CHECKPOINT"]
+
+
+async def test_who_waits_is_not_misled_by_what_others_have_seen(
+    visitor: Visitor, store: MemoryStore, made: Made
+) -> None:
+    """A page that follows the instance may know less than whoever asks: changes reach a watch later."""
+    whole = store.watch
+
+    def late(target: Any, listener: Any) -> Any:
+        told = threading.Event()
+
+        def tell(state: list[Document]) -> None:
+            if told.is_set():
+                threading.Timer(0.1, listener, [state]).start()
+            else:
+                told.set()
+                listener(state)
+
+        return whole(target, tell)
+
+    store.watch = late  # type: ignore[method-assign]
+    async with visitor.watch('subscription{live(input:{instanceIds:["ins_a"]}){instances{id}}}') as tab:
+        await tab.live()
+        for name in ("one", "two"):
+            saving = asyncio.create_task(save(visitor))
+            save_id = await asked(store)
+            answer(store, save_id, made(name)["id"])
+            assert (await saving)["checkpoint"]["tag"] == name
 
 
 async def test_another_save_waits_its_turn(visitor: Visitor, store: MemoryStore, made: Made) -> None:

@@ -119,5 +119,5 @@ def clone(zoo: Zookeeper, as_json: bool, model: str, directory: Path, payload: b
             }
         )
     else:
-        counted = "1 checkpoint" if made.tags == 1 else f"{made.tags} checkpoints"
-        click.echo(f"{made.directory} has {counted}, {made.newest} in its work tree")
+        tags = "1 checkpoint" if made.tags == 1 else f"{made.tags} checkpoints"
+        click.echo(f"{made.directory} has {tags}, {made.newest} in its work tree")
