@@ -184,7 +184,7 @@ class TestFirestoreStore(StoreTests):
 
         with pytest.raises(Transient, match=r"changed by others for 0\.2 s; try again"):
             store.transact(lose)
-        assert (store.get(A) or {})["n"] > 1
+        assert (store.get(A) or {})["n"] >= 1
 
     # --- what Firestore holds ----------------------------------------------------------------------------------------
 
