@@ -225,7 +225,8 @@ def test_errors_keep_their_kind(zoo: Zookeeper) -> None:
 
 def test_the_command_line_steers_an_instance(run: Run) -> None:
     """The same by `zoo`, in a pipe."""
-    assert [row["name"] for row in json.loads(run("models", "--json").stdout)] == ["Broken", "Doubler", "Pole"]
+    models = [row["name"] for row in json.loads(run("models", "--json").stdout)]
+    assert models == ["Broken", "Counter", "Doubler", "Pole"]
 
     launched = run("launch", "pole", "--env", "cart", "--name", "Rex", "--param", "side=0", "--wait")
     assert re.fullmatch(r"Rex \(ins_\w+\) is RUNNING\n", launched.stdout), launched.stderr
