@@ -18,10 +18,12 @@ from ainimal_zookeeper.domain.documents import Collections
 from graphql_api.commands import Commands
 from graphql_api.launch import Launches
 from runner_link.intake import Intake
+from runner_link.keeping import Keeping
 from runner_link.requests import Caller, reported
 
 from tests.emulators.rpcs import CountedClient
 from tests.fakes import zoo
+from tests.fakes.bucket import MemoryBucket
 from tests.fakes.clock import FakeClock, SequentialIds
 from tests.fakes.queue import FakeQueue
 
@@ -96,6 +98,7 @@ def test_command(store: FirestoreStore, cost: Cost) -> None:
 )  # fmt: skip
 def test_report(store: FirestoreStore, cost: Cost, said: dict[str, Any], expected: Bill) -> None:
     """The row alone, however much is written beside it; at the end the limits, which are written, too."""
-    intake = Intake(store=store, clock=FakeClock())
+    clock = FakeClock()
+    intake = Intake(store=store, clock=clock, keeping=Keeping(store=store, bucket=MemoryBucket(), clock=clock))
     report = reported({"sequence": 1, "report": {}, **said})
     assert cost(lambda: intake.report(Caller("ins_1", 1), report)) == expected
