@@ -30,6 +30,7 @@ from graphql_api.stream import StreamSettings
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from tests.conftest import give_up
 from tests.fakes import zoo
 from tests.fakes.bucket import MemoryBucket
 
@@ -198,7 +199,7 @@ def test_the_web_client_sees_each_line_and_event_once(url: str, store: SqliteSto
     """The same, with the very code that runs in the browser."""
     program = shutil.which("npx")
     if program is None or not (WEB / "node_modules/.bin/vitest").exists():
-        pytest.skip("the web client's tools are not installed; run make test once with Node 20 or newer")
+        give_up("the web client's tools are not installed; run make test once with Node 20 or newer")
     command = [program, "vitest", "run", "src/live/rotation.test.ts"]
     lines = [f"line {number}" for number in range(sum(number % 4 + 1 for number in range(1, CHUNKS + 1)))]
     given = {"URL": f"{url}/graphql", "LAST_LINE": lines[-1], "LINES": str(len(lines)), "EVENTS": str(CHUNKS)}
