@@ -168,7 +168,7 @@ def test_a_script_saves_goes_back_and_launches_from_what_it_saved(zoo: Zookeeper
     counter.restore("first")
     assert until(lambda: counter.refresh().phase == "PAUSED")
     assert (counter.info.timeline, counter.info.attempt) == (2, 2)
-    assert any(line.text == f"goes on from {1000 + 2 * first.step}" for line in counter.logs())
+    assert until(lambda: f"goes on from {1000 + 2 * first.step}" in [line.text for line in counter.logs()])
 
     child = zoo.launch("Counter", "CartPole", checkpoint=first, start=5)
     assert child.info.parameters == {"start": 5, "stride": 2}
