@@ -66,7 +66,7 @@ class Keeping(Protocol):
 class Loop:
     """Makes what is desired happen, at the end of the current step or train call, and says so at once.
 
-    `describe` is called once, after the first report that it runs; `on_mode` at each change of mode.
+    `on_mode` is called at each change of mode; `begin` once, instead of the body's, where something is put back first.
     """
 
     def __init__(
@@ -80,6 +80,7 @@ class Loop:
         refuse: Callable[[str, str], None] | None,
         gather: Callable[[], None],
         keeping: Keeping,
+        begin: Callable[[], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session = session
@@ -90,6 +91,7 @@ class Loop:
         self._refuse = refuse
         self._gather = gather
         self._keeping = keeping
+        self._begin = begin or body.begin
         self._clock = clock
         self._pace = Pace()
         self._mode: Mode | None = None
@@ -106,7 +108,7 @@ class Loop:
         """Returns never: raises Leave when the attempt ends, or the fault of user code."""
         session, bell = self._session, self._session.bell
         session.working = True
-        self._body.begin()
+        self._begin()
         while True:
             mode, acts, single = self._attend()
             session.working = True

@@ -142,9 +142,19 @@ class Runner:
             refuse=None if self._inference is None else self._inference.refuse_all,
             gather=self._gather,
             keeping=self._saver,
+            begin=partial(self._begin, stage),
         )
-        session.enter("making the first step")
         self._loop.run()
+
+    def _begin(self, stage: Stage) -> None:
+        point = self._launch.get("checkpoint")
+        if point is not None and stage.folder is not None:
+            for told in stage.put_back(stage.folder, point):
+                self._warn(told)
+            self._enter("making the first step")
+        else:
+            self._enter("making the first step")
+            stage.body.begin()
 
     def _enter(self, text: str) -> None:
         if self._session.ending is not None:

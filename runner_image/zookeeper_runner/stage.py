@@ -61,6 +61,27 @@ class Stage:
     render: Callable[[], Any] | None = None
     describe: Callable[[], Manifest] = field(default=lambda: manifest_of({}, {}, has_world=False))
     close: Callable[[], None] = field(default=lambda: None)
+    folder: str | None = None  # the checkpoint that the launch starts from, fetched and unpacked; None: it starts anew
+
+    @property
+    def in_place(self) -> str | None:
+        """Why only a new attempt can go back to a checkpoint; None when `put_back` can."""
+        if self.agent is None:
+            return "there is no model in it"
+        if self.agent.can.load is None:
+            return "the model has no load: its constructor takes save_path, so that it is made anew"
+        return None
+
+    def put_back(self, folder: str, point: Mapping[str, Any]) -> list[str]:
+        """Becomes what was saved, and begins the episode. Step thread only.
+
+        folder: a checkpoint that was fetched and unpacked. point: `step` says which. Returns what people should be
+        told, in sentences. Raises: AInimalFault, EnvFault.
+        """
+        if self.agent is not None:
+            _restore(self.agent, folder, point["step"], made_of_it=folder == self.folder)
+        self.body.begin()
+        return []
 
 
 def is_asked(launch: Launch) -> bool:
@@ -69,18 +90,21 @@ def is_asked(launch: Launch) -> bool:
 
 
 def load(launch: Launch, around: Surroundings) -> Stage:
-    """Loads what `launch` names. Raises: AInimalFault, EnvFault, InvalidInput; Leave when it is to end meanwhile."""
+    """Loads what `launch` names; a checkpoint is fetched, and put back by `Stage.put_back`.
+
+    Raises: AInimalFault, EnvFault, InvalidInput, DataCorrupt; Leave when it is to end meanwhile.
+    """
     if launch["kind"] == "environment":
         return _host(launch, around)
     world = _world(launch, around)
-    agent = _agent(launch, world, around)
+    agent, folder = _agent(launch, world, around)
     if world is None:
         if around.inference is None:
             raise RuntimeError("a model without an environment needs somewhere to be asked")
         answerer = Answerer(agent, around.inference, around.journal, around.bell)
-        return Stage(answerer, agent, describe=lambda: manifest_of_agent(agent, None))
+        return Stage(answerer, agent, describe=lambda: manifest_of_agent(agent, None), folder=folder)
     actor = (BatchActor if world.vectorized else Actor)(agent, world, around.journal, around.bell, launch.get("seed"))
-    return Stage(actor, agent, world.render, lambda: manifest_of_agent(agent, world), world.close)
+    return Stage(actor, agent, world.render, lambda: manifest_of_agent(agent, world), world.close, folder)
 
 
 def _world(launch: Launch, around: Surroundings) -> World | None:
@@ -99,10 +123,13 @@ def _environment(launch: Launch, around: Surroundings) -> tuple[Mapping[str, Any
     return at_home(launch["environment"]["spec"], around.home), launch.get("environmentParameters") or {}
 
 
-def _agent(launch: Launch, world: World | None, around: Surroundings) -> Agent:
+def _agent(launch: Launch, world: World | None, around: Surroundings) -> tuple[Agent, str | None]:
+    """Returns the agent, and the folder of its checkpoint, which it still has to become."""
     point, spec = launch.get("checkpoint"), at_home(launch["model"]["spec"], around.home)
+    folder = None
     if point is not None:
-        spec = {**spec, "save_path": fetch(point, around.enter, around.patience_s)}
+        folder = fetch(point, around.enter, around.patience_s)
+        spec = {**spec, "save_path": folder}
     around.enter("loading the model")
     agent = _guarded(
         AInimalFault,
@@ -116,13 +143,13 @@ def _agent(launch: Launch, world: World | None, around: Surroundings) -> Agent:
     )
     if point is not None:
         around.enter(stage_of(point))
-        _restore(agent, spec["save_path"], point["step"])
-    return agent
+    return agent, folder
 
 
-def _restore(agent: Agent, folder: str, step: int) -> None:
+def _restore(agent: Agent, folder: str, step: int, *, made_of_it: bool) -> None:
+    """made_of_it: whether the constructor was given `folder`."""
     if agent.can.load is None:
-        if agent.takes_save_path:
+        if agent.takes_save_path and made_of_it:
             return
         raise AInimalFault(
             "the model was saved, but it cannot be loaded any more: write load(path), or take save_path in its "
