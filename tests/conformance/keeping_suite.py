@@ -119,7 +119,7 @@ class KeepingTests:
         await again.saved(again.upload("autosave-1", b"three", step=21))
         third = again.documents()[0]
         assert (third["parents"], third["timeline"], third["attempt"]) == ([second["commit"]], 2, 2)
-        assert third["tag"] == "ins_1-2-21"
+        assert third["tag"] == "ins-1-2-21"
 
     async def test_a_tag_that_exists_fails_the_request_and_nothing_else(self, keeper: Keeper) -> None:
         """Whoever asked learns it, the bytes are gone, and what the next attempt starts from stays."""
@@ -141,7 +141,7 @@ class KeepingTests:
         for number in (1, 2, 3):
             keeper.ask(f"sav_{number}")
             await keeper.saved(keeper.upload(f"sav_{number}", f"{number}".encode()), f"sav_{number}")
-        assert [each["tag"] for each in keeper.documents()] == ["ins_1-1-7-3", "ins_1-1-7-2", "ins_1-1-7"]
+        assert [each["tag"] for each in keeper.documents()] == ["ins-1-1-7-3", "ins-1-1-7-2", "ins-1-1-7"]
         assert [each["kept"] for each in keeper.documents()] == [False] * 3
 
     @pytest.mark.parametrize("wrong", [{"sizeBytes": 4}, {"object": "runs/ins_1/1/checkpoints/none.zip"}])
@@ -198,7 +198,7 @@ class KeepingTests:
             if number == 2:
                 started = keeper.documents()[0]
                 zoo.put(keeper.store, Collections.CHECKPOINTS, {**started, "kept": True, "starts": 1})
-        tags = ["ins_1-1-6", "ins_1-1-5", "ins_1-1-2", "mine"]
+        tags = ["ins-1-1-6", "ins-1-1-5", "ins-1-1-2", "mine"]
         assert [each["tag"] for each in keeper.documents()] == tags
         assert sorted(keeper.repository()) == sorted(tags)
         assert [keeper.bucket.info(name) is not None for name in objects] == [True, False, False, True, True]

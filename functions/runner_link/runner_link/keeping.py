@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -50,7 +49,6 @@ KEPT_IN_PASSING = 3  # of an instance, where its model's configuration says noth
 
 _PASSING = ("AUTOSAVE", "DEPARTURE")
 _LOOKED_AT = 50  # checkpoints too many that one report sees to
-_NAMES = 1_000  # made up for states of one step, until one is free
 _MAX_ARCHITECTURE = 300_000
 
 
@@ -175,12 +173,14 @@ class Keeping:
     ) -> Checkpoint:
         """Saves under the tag that is asked for, or the first made up one that is free."""
         from ainimal_zookeeper.checkpoints import Author, Repository, Snapshot
+        from ainimal_zookeeper.checkpoints.names import tags_for
 
         manifest = _manifest(document, model, seen, point, saved)
         author = Author("zoo", "AInimal Zookeeper") if author_id is None else Author(author_id, author_id)
         snapshot = Snapshot(manifest, author, self._clock.now())
         repository = Repository(self._bucket, cast("dict[str, Any]", document["model"])["id"])
-        for name in _names(document, point) if tag is None else [tag]:
+        made_up = tags_for(document["name"], document["id"], document["timeline"], point["step"])
+        for name in made_up if tag is None else [tag]:
             made = _saved_under(repository, snapshot, name)
             if made is not None:
                 return made
@@ -202,14 +202,6 @@ def _saved_under(repository: Repository, snapshot: Snapshot, tag: str) -> Checkp
     except AlreadyExists:
         found = repository.read(tag)
     return found if found.manifest.payload == snapshot.manifest.payload else None
-
-
-def _names(document: InstanceDoc, point: CheckpointPoint) -> Iterator[str]:
-    """Yields tags for a state that nobody has given one: while an instance is paused, several have the same step."""
-    first = f"{document['id']}-{document['timeline']}-{point['step']}"
-    yield first
-    for number in range(2, _NAMES):
-        yield f"{first}-{number}"
 
 
 def _manifest(

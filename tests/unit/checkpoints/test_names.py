@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 import pytest
 from ainimal_zookeeper.checkpoints import MAX_TAG_BYTES, check_tag, checkpoint_id
-from ainimal_zookeeper.checkpoints.names import check_paths
+from ainimal_zookeeper.checkpoints.names import check_paths, tags_for
 from ainimal_zookeeper.domain.errors import InvalidInput
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -61,6 +62,33 @@ def test_what_is_taken_is_good_for_git(git: Git, tag: str) -> None:
     except InvalidInput:
         return
     git("check-ref-format", f"refs/tags/{tag}")
+
+
+@pytest.mark.parametrize(
+    ("instance", "slug"),
+    [
+        ("Pupil", "pupil"),
+        ("Pupil 3", "pupil-3"),
+        ("  --Élan / Größe!!  ", "elan-groe"),
+        ("--force", "force"),
+        ("HEAD.lock", "head-lock"),
+        ("a" * 90, "a" * 40),
+        ("最高 🦙", "ins_1"),
+        ("\udcff", "ins_1"),
+        ("", "ins_1"),
+    ],
+)
+def test_a_made_up_tag_reads_like_the_name(instance: str, slug: str) -> None:
+    """What people call an instance, as far as every shell and file system takes it; else its id."""
+    assert list(islice(tags_for(instance, "ins_1", 2, 12_000), 2)) == [f"{slug}-2-12000", f"{slug}-2-12000-2"]
+
+
+@given(st.text(max_size=100), st.integers(1, 2**53), st.integers(0, 2**53))
+def test_made_up_tags_are_good(instance: str, timeline: int, step: int) -> None:
+    """Whatever an instance is called."""
+    for tag in islice(tags_for(instance, "ins_1", timeline, step), 3):
+        check_tag(tag)
+        assert tag.isascii()
 
 
 BAD_PATHS = {

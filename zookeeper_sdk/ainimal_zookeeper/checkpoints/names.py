@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
 from dulwich.index import validate_path_element_hfs, validate_path_element_ntfs
 from dulwich.refs import Ref, check_ref_format
@@ -14,6 +15,10 @@ MAX_TAG_BYTES = 200  # a file system takes names of 255, and git writes `<tag>.l
 MAX_PATH_BYTES = 1000
 MAX_PART_BYTES = 200
 MAX_DEPTH = 16
+MADE_UP = 1_000  # tags for states of one instance, timeline and step, until one is free
+
+_MAX_SLUG = 40
+_OTHERS = re.compile(r"[^a-z0-9]+")
 
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 _ID = re.compile(r"chk_([0-9a-f]{40})\Z")
@@ -75,6 +80,20 @@ def _broken_rule(tag: str) -> str | None:
     if not check_ref_format(ref_of(tag)):
         return "is none for git: no spaces, no ~ ^ : ? * [ \\, no .. or @{, no dot at either end, no .lock at the end"
     return None
+
+
+def tags_for(instance: str, id: str, timeline: int, step: int) -> Iterator[str]:
+    """Yields tags for a state that nobody has named, the best first: "pupil-2-12000", "pupil-2-12000-2".
+
+    instance: its name, of which lower-case ASCII letters and digits stay; where there are none, `id` stands for it.
+    Several states may want one: other instances have that name, and one that is paused stays at its step.
+    """
+    letters = unicodedata.normalize("NFKD", instance).encode("ascii", "ignore").decode().lower()
+    slug = _OTHERS.sub("-", letters)[:_MAX_SLUG].strip("-") or id
+    first = f"{slug}-{timeline}-{step}"
+    yield first
+    for number in range(2, MADE_UP):
+        yield f"{first}-{number}"
 
 
 def check_paths(paths: list[str]) -> None:
