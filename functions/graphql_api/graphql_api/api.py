@@ -32,6 +32,7 @@ from .schema import bind, source
 from .stream import Sources, StreamSettings
 from .streams import LiveStreams
 from .topics import Topics
+from .uploads import Uploads
 
 SCHEMA = bind(source(), RESOLVERS, SUBSCRIPTIONS)
 
@@ -100,6 +101,7 @@ class Api:
             commands=Commands(store=store, clock=clock, ids=ids),
             checkpoints=checkpoints,
             saves=self._saves,
+            uploads=Uploads(store=store, bucket=bucket, clock=clock, ids=ids),
             streams=self._streams,
             profile=profile,
             version=version,

@@ -22,6 +22,7 @@ from .records import Records
 from .saves import Saves
 from .selection import Selection, Selections
 from .streams import LiveStreams
+from .uploads import Uploads
 from .visibility import missing, visible
 
 Info = GraphQLResolveInfo[Any]
@@ -38,6 +39,7 @@ class Zoo:
     commands: Commands
     checkpoints: Checkpoints
     saves: Saves
+    uploads: Uploads
     streams: LiveStreams
     profile: str
     version: str

@@ -20,7 +20,7 @@ def name(text: str | None) -> str | None:
 
     Raises: InvalidInput when too long, or with characters that are no part of a line of text.
     """
-    stripped = _line(text or "", "name", ("input", "name"))
+    stripped = line(text or "", "name", ("input", "name"))
     if len(stripped) > MAX_NAME:
         raise InvalidInput(f"name has {len(stripped)} characters; at most {MAX_NAME} are kept", ("input", "name"))
     return stripped or None
@@ -28,7 +28,7 @@ def name(text: str | None) -> str | None:
 
 def tags(texts: Sequence[str] | None) -> list[str]:
     """Returns the tags, each once, in order. Raises: InvalidInput for too many, or one too long or empty."""
-    lines = [_line(text, "tag", ("input", "tags", str(position))) for position, text in enumerate(texts or ())]
+    lines = [line(text, "tag", ("input", "tags", str(position))) for position, text in enumerate(texts or ())]
     kept = list(dict.fromkeys(lines))
     if len(kept) > MAX_TAGS:
         raise InvalidInput(f"there are {len(kept)} tags; at most {MAX_TAGS} are kept", ("input", "tags"))
@@ -47,7 +47,7 @@ def notes(text: str | None) -> str | None:
     return text or None
 
 
-def _line(text: str, what: str, path: tuple[str, ...]) -> str:
+def line(text: str, what: str, path: tuple[str, ...]) -> str:
     """Returns text without blanks around it. Raises: InvalidInput for what breaks lines or terminals."""
     stripped = text.strip()
     for character in stripped:

@@ -12,7 +12,15 @@ from typing import Any, cast
 
 from ainimal_zookeeper.domain import limits
 from ainimal_zookeeper.domain.access import Principal, Resource, decide
-from ainimal_zookeeper.domain.documents import FINAL_PHASES, Collections, Document, InstanceDoc, Ref, instance_ref
+from ainimal_zookeeper.domain.documents import (
+    FINAL_PHASES,
+    PACKED,
+    Collections,
+    Document,
+    InstanceDoc,
+    Ref,
+    instance_ref,
+)
 from ainimal_zookeeper.domain.lifecycle import checkpoint_of
 
 from . import projection, stored
@@ -23,6 +31,7 @@ from .selection import Selection
 
 _IN_ROW = frozenset({"__typename", "id", "name"})  # of the kind of its world
 _FROM_PROBE = frozenset({"inputs", "outputs", "trainable", "architecture", "findings"})
+_FROM_SCAN = frozenset({"findings", "scan"})
 _FROM_MANIFEST = frozenset({"signals", "architecture"})
 
 
@@ -76,9 +85,9 @@ class Loader:
 
     async def models(self, documents: Sequence[Document], selection: Selection) -> list[Shown]:
         """Returns the visible ones, in order."""
-        refs = [Ref(Collections.PROBES, document["id"]) for document in documents if _needs_probe(selection)]
-        probes = await self._records.get_many(refs)
-        found = [self._model(document, probes) for document in documents]
+        refs = [ref for document in documents for ref in _around_model(document["id"], document["type"], selection)]
+        around = await self._records.get_many(refs)
+        found = [self._model(document, around) for document in documents]
         return [each for each in found if each is not None]
 
     async def _attach_guests(self, worlds: list[Shown], selection: Selection, around: dict[Ref, Document]) -> None:
@@ -131,12 +140,16 @@ class Loader:
         brought = found.get(Ref(Collections.ENVIRONMENTS, kind_id))
         return projection.environment(brought, self._principal) or _named(document)
 
-    def _model(self, document: Document | None, probes: dict[Ref, Document]) -> Shown | None:
-        """Projects a model with what a probe of its very revision has learnt."""
+    def _model(self, document: Document | None, around: dict[Ref, Document]) -> Shown | None:
+        """Projects a model with what a probe and a scan of its very revision have learnt."""
         shown = projection.model(document, self._principal)
         if shown is None:
             return None
-        probe = probes.get(Ref(Collections.PROBES, shown["id"]))
+        scan = around.get(Ref(Collections.SCANS, shown["id"]))
+        if scan is not None and scan["revision"] == shown["revision"] and shown["scan"] is not None:
+            shown["scan"] = scan["verdict"]
+            shown["findings"] = [*shown["findings"], *scan["findings"]]
+        probe = around.get(Ref(Collections.PROBES, shown["id"]))
         if probe is not None and probe["revision"] == shown["revision"]:
             learnt = stored.manifest(probe["manifestJson"], shown["id"])
             for name in ("inputs", "outputs", "trainable", "architecture"):
@@ -151,8 +164,7 @@ def _around_instance(shown: Shown, selection: Selection) -> list[Ref]:
     model = document["model"]
     if "model" in selection and model is not None:
         refs.append(Ref(Collections.MODELS, model["id"]))
-        if _needs_probe(selection["model"]):
-            refs.append(Ref(Collections.PROBES, model["id"]))
+        refs += _around_model(model["id"], None, selection["model"])
     if "environmentInstance" in selection or "environment" in selection:
         refs += _joined(shown)
     checkpoint = _latest_checkpoint(shown) if "latestCheckpoint" in selection else None
@@ -208,8 +220,13 @@ def _attach_side_documents(shown: Shown, selection: Selection, found: dict[Ref, 
         shown["_seriesJson"] = None if series is None else series["seriesJson"]
 
 
-def _needs_probe(selection: Selection) -> bool:
-    return not _FROM_PROBE.isdisjoint(selection)
+def _around_model(id: str, of_type: str | None, selection: Selection) -> list[Ref]:
+    """Returns where more of a model is that is selected; `of_type` is None where nobody knows it yet."""
+    wanted = [
+        (Collections.PROBES, not _FROM_PROBE.isdisjoint(selection)),
+        (Collections.SCANS, of_type in {None, *PACKED} and not _FROM_SCAN.isdisjoint(selection)),
+    ]
+    return [Ref(collection, id) for collection, selected in wanted if selected]
 
 
 def _named(document: InstanceDoc) -> Shown:

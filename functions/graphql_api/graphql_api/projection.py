@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from ainimal_zookeeper.domain.access import Action, Principal, Resource, ServerAction, decide
 from ainimal_zookeeper.domain.documents import (
+    PACKED,
     CheckpointDoc,
     Document,
     EnvironmentDoc,
@@ -27,7 +28,7 @@ from ainimal_zookeeper.domain.documents import (
 Shown = dict[str, Any]
 
 # Only what this API can also do is offered.
-_SERVER_ACTIONS: tuple[ServerAction, ...] = ("LAUNCH", "LAUNCH_ENVIRONMENT")
+_SERVER_ACTIONS: tuple[ServerAction, ...] = ("LAUNCH", "LAUNCH_ENVIRONMENT", "CREATE_MODEL")
 _INSTANCE_ACTIONS: tuple[Action, ...] = ("SEE", "OBSERVE", "CONTROL", "EDIT", "DELETE")
 _WORLD_ACTIONS: tuple[Action, ...] = ("SEE", "OBSERVE", "CONTROL")
 _CATALOGUE_ACTIONS: tuple[Action, ...] = ("SEE",)
@@ -200,6 +201,7 @@ def model(found: Document | None, principal: Principal) -> Shown | None:
         "parameters": [parameter(each) for each in document["parameters"]],
         "findings": document["findings"],
         "launchable": document["defect"] is None,
+        "scan": "WAITING" if document["type"] in PACKED else None,
         "inputs": None,
         "outputs": None,
         "trainable": None,

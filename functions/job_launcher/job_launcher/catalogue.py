@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from ainimal_zookeeper.domain.documents import (
+    UPLOADS_PROVIDER,
     Collections,
     ConfigurationDoc,
     Document,
@@ -81,7 +82,9 @@ class Catalogue:
         after = None
         while True:
             found = self._store.query(query.bind(), Page(first=200, after=after))
-            yield from (Ref(query.collection, document["id"]) for document in found.documents)
+            for document in found.documents:
+                if document.get("providerId") != UPLOADS_PROVIDER:  # what people brought is theirs
+                    yield Ref(query.collection, document["id"])
             if not found.has_next:
                 return
             after = found.cursors[-1]

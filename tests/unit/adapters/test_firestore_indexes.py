@@ -28,6 +28,8 @@ SHAPES = {
     Collections.LIMITS: documents.LimitDoc,
     Collections.COMMANDS: documents.CommandDoc,
     Collections.CHECKPOINTS: documents.CheckpointDoc,
+    Collections.UPLOADS: documents.UploadDoc,
+    Collections.SCANS: documents.ScanDoc,
     Collections.DISCARDED: documents.DiscardDoc,
     Collections.DUTIES: documents.DeadLettersDoc,
 }

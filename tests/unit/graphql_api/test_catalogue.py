@@ -41,7 +41,9 @@ MANIFEST = json.dumps(
 async def test_the_visitor_of_a_zoo_without_users_is_its_operator(visitor: Visitor) -> None:
     """viewer says that nobody is signed in, nobody is anonymous, and what works in this zoo."""
     data = await visitor.data("{viewer{user{id} anonymous can}}")
-    assert data == {"viewer": {"user": None, "anonymous": False, "can": ["LAUNCH", "LAUNCH_ENVIRONMENT"]}}
+    assert data == {
+        "viewer": {"user": None, "anonymous": False, "can": ["LAUNCH", "LAUNCH_ENVIRONMENT", "CREATE_MODEL"]}
+    }
 
 
 async def test_the_server_says_what_it_is_and_runs(visitor: Visitor) -> None:

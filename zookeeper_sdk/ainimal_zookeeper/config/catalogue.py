@@ -6,10 +6,8 @@ unreadable is a finding of its model: the zoo goes on.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any, Final, cast
 from ainimal_zookeeper.domain.documents import EnvironmentDoc, ModelDoc, ParameterDoc
 from ainimal_zookeeper.domain.errors import InvalidInput
 from ainimal_zookeeper.domain.keywords import keywords
+from ainimal_zookeeper.domain.names import CAMEL, id_of, slug
 from ainimal_zookeeper.parameters import Parameter, check_parameters
 
 from .check import Section
@@ -30,7 +29,6 @@ from .source import ClassFacts, SourceFacts, read_source
 from .specification import EnvironmentSpec, ModelSpec
 from .values import CreateParam, InitParams
 
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _FUNCTIONS: Final = ("act_func", "train_func", "reset_func", "input_modalities_func", "output_modalities_func",
                      "save_func", "load_func")  # fmt: skip
 _WORLD_KEYS: Final = ("env_name", "step_function", "reset_function", "render_function", "num_envs", "step_timeout")
@@ -99,7 +97,7 @@ class _Maker:
         if "create_params" in section.values:
             spec["create_params"] = [part.literal for part in section.values["create_params"]]
         return self._model(
-            spec, section, source, facts, id=_id("mod", name, "", name), parameters=parameters, findings=findings
+            spec, section, source, facts, id=id_of("mod", name, "", name), parameters=parameters, findings=findings
         )
 
     def provided_models(self, section: Section) -> Iterator[ModelDoc]:
@@ -115,7 +113,13 @@ class _Maker:
                 spec: ModelSpec = {"type": "python_class", "name": name}
                 findings = [f"{place} {source.problem}"]
                 yield self._model(
-                    spec, section, source, None, id=_id("mod", name, provider, place), parameters=[], findings=findings
+                    spec,
+                    section,
+                    source,
+                    None,
+                    id=id_of("mod", name, provider, place),
+                    parameters=[],
+                    findings=findings,
                 )
             for facts in source.models:
                 spec = {"type": "python_class", "name": facts.name, "class_name": facts.name}
@@ -124,7 +128,7 @@ class _Maker:
                     section,
                     source,
                     facts,
-                    id=_id("mod", facts.name, provider, f"{place}:{facts.name}"),
+                    id=id_of("mod", facts.name, provider, f"{place}:{facts.name}"),
                     parameters=list(facts.parameters),
                     findings=list(facts.findings),
                 )
@@ -165,7 +169,7 @@ class _Maker:
             "parameters": parameters,
             "findings": findings,
             "defect": findings[0] if source.problem is not None else None,
-            "keywords": keywords(name, _CAMEL.sub(" ", name)),
+            "keywords": keywords(name, CAMEL.sub(" ", name)),
             "specJson": json.dumps(spec, sort_keys=True),
         }
 
@@ -229,7 +233,7 @@ class _Maker:
         if python := section.get("python"):
             spec["python"] = python
         return {
-            "id": f"world_{_slug(spec['name'])}",
+            "id": f"world_{slug(spec['name'])}",
             "name": spec["name"],
             "type": spec["type"],
             "parameters": parameters,
@@ -425,18 +429,4 @@ def _near_parameter(name: str, names: list[str]) -> str:
 
 
 def _provider_id(section: Section) -> str:
-    return f"hub_{_slug(section.get('name') or section.values['root'].name)}"
-
-
-def _id(prefix: str, name: str, provider: str, identity: str) -> str:
-    return f"{prefix}_{_slug(name)}-{_digest(f'{provider}|{identity}')}"
-
-
-def _slug(name: str) -> str:
-    """Returns `name` for an id; where letters are lost by it, a digest keeps it apart from others."""
-    slug = re.sub(r"[^a-z0-9]+", "-", _CAMEL.sub(" ", name).lower()).strip("-")
-    return slug if slug and name.isascii() else f"{slug}-{_digest(name)}".lstrip("-")
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return f"hub_{slug(section.get('name') or section.values['root'].name)}"

@@ -8,7 +8,11 @@ RFC 3339 strings in UTC with microseconds and a `Z`, so that they sort as text.
 from __future__ import annotations
 
 import json
-from typing import Any, Literal, NamedTuple, TypedDict
+import sys
+from typing import Any, Final, Literal, NamedTuple, TypedDict
+
+if sys.version_info >= (3, 11):  # before that nobody looks the name up
+    from typing import NotRequired
 
 Document = dict[str, Any]
 
@@ -46,7 +50,10 @@ class Collections:
     LIMITS = "limits"  # sets of ids that count against a limit
     COMMANDS = "commands"  # by command id: what a creating mutation answered
     CHECKPOINTS = "checkpoints"
+    UPLOADS = "uploads"  # files on their way in, or in, to be made a model of
+    SCANS = "scans"  # by model id: what a look into a file found, with the revision of the file
     DISCARDED = "discarded"  # checkpoints that are gone for everybody, while what they left is cleared away
+    WITHDRAWN = "withdrawn"  # tags of such, to be taken away where the model's source is
     DUTIES = "duties"  # "pulse", "deadLetters": what the reconciler knows from one run to the next
 
 
@@ -95,6 +102,34 @@ class SaveAnswer(TypedDict):
     failure: dict[str, str] | None  # {code, message}
 
 
+class CheckpointPoint(TypedDict):
+    """A saved state that an instance can start again from."""
+
+    object: str  # in the bucket, below the prefix of the attempt that saved it: a zip of what `save` wrote
+    step: int
+    episode: int
+    sizeBytes: int
+    sha256: str  # hexadecimal
+    checkpointId: str | None  # the checkpoint that it is; None, or absent in older documents, where it is none
+
+
+class RestoreRequest(TypedDict):
+    """Somebody wants it to go back to a checkpoint, in the process that runs."""
+
+    id: str  # "res_..."
+    tag: str  # of the checkpoint
+    authorId: str | None
+    point: CheckpointPoint
+
+
+class RestoreAnswer(TypedDict):
+    """What became of a `RestoreRequest`: one of `timeline` and `failure` is None."""
+
+    id: str  # of the request
+    timeline: int | None  # the one that it began
+    failure: dict[str, str] | None  # {code, message}
+
+
 class Desired(TypedDict):
     """What was asked. Written by the API only; `generation` of the instance grows with each change."""
 
@@ -104,6 +139,7 @@ class Desired(TypedDict):
     steps: int  # single steps granted since the launch, cumulative
     resets: int  # episode resets asked since the launch, cumulative
     save: SaveRequest | None  # the newest; absent in older documents
+    restore: NotRequired[RestoreRequest | None]  # the newest
 
 
 class Failure(TypedDict):
@@ -120,17 +156,6 @@ class Stats(TypedDict):
     episodeReturn: float | None  # of the last finished episode; may be NaN or infinite
     loss: float | None
     updatedAt: str | None
-
-
-class CheckpointPoint(TypedDict):
-    """A saved state that an instance can start again from."""
-
-    object: str  # in the bucket, below the prefix of the attempt that saved it: a zip of what `save` wrote
-    step: int
-    episode: int
-    sizeBytes: int
-    sha256: str  # hexadecimal
-    checkpointId: str | None  # the checkpoint that it is; None, or absent in older documents, where it is none
 
 
 class Status(TypedDict):
@@ -156,13 +181,27 @@ class Status(TypedDict):
     logLines: int  # console lines received since the launch
     checkpoint: CheckpointPoint | None  # what the next attempt starts from: the newest, or the one that was restored
     save: SaveAnswer | None  # the newest; absent in older documents
+    restore: NotRequired[RestoreAnswer | None]  # the newest
+    restorable: NotRequired[bool]  # its process says that it can go back to a checkpoint as it runs
     crashes: int  # attempts in a row that began from it, or anew while there is none, and were gone without a newer one
 
 
+class CodeDoc(TypedDict):
+    """Where a model's source stood in the git repository that it is kept in."""
+
+    commit: str  # HEAD
+    path: str  # of the source there
+    modified: bool  # the source differed from that commit
+    atHand: bool  # the zoo that says so has the repository: it keeps history with checkpoints and pushes tags
+
+
 class ModelRef(TypedDict):
+    """A model as it was when its instance was launched; once an attempt has begun: as that has found it."""
+
     id: str
     name: str
     revision: str | None
+    code: NotRequired[CodeDoc]  # absent where the source is in no git repository
 
 
 class InstanceDoc(TypedDict):
@@ -191,6 +230,10 @@ class InstanceDoc(TypedDict):
     startPoint: CheckpointPoint | None  # what its launch started from; absent in older documents
     desired: Desired
     status: Status
+
+
+Push = Literal["WAITING", "PUSHED", "REFUSED"]
+"""Where a tag is on its way to the git repository of the model's source; REFUSED: it was told why it never comes."""
 
 
 class CheckpointDoc(TypedDict):
@@ -225,6 +268,7 @@ class CheckpointDoc(TypedDict):
     starts: int  # how often something was started from it
     saveId: str | None  # the `SaveRequest` that it answers
     parametersJson: str
+    push: NotRequired[Push]  # absent: nothing of it goes to the model's source
 
 
 class DiscardDoc(TypedDict):
@@ -234,6 +278,19 @@ class DiscardDoc(TypedDict):
     modelId: str
     tag: str
     object: str
+    at: str
+    pushed: NotRequired[
+        bool
+    ]  # the git repository of the model's source has the tag, or is getting it; absent: it has not
+
+
+class WithdrawalDoc(TypedDict):
+    """A tag that is to be taken away from the git repository of a model's source, if it still is the one we pushed."""
+
+    id: str  # of the checkpoint
+    modelId: str
+    tag: str
+    target: str  # id of the tag's git object
     at: str
 
 
@@ -262,6 +319,54 @@ class ModelDoc(TypedDict):
     defect: str | None  # why no runner can load it: a syntax error with its line; then it is not launched
     keywords: list[str]
     specJson: str  # what a runner needs to load it: config.specification.ModelSpec; no secrets
+    uploaded: NotRequired[UploadedFile]  # the file of a model that was uploaded; others have theirs at `source`
+    code: NotRequired[CodeDoc]  # absent where the source is in no git repository
+
+
+PACKED: Final = ("pickle", "archive")
+"""Types of models whose file nobody looks into but a runner: a pickled object, a zip."""
+
+UPLOADS_PROVIDER: Final = "uploads"
+"""The `providerId` of models that people have uploaded: no configuration offers them, so none takes them away."""
+
+
+class UploadedFile(TypedDict):
+    filename: str
+    object: str
+    sizeBytes: int
+    sha256: str
+    ownerId: str | None
+    createdAt: str
+
+
+class UploadDoc(TypedDict):
+    """A file that somebody was given a link for."""
+
+    id: str  # "upl_..."
+    filename: str
+    object: str
+    sizeBytes: int  # as it was announced, which the link holds it to
+    sha256: str  # as it was announced
+    ownerId: str | None
+    createdAt: str
+    modelId: str | None  # what was made of it
+
+
+class ScanDoc(TypedDict):
+    """What a look into the file of a model found, of which nothing was run."""
+
+    id: str  # model id
+    revision: str | None
+    verdict: Literal["CLEAN", "UNKNOWN", "DANGEROUS", "UNREADABLE"]
+    findings: list[str]  # sentences
+
+
+def ref_of(model: ModelDoc) -> ModelRef:
+    """Returns what an instance says of its model."""
+    ref: ModelRef = {"id": model["id"], "name": model["name"], "revision": model["revision"]}
+    if "code" in model:
+        ref["code"] = model["code"]
+    return ref
 
 
 def code_of(model: ModelDoc) -> str:

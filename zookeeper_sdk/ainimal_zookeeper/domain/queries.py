@@ -110,7 +110,12 @@ CHECKPOINTS_IN_PASSING = _newest(  # those that the zoo has made by itself
     Condition("kept", "==", "kept"),
     Condition("kind", "in", "kinds"),
 )
+UPLOADS_OLDEST = Query("uploads_oldest", Collections.UPLOADS, order_by="createdAt")
+CHECKPOINTS_TO_PUSH = Query(
+    "checkpoints_to_push", Collections.CHECKPOINTS, (Condition("push", "==", "push"),), "createdAt"
+)
 DISCARDED = Query("discarded", Collections.DISCARDED, order_by="at")
+WITHDRAWN = Query("withdrawn", Collections.WITHDRAWN, order_by="at")
 INSTANCES_BY_CHECKPOINT = _newest(  # those whose next attempt would start from it
     "instances_by_checkpoint",
     Collections.INSTANCES,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..context import Fields
-from . import checkpoints, commands, environment, instance, live, model, server, telemetry
+from . import checkpoints, commands, environment, instance, live, model, server, telemetry, uploads
 
 
 def _merged(*parts: Fields) -> Fields:
@@ -22,5 +22,6 @@ RESOLVERS: Fields = _merged(
     telemetry.RESOLVERS,
     checkpoints.RESOLVERS,
     commands.RESOLVERS,
+    uploads.RESOLVERS,
 )
 SUBSCRIPTIONS: Fields = live.SUBSCRIPTIONS

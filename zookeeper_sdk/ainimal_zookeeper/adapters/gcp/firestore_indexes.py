@@ -71,7 +71,7 @@ _OF_ROWS = (
 
 EXEMPT: Mapping[str, tuple[str, ...]] = {
     Collections.CONFIGURATION: ("computes",),
-    Collections.MODELS: ("defect", "description", "findings", "parameters", "source", "specJson"),
+    Collections.MODELS: ("defect", "description", "findings", "parameters", "source", "specJson", "uploaded"),
     Collections.ENVIRONMENTS: ("parameters", "specJson"),
     Collections.PROBES: ("manifestJson",),
     Collections.INSTANCES: _OF_ROWS,
@@ -84,6 +84,8 @@ EXEMPT: Mapping[str, tuple[str, ...]] = {
     Collections.LIMITS: ("members",),
     Collections.COMMANDS: ("digest", EXPIRES_AT),
     Collections.CHECKPOINTS: ("code", "object", "parametersJson", "parents", "sha256", "sizeBytes"),
+    Collections.UPLOADS: ("filename", "object", "sha256", "sizeBytes"),
+    Collections.SCANS: ("findings",),
     Collections.DISCARDED: ("object", "tag"),
     Collections.DUTIES: ("told",),
 }
