@@ -45,6 +45,7 @@ def instance(now: datetime, id: str = "ins_1", **changes: Any) -> InstanceDoc:
             "steps": 0,
             "resets": 0,
             "save": None,
+            "restore": None,
         },
         "startPoint": None,
         "status": new_status(now),

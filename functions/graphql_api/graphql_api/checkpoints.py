@@ -16,6 +16,7 @@ from ainimal_zookeeper.domain.documents import (
     InstanceDoc,
     ModelDoc,
     Ref,
+    RestoreRequest,
     SaveAnswer,
     SaveRequest,
     instance_ref,
@@ -88,14 +89,16 @@ class Checkpoints:
         made = next((each["id"] for each in found if each["saveId"] == save_id), None)
         return None if made is None else {"id": save_id, "checkpointId": made, "failure": None}
 
-    def restore(self, principal: Principal, input: Input) -> InstanceDoc:
+    def restore(self, principal: Principal, input: Input) -> tuple[InstanceDoc, str | None]:
         """Lets an instance go on from a checkpoint. `input` is a `CheckpointRestoreInput`.
+
+        Returns the row, and the id of the request to its process; None where the next attempt starts from it instead.
 
         Raises: InvalidInput, saying what differs, for a checkpoint of another model; Conflict for an expected
         generation that has passed.
         """
         instance_id = input["instanceId"]
-        event_ids = [self._ids.new("evt"), self._ids.new("evt")]
+        restore_id, event_ids = self._ids.new("res"), [self._ids.new("evt"), self._ids.new("evt")]
 
         def change(transaction: Transaction) -> InstanceDoc:
             now = self._clock.now()
@@ -104,25 +107,37 @@ class Checkpoints:
             lifecycle.check_generation(row, input.get("expectedGeneration"))
             checkpoint = starting.find(transaction, input["checkpointId"], principal)
             warning = starting.check_fits(checkpoint, self._model(transaction, row, checkpoint))
-            after = lifecycle.restore(row, starting.point_of(checkpoint), now)
+            request: RestoreRequest = {
+                "id": restore_id,
+                "tag": checkpoint["tag"],
+                "authorId": principal.user_id,
+                "point": starting.point_of(checkpoint),
+            }
+            after = lifecycle.restore(row, request, now)
             transaction.put(ref, cast(Document, after))
             starting.keep(transaction, checkpoint)
             step, attempt = checkpoint["step"], after["attempt"]
-            message = f"attempt {attempt} starts from step {step:,}, the checkpoint {checkpoint['tag']}"
-            self._tell(transaction, event_ids[0], instance_id, "RESTORED", message, now, principal, step)
+            kind: EventKind = "CHECKPOINT"
+            message = f"asked to go back to step {step:,}, the checkpoint {checkpoint['tag']}"
+            if attempt != row["attempt"]:
+                kind = "RESTORED"
+                message = f"attempt {attempt} starts from step {step:,}, the checkpoint {checkpoint['tag']}"
+            self._tell(transaction, event_ids[0], instance_id, kind, message, now, principal, step)
             if warning is not None:
                 later = now + timedelta(microseconds=1)
                 self._tell(transaction, event_ids[1], instance_id, "WARNING", warning, later, principal, step)
             return after
 
         row = self._store.transact(change)
+        if lifecycle.pending_restore(row) is not None:
+            return row, restore_id
         message = {"kind": row["kind"], "instanceId": row["id"], "attempt": row["attempt"], "commandId": None}
         try:
             self._queue.publish(LAUNCH_TOPIC, message)
         except ZookeeperError:
             # The row is what counts: the reconciler publishes again what stays PENDING.
             _log.warning("a launch was not published", exc_info=True, extra={"instance_id": row["id"]})
-        return row
+        return row, None
 
     def delete(self, principal: Principal, id: str) -> None:
         """Takes a checkpoint away, with its tag and its bytes."""

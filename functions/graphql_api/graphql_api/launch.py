@@ -185,6 +185,7 @@ class Launches:
             "steps": 0,
             "resets": 0,
             "save": None,
+            "restore": None,
         }
         return document
 
@@ -249,6 +250,7 @@ def _row(kind: Kind, id: str, principal: Principal, now: datetime) -> InstanceDo
             "steps": 0,
             "resets": 0,
             "save": None,
+            "restore": None,
         },
         "startPoint": None,
         "status": lifecycle.new_status(now),

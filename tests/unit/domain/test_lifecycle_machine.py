@@ -8,7 +8,15 @@ from typing import Any, cast
 
 import pytest
 from ainimal_zookeeper.domain import lifecycle, limits
-from ainimal_zookeeper.domain.documents import FINAL_PHASES, CheckpointPoint, InstanceDoc, LimitDoc, SaveAnswer
+from ainimal_zookeeper.domain.documents import (
+    FINAL_PHASES,
+    CheckpointPoint,
+    InstanceDoc,
+    LimitDoc,
+    RestoreAnswer,
+    RestoreRequest,
+    SaveAnswer,
+)
 from ainimal_zookeeper.domain.errors import Conflict, InvalidInput, InvalidTransition, LimitReached, Rejected
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -30,6 +38,10 @@ def checkpoint(instance_id: str, attempt: int, step: int) -> CheckpointPoint:
         "sha256": "0" * 64,
         "checkpointId": f"chk_{attempt:020}{step:020}",
     }
+
+
+def going_back(number: int, point: CheckpointPoint) -> RestoreRequest:
+    return {"id": f"res_{number}", "tag": "calm", "authorId": None, "point": point}
 
 
 class Life(RuleBasedStateMachine):
@@ -76,6 +88,20 @@ class Life(RuleBasedStateMachine):
             assert after["status"]["save"] == answer  # it is answered once
         elif asked is not None and not lifecycle.is_final(before):
             assert after["desired"]["save"] == asked  # and none comes before that
+        back = lifecycle.pending_restore(before)
+        if back is not None and lifecycle.pending_restore(after) not in (back, None):
+            raise AssertionError("a request to restore was overtaken")
+        if back is None and asked is not None and lifecycle.pending_save(before) is not None:
+            assert lifecycle.pending_restore(after) is None  # a state is saved before another is put back
+        if after["attempt"] != before["attempt"]:
+            assert lifecycle.pending_restore(after) is None
+            if back is not None and after["status"]["restore"]["failure"] is None:  # type: ignore[index]
+                assert after["status"]["checkpoint"] == back["point"]
+                assert after["timeline"] == before["timeline"] + 1
+        elif after["timeline"] != before["timeline"]:
+            assert back is not None
+            assert after["timeline"] == before["timeline"] + 1
+            assert after["status"]["checkpoint"] == back["point"]
         if before["desired"]["phase"] == "TERMINATED":
             assert after["desired"] == before["desired"]
         if after["desired"] != before["desired"]:
@@ -124,7 +150,8 @@ class Life(RuleBasedStateMachine):
         request = {"id": f"sav_{self.asked}", "tag": f"tag-{number}", "authorId": None}
         self.change(lifecycle.save, request)
         runs = before["status"]["phase"] in {"RUNNING", "PAUSED"} and before["desired"]["phase"] != "TERMINATED"
-        if runs and waiting is None and before["kind"] == "instance":
+        is_free = waiting is None and lifecycle.pending_restore(before) is None
+        if runs and is_free and before["kind"] == "instance":
             assert lifecycle.pending_save(self.document) == request
             assert lifecycle.wanted(self.document) == self.document["desired"]
         else:
@@ -135,17 +162,29 @@ class Life(RuleBasedStateMachine):
     def restore(self, step: int) -> None:
         before = self.document
         point = checkpoint("ins_other", 1, step)
-        self.change(lifecycle.restore, point, self.now)
+        self.asked += 1
+        request = going_back(self.asked, point)
+        self.change(lifecycle.restore, request, self.now)
         may = not lifecycle.is_final(before) and before["desired"]["phase"] != "TERMINATED"
-        if may and before["kind"] == "instance":
-            after = self.document
+        after = self.document
+        busy = lifecycle.pending_save(before) is not None or lifecycle.pending_restore(before) is not None
+        if not may or before["kind"] != "instance":
+            assert after == before
+        elif lifecycle.restores_in_place(before):
+            assert (after == before) is busy
+            assert busy or after == {
+                **before,
+                "desired": {**before["desired"], "restore": request},
+                "generation": before["generation"] + 1,
+            }
+            assert busy or lifecycle.wanted(after)["restore"] == request
+        else:
             assert (after["attempt"], after["timeline"]) == (before["attempt"] + 1, before["timeline"] + 1)
             assert (after["desired"], after["status"]["checkpoint"]) == (before["desired"], point)
             assert not after["status"]["claimed"]
             assert lifecycle.pending_save(after) is None
+            assert lifecycle.pending_restore(after) is None
             self.crashes = 0
-        else:
-            assert self.document == before
 
     # --- runners ---
 
@@ -164,12 +203,20 @@ class Life(RuleBasedStateMachine):
         phase=st.sampled_from(["STARTING", "RUNNING", "PAUSED", "STOPPING", "TERMINATED", "LOST", "PENDING"]),
         observed=st.integers(0, 100),
         step=st.integers(0, 1),
+        restorable=st.booleans(),
+        timeline=st.none() | st.integers(1, 5),
     )
-    def report(self, attempt: int, phase: str, observed: int, step: int) -> None:
+    def report(
+        self, attempt: int, phase: str, observed: int, step: int, restorable: bool, timeline: int | None
+    ) -> None:
         before = self.document
         stats = {**lifecycle.no_stats(), "step": step}
-        said: Any = {"phase": phase, "observedGeneration": observed, "stats": stats}
+        said: Any = {"phase": phase, "observedGeneration": observed, "stats": stats, "restorable": restorable}
+        if timeline is not None:
+            said["timeline"] = timeline
         self.change(lifecycle.report, attempt, said, self.now)
+        if timeline not in {None, before["timeline"]}:
+            assert self.document["status"]["stats"] == before["status"]["stats"]  # steps of another timeline
         if attempt != before["attempt"] or not before["status"]["claimed"]:
             assert self.document == before
 
@@ -204,6 +251,27 @@ class Life(RuleBasedStateMachine):
         else:
             assert self.document == before
 
+    @rule(attempt=ATTEMPTS, back=st.integers(0, 2), fails=st.booleans(), ahead=st.integers(0, 2))
+    def answer_the_wish_to_go_back(self, attempt: int, back: int, fails: bool, ahead: int) -> None:
+        """The newest request, or one before it, with the next timeline or another."""
+        before = self.document
+        request = f"res_{self.asked - back}"
+        failure = {"code": "DATA_CORRUPT", "message": "x"} if fails else None
+        timeline = None if fails else before["timeline"] + ahead
+        answer: RestoreAnswer = {"id": request, "timeline": timeline, "failure": failure}
+        self.change(lifecycle.restored, attempt, answer)
+        waiting, after = lifecycle.pending_restore(before), self.document
+        met = attempt == before["attempt"] and waiting is not None and waiting["id"] == request
+        if not met or (not fails and ahead != 1):
+            assert after == before
+            return
+        assert lifecycle.wanted(after)["restore"] is None
+        assert after["timeline"] == before["timeline"] + (not fails)
+        assert fails or after["status"]["checkpoint"] == waiting["point"]  # type: ignore[index]
+        assert (after["attempt"], after["generation"]) == (before["attempt"], before["generation"])
+        if not fails:
+            self.crashes = 0
+
     @rule(lines=st.integers(0, 5), sequence=st.integers(1, 100))
     def take_in(self, lines: int, sequence: int) -> None:
         if not lifecycle.is_final(self.document):
@@ -216,6 +284,8 @@ class Life(RuleBasedStateMachine):
     def relaunch(self, timeline: bool) -> None:
         before = self.document
         self.change(lifecycle.relaunch, self.now, timeline=timeline)
+        if lifecycle.pending_restore(before) is not None:
+            self.crashes = 0
         if not lifecycle.is_final(before):
             assert self.document["attempt"] == before["attempt"] + 1
             assert not self.document["status"]["claimed"]
@@ -229,6 +299,12 @@ class Life(RuleBasedStateMachine):
         if lifecycle.is_final(before):
             return
         after, point, phase = self.document, before["status"]["checkpoint"], before["status"]["phase"]
+        back = lifecycle.pending_restore(before)
+        if back is not None and before["desired"]["phase"] != "TERMINATED":
+            self.crashes = 0
+            assert (after["attempt"], after["timeline"]) == (before["attempt"] + 1, before["timeline"] + 1)
+            assert (after["desired"], after["status"]["checkpoint"]) == (before["desired"], back["point"])
+            return
         self.crashes += point is None or phase != "STOPPING"
         is_fresh = phase == "STOPPING" or (interrupted and phase in {"PENDING", "STARTING"})
         may_start = point is not None or (is_fresh and before["status"]["stats"]["step"] == 0)
@@ -453,16 +529,53 @@ def test_what_cannot_be_saved_or_restored_says_why() -> None:
         lifecycle.save(asked, request)
     runs = lifecycle.report(lifecycle.claim(asked, 1, START), 1, {"phase": "RUNNING"}, START)
     with pytest.raises(InvalidTransition, match=r"ins_1 is being saved; wait"):
-        lifecycle.save(lifecycle.save(runs, request), {**request, "id": "sav_2"})
+        lifecycle.save(lifecycle.save(runs, request), cast(Any, {**request, "id": "sav_2"}))
     with pytest.raises(InvalidTransition, match=r"env_1 has no state of its own"):
         lifecycle.save(zoo.instance(START, "env_1"), request)
-    point = checkpoint("ins_1", 1, 5)
+    back = going_back(1, checkpoint("ins_1", 1, 5))
     with pytest.raises(InvalidTransition, match=r"ins_1 is stopping; launch a new one"):
-        lifecycle.restore(lifecycle.terminate(runs, START), point, START)
+        lifecycle.restore(lifecycle.terminate(runs, START), back, START)
     with pytest.raises(InvalidTransition, match=r"it has ended, launch a new one"):
-        lifecycle.restore(lifecycle.finish(runs, START), point, START)
+        lifecycle.restore(lifecycle.finish(runs, START), back, START)
     with pytest.raises(InvalidTransition, match="a script's of its user"):
-        lifecycle.restore(zoo.instance(START, origin="ATTACHED"), point, START)
+        lifecycle.restore(zoo.instance(START, origin="ATTACHED"), back, START)
+    able = lifecycle.report(runs, 1, {"restorable": True}, START)
+    with pytest.raises(InvalidTransition, match=r"ins_1 is being saved; wait"):
+        lifecycle.restore(lifecycle.save(able, request), back, START)
+    going = lifecycle.restore(able, back, START)
+    with pytest.raises(InvalidTransition, match=r"ins_1 goes back to a checkpoint; wait"):
+        lifecycle.save(going, request)
+    with pytest.raises(InvalidTransition, match=r"ins_1 goes back to a checkpoint; wait"):
+        lifecycle.restore(going, back, START)
+
+
+def test_who_is_silent_while_it_should_go_back_can_be_sent_back_by_a_new_attempt() -> None:
+    """The request that is given up is answered, and its point is not what the attempt starts from."""
+    runs = lifecycle.report(
+        lifecycle.claim(zoo.instance(START), 1, START), 1, {"phase": "PAUSED", "restorable": True}, START
+    )
+    first, second = going_back(1, checkpoint("ins_1", 1, 5)), going_back(2, checkpoint("ins_1", 1, 9))
+    hushed = lifecycle.silent(lifecycle.restore(runs, first, START), 30)
+    again = lifecycle.restore(hushed, second, START)
+    answer = again["status"]["restore"]
+    assert (again["attempt"], again["timeline"], again["status"]["checkpoint"]) == (2, 2, second["point"])
+    assert answer is not None
+    assert answer["id"] == "res_1"
+    assert answer["failure"] is not None
+    assert "calm before it had done this" in answer["failure"]["message"]
+    assert lifecycle.wanted(again)["restore"] is None
+
+
+def test_who_dies_while_it_should_go_back_starts_from_there() -> None:
+    """Without a checkpoint of its own as well, and whoever waits has an answer."""
+    runs = lifecycle.report(
+        lifecycle.claim(zoo.instance(START), 1, START), 1, {"phase": "RUNNING", "restorable": True}, START
+    )
+    going = lifecycle.restore(runs, going_back(1, checkpoint("ins_9", 4, 5)), START)
+    again = lifecycle.recover(going, START, "killed by SIGKILL")
+    assert (again["attempt"], again["timeline"]) == (2, 2)
+    assert again["status"]["checkpoint"] == checkpoint("ins_9", 4, 5)
+    assert again["status"]["restore"] == {"id": "res_1", "timeline": 2, "failure": None}
 
 
 def test_a_save_that_the_runner_did_not_live_to_make_is_answered() -> None:

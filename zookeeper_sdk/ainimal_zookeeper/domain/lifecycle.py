@@ -4,7 +4,7 @@ Nothing here knows a store, a clock or a runner. Who calls what, each inside one
 
     API          created, pause, resume, terminate, set_mode, set_rate, grant_steps, reset_episode, save, start_from,
                  restore
-    runner link  claim, report, received, saved
+    runner link  claim, report, received, saved, restored
     launcher     fail
     reconciler   wait, silent, recover, relaunch, lose, fail, finish
 
@@ -15,6 +15,9 @@ Invariants, held by property tests:
     - a checkpoint is only ever replaced by a newer one, or by one that is restored, and at most MAX_CRASHES attempts in
       a row crash after starting from the same, or are interrupted before their first step;
     - a request to save is answered once, by the attempt of which it was asked, and none comes before that answer;
+    - a request to restore is answered once, by that attempt, or by the next one, which starts from what was asked for;
+      meanwhile nothing is saved on request;
+    - a timeline begins where a state is put back: in the process that runs, or with the next attempt;
     - documents given in are never changed; every function returns a new one.
 """
 
@@ -32,6 +35,8 @@ from .documents import (
     InstanceDoc,
     Mode,
     Phase,
+    RestoreAnswer,
+    RestoreRequest,
     SaveAnswer,
     SaveRequest,
     Stats,
@@ -47,8 +52,12 @@ _SILENT = "has not reported for "
 
 
 class Report(TypedDict, total=False):
-    """What a runner says of itself; absent keys leave what was said before."""
+    """What a runner says of itself; absent keys leave what was said before.
 
+    timeline: the one that its steps are of; those of another than the instance's are left out.
+    """
+
+    timeline: int
     phase: Phase
     stage: str | None
     observedGeneration: int
@@ -58,6 +67,7 @@ class Report(TypedDict, total=False):
     stats: Stats
     previewPaths: list[str]
     trainable: bool
+    restorable: bool
     checkpoint: CheckpointPoint
 
 
@@ -88,9 +98,23 @@ def pending_save(document: InstanceDoc) -> SaveRequest | None:
     return request
 
 
+def pending_restore(document: InstanceDoc) -> RestoreRequest | None:
+    """Returns the request to restore that waits for its answer. One of an instance that has ended waits no more."""
+    request, answer = document["desired"].get("restore"), document["status"].get("restore")
+    if request is None or is_final(document) or (answer is not None and answer["id"] == request["id"]):
+        return None
+    return request
+
+
+def restores_in_place(document: InstanceDoc) -> bool:
+    """Whether the process that runs can go back to a checkpoint; if not, the next attempt has to start from it."""
+    status = document["status"]
+    return status["phase"] in {"RUNNING", "PAUSED"} and bool(status.get("restorable")) and not is_silent(document)
+
+
 def wanted(document: InstanceDoc) -> Desired:
-    """Returns what its runner is to be told: what is desired, less a request to save that has its answer."""
-    return {**document["desired"], "save": pending_save(document)}
+    """Returns what its runner is to be told: what is desired, less the requests that have their answers."""
+    return {**document["desired"], "save": pending_save(document), "restore": pending_restore(document)}
 
 
 def no_stats() -> Stats:
@@ -120,6 +144,8 @@ def new_status(now: datetime) -> Status:
         "logLines": 0,
         "checkpoint": None,
         "save": None,
+        "restore": None,
+        "restorable": False,
         "crashes": 0,
     }
 
@@ -190,8 +216,7 @@ def save(document: InstanceDoc, request: SaveRequest) -> InstanceDoc:
     phase = document["status"]["phase"]
     if phase not in {"RUNNING", "PAUSED"}:
         raise InvalidTransition(f"instance {document['id']} is {phase}; save it while it is RUNNING or PAUSED")
-    if pending_save(document) is not None:
-        raise InvalidTransition(f"instance {document['id']} is being saved; wait until that is done")
+    _not_busy(document)
     return _ask(document, save=request)
 
 
@@ -200,16 +225,32 @@ def start_from(document: InstanceDoc, point: CheckpointPoint) -> InstanceDoc:
     return cast(InstanceDoc, {**_with_status(document, checkpoint=point), "startPoint": point})
 
 
-def restore(document: InstanceDoc, point: CheckpointPoint, now: datetime) -> InstanceDoc:
-    """Makes the next attempt, which starts from `point` on a new timeline; the one before has no say any more."""
+def restore(document: InstanceDoc, request: RestoreRequest, now: datetime) -> InstanceDoc:
+    """Lets it go back to a checkpoint: asks its process where that can (`restores_in_place`), else makes the next
+    attempt, which starts from it on a new timeline; the one before has no say any more.
+
+    Raises: InvalidTransition, also while its process saves or restores what was asked before.
+    """
     if document["kind"] == "environment":
         raise InvalidTransition(f"environment instance {document['id']} has no state of its own to restore")
     _not_final(document)
     if document["desired"]["phase"] == "TERMINATED":
         raise InvalidTransition(f"instance {document['id']} is stopping; launch a new one")
+    if restores_in_place(document):
+        _not_busy(document)
+        return _ask(document, restore=request)
     if document["origin"] == "ATTACHED":
         raise InvalidTransition(f"instance {document['id']} is a script's of its user, who alone can start it again")
-    return _with_status(relaunch(document, now, timeline=True), checkpoint=point, crashes=0)
+    given_up = pending_restore(document)
+    if given_up is not None:
+        message = f"instance {document['id']} was asked to go back to {request['tag']} before it had done this"
+        answer: RestoreAnswer = {
+            "id": given_up["id"],
+            "timeline": None,
+            "failure": {"code": InvalidTransition.code, "message": message},
+        }
+        document = _with_status(document, restore=answer)
+    return _with_status(relaunch(document, now, timeline=True), checkpoint=request["point"], crashes=0)
 
 
 # --- what runners say ------------------------------------------------------------------------------------------------
@@ -243,7 +284,8 @@ def claim(document: InstanceDoc, attempt: int, now: datetime, runner: str | None
 def report(document: InstanceDoc, attempt: int, said: Report, now: datetime) -> InstanceDoc:
     """A runner of `attempt` says how it is.
 
-    Raises: Conflict as `claim`; InvalidInput for a phase not a runner's, and for a checkpoint of another attempt.
+    Where it has been on two timelines since the report before, `restored` comes first. Raises: Conflict as `claim`;
+    InvalidInput for a phase not a runner's, and for a checkpoint of another attempt.
     """
     _fence(document, attempt)
     if not document["status"]["claimed"]:
@@ -252,6 +294,9 @@ def report(document: InstanceDoc, attempt: int, said: Report, now: datetime) -> 
     if unknown:
         raise InvalidInput(f"a report has no {', '.join(map(repr, unknown))}", (unknown[0],))
     changes: dict[str, Any] = dict(said)
+    if changes.pop("timeline", document["timeline"]) != document["timeline"]:
+        for of_its_steps in ("stats", "acknowledgedAtStep"):
+            changes.pop(of_its_steps, None)
     at = timestamp(now)
     changes["heartbeatAt"] = at
     if is_silent(document):
@@ -277,6 +322,26 @@ def saved(document: InstanceDoc, answer: SaveAnswer) -> InstanceDoc:
     """Answers the request to save; what answers none that waits changes nothing."""
     request = pending_save(document)
     return document if request is None or request["id"] != answer["id"] else _with_status(document, save=answer)
+
+
+def restored(document: InstanceDoc, attempt: int, answer: RestoreAnswer) -> InstanceDoc:
+    """Answers the request to restore; what answers none that waits changes nothing.
+
+    Without a failure the next timeline begins, with the checkpoint that was asked for. Raises: Conflict as `claim`;
+    InvalidInput when the runner has begun another timeline than the next.
+    """
+    _fence(document, attempt)
+    request = pending_restore(document)
+    if request is None or request["id"] != answer["id"]:
+        return document
+    if answer["failure"] is not None:
+        return _with_status(document, restore=answer)
+    timeline = document["timeline"] + 1
+    if answer["timeline"] != timeline:
+        message = f"the next timeline of {document['id']} is {timeline}, not {answer['timeline']}"
+        raise InvalidInput(message, ("restored", "timeline"))
+    after = _with_status(document, restore=answer, checkpoint=request["point"], crashes=0)
+    return cast(InstanceDoc, {**after, "timeline": timeline})
 
 
 def received(document: InstanceDoc, sequence: int, log_lines: int) -> InstanceDoc:
@@ -310,8 +375,13 @@ def silent(document: InstanceDoc, seconds: int) -> InstanceDoc:
 
 
 def relaunch(document: InstanceDoc, now: datetime, *, timeline: bool) -> InstanceDoc:
-    """Makes the next attempt; with `timeline` the next one starts from an earlier state and steps count anew."""
+    """Makes the next attempt; with `timeline` the next one starts from an earlier state and steps count anew.
+
+    One that was to go back to a checkpoint starts from that, on the next timeline.
+    """
     _not_final(document)
+    back = pending_restore(document)
+    timeline = timeline or back is not None
     fresh = new_status(now)
     fresh["stage"] = f"starting again (attempt {document['attempt'] + 1})"
     fresh["startedAt"] = document["status"]["startedAt"]
@@ -321,6 +391,10 @@ def relaunch(document: InstanceDoc, now: datetime, *, timeline: bool) -> Instanc
     fresh["checkpoint"] = checkpoint_of(document)
     fresh["crashes"] = document["status"].get("crashes", 0)
     fresh["save"] = document["status"].get("save")
+    fresh["restore"] = document["status"].get("restore")
+    if back is not None:
+        fresh["checkpoint"], fresh["crashes"] = back["point"], 0
+        fresh["restore"] = {"id": back["id"], "timeline": document["timeline"] + 1, "failure": None}
     request = pending_save(document)
     if request is not None:
         message = f"the runner of {document['id']} was gone before it had saved; save again once it runs"
@@ -344,12 +418,15 @@ def recover(document: InstanceDoc, now: datetime, reason: str, *, interrupted: b
     in a row from one checkpoint. Without a checkpoint it is LOST, unless it has nothing to lose: it was `interrupted`
     (ended from outside) or left before its first step; then it starts anew, as often as after crashes. What no runner
     has claimed ends as FAILED. An attached script is its user's to start, and what was terminated has ended.
+    Who was to go back to a checkpoint starts from that instead.
     """
     if document["desired"]["phase"] == "TERMINATED":
         return finish(document, now)
     point, status = checkpoint_of(document), document["status"]
     if document["origin"] == "ATTACHED":
         return lose(document, now, f"the runner is gone: {reason}")
+    if pending_restore(document) is not None:
+        return relaunch(document, now, timeline=True)
     if point is None:
         crashes = status.get("crashes", 0) + 1
         if crashes < MAX_CRASHES and _has_nothing_to_lose(document, interrupted=interrupted):
@@ -393,6 +470,14 @@ def _not_final(document: InstanceDoc) -> None:
         raise InvalidTransition(
             f"instance {document['id']} is {document['status']['phase']}; it has ended, launch a new one"
         )
+
+
+def _not_busy(document: InstanceDoc) -> None:
+    """Raises: InvalidTransition while what was asked before is saved or restored."""
+    if pending_save(document) is not None:
+        raise InvalidTransition(f"instance {document['id']} is being saved; wait until that is done")
+    if pending_restore(document) is not None:
+        raise InvalidTransition(f"instance {document['id']} goes back to a checkpoint; wait until that is done")
 
 
 def _has_nothing_to_lose(document: InstanceDoc, *, interrupted: bool) -> bool:

@@ -170,7 +170,11 @@ async def checkpoint_save(info: Info, input: Input) -> Shown:
 async def checkpoint_restore(info: Info, input: Input) -> Shown:
     zoo, principal = of(info).zoo, of(info).principal
     _instance_id(input)
-    return await _instance(info, await zoo.records.run(zoo.checkpoints.restore, principal, input))
+    document, restore_id = await zoo.records.run(zoo.checkpoints.restore, principal, input)
+    if restore_id is not None:
+        zoo.links.tell(document)
+        document = await zoo.saves.restored(document, restore_id)
+    return await _instance(info, document)
 
 
 @mutation
