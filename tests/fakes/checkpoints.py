@@ -16,10 +16,18 @@ from tests.fakes import zoo
 
 
 def add(
-    store: DocumentStore, bucket: Bucket, at: datetime, instance_id: str, tag: str, step: int = 7, **changes: Any
+    store: DocumentStore,
+    bucket: Bucket,
+    at: datetime,
+    instance_id: str,
+    tag: str,
+    step: int = 7,
+    *,
+    content: bytes | None = None,
+    **changes: Any,
 ) -> CheckpointDoc:
     """Saves a checkpoint of an instance of `mod_learner`: bytes, commit, tag and document."""
-    content = f"{tag} at {step}".encode()
+    content = f"{tag} at {step}".encode() if content is None else content
     name, sha256 = f"runs/{instance_id}/1/checkpoints/{tag}.zip", hashlib.sha256(content).hexdigest()
     bucket.put(name, content)
     manifest = Manifest(

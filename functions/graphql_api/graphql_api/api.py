@@ -17,6 +17,7 @@ from starlette.responses import Response
 from . import http
 from .checkpoints import Checkpoints
 from .commands import Commands
+from .comparisons import COMPARE_S, Comparisons
 from .console import Consoles, ConsoleSettings
 from .context import Zoo
 from .encoding import encode
@@ -47,9 +48,9 @@ def no_processes() -> Sequence[Mapping[str, Any]]:
 class Api:
     """Answers requests on one event loop; `close` it there.
 
-    bucket: opens the bucket, when something is deleted from it. save_s: how long who asks for a checkpoint waits.
-    processes: returns the side processes as {name, running, restarts, url}. On the embedded profile a visitor of whom
-    nothing else is said is the operator; elsewhere nobody.
+    bucket: opens the bucket, when something in it is deleted or compared. save_s: how long who asks for a checkpoint
+    waits. compare_s: how long two may be compared. processes: returns the side processes as {name, running, restarts,
+    url}. On the embedded profile a visitor of whom nothing else is said is the operator; elsewhere nobody.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Api:
         streams: StreamSettings | None = None,
         consoles: ConsoleSettings | None = None,
         save_s: float = SAVE_S,
+        compare_s: float = COMPARE_S,
     ) -> None:
         self._records = Records(store)
         self._topics = Topics(self._records)
@@ -93,6 +95,7 @@ class Api:
             patience_s=save_s,
             leave_s=link_settings.leave_s,
         )
+        self._comparisons = Comparisons(bucket, compare_s)
         self._launches = Launches(store=store, queue=queue, clock=clock, ids=ids)
         zoo = Zoo(
             records=self._records,
@@ -100,6 +103,7 @@ class Api:
             launches=self._launches,
             commands=Commands(store=store, clock=clock, ids=ids),
             checkpoints=checkpoints,
+            comparisons=self._comparisons,
             saves=self._saves,
             uploads=Uploads(store=store, bucket=bucket, clock=clock, ids=ids),
             streams=self._streams,
@@ -142,4 +146,5 @@ class Api:
         await self._streams.close()
         await self._links.close()
         await self._topics.close()
+        self._comparisons.close()
         self._records.close()

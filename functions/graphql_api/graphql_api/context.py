@@ -14,6 +14,7 @@ from graphql import GraphQLResolveInfo
 from . import projection
 from .checkpoints import Checkpoints
 from .commands import Commands
+from .comparisons import Comparisons
 from .launch import Launches
 from .links import Links
 from .loading import Loader
@@ -38,6 +39,7 @@ class Zoo:
     launches: Launches
     commands: Commands
     checkpoints: Checkpoints
+    comparisons: Comparisons
     saves: Saves
     uploads: Uploads
     streams: LiveStreams

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from ainimal_zookeeper.domain import queries
+from ainimal_zookeeper.domain.documents import CheckpointDoc, Collections, Ref
 from ainimal_zookeeper.domain.queries import BoundQuery
 
-from .. import connections
+from .. import connections, projection, starting
 from ..context import Fields, Info, of, selected
 from ..limits import page_size
 from ..projection import Shown
@@ -28,4 +31,18 @@ async def _page(info: Info, query: BoundQuery, first: int | None, after: str | N
     return {"nodes": nodes, "pageInfo": found.page_info, "totalCount": count}
 
 
-RESOLVERS: Fields = {"Checkpoint": {"parameters": json_of("_parametersJson")}}
+async def diff(_: Any, info: Info, fromId: str, toId: str) -> Shown:  # noqa: N803
+    context = of(info)
+    refs = [Ref(Collections.CHECKPOINTS, each) for each in (fromId, toId)]
+    found = await context.zoo.records.get_many(refs)
+    for ref in refs:
+        if projection.checkpoint(found.get(ref), context.principal) is None:
+            raise starting.missing(ref.id)
+    before, after = (cast(CheckpointDoc, found[ref]) for ref in refs)
+    return await context.zoo.comparisons.compare(before, after)
+
+
+RESOLVERS: Fields = {
+    "Query": {"checkpointDiff": diff},
+    "Checkpoint": {"parameters": json_of("_parametersJson")},
+}
