@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 from ainimal_zookeeper.domain import lifecycle, queries
-from ainimal_zookeeper.domain.documents import Collections, Document, Ref, instance_ref
+from ainimal_zookeeper.domain.documents import Collections, Document, InstanceDoc, Ref, RestoreRequest, instance_ref
 from ainimal_zookeeper.domain.tokens import attempt_token, seat_token
 from ainimal_zookeeper.ports.bucket import Bucket
 from ainimal_zookeeper.ports.store import DocumentStore
@@ -40,6 +40,12 @@ POINT = {
     "sha256": hashlib.sha256(STATE).hexdigest(),
 }
 LEAVES = {"phase": "STOPPING", "checkpoint": POINT}
+SENT_BACK: RestoreRequest = {
+    "id": "res_1",
+    "tag": "calm",
+    "authorId": None,
+    "point": {**POINT, "checkpointId": "chk_1"},  # type: ignore[typeddict-item]
+}
 
 
 class Runner:
@@ -107,6 +113,13 @@ def events(store: DocumentStore, id: str = "ins_1") -> list[str]:
 def log_lines(store: DocumentStore) -> list[str]:
     listed = store.query(queries.LOGS.bind(instance_id="ins_1"), queries.Page(10_000)).documents
     return [line["text"] for chunk in listed for line in chunk["lines"]]
+
+
+def sent_back(store: DocumentStore, clock: FakeClock) -> InstanceDoc:
+    """Asks ins_1 to go back to `POINT`, and returns it."""
+    row = lifecycle.restore(zoo.read(store), SENT_BACK, clock.now())
+    zoo.put(store, Collections.INSTANCES, dict(row))
+    return row
 
 
 def series_of(timeline: int, *means: float) -> dict[str, Any]:
@@ -431,6 +444,70 @@ class RunnerLinkTests:
             await second.report({"phase": "RUNNING"}, series=[series_of(2, mean)])
         kept = json.loads(found(store, Collections.SERIES, "ins_1")["seriesJson"])
         assert kept == [series_of(1, 0.5), series_of(2, 0.3)]
+
+    async def test_who_is_sent_back_gets_a_link_and_begins_a_timeline(
+        self, runner: Runner, store: DocumentStore, bucket: Bucket, clock: FakeClock
+    ) -> None:
+        """In the attempt that runs: what it says of the timeline before stays there, whenever it comes."""
+        bucket.put(str(POINT["object"]), STATE)
+        await runner.ask("claim")
+        late = {**lifecycle.no_stats(), "step": 5_000}
+        told = {"phase": "RUNNING", "restorable": True, "timeline": 1}
+        await runner.report({**told, "stats": late}, series=[series_of(1, 0.5)])
+        assert (await runner.ask("checkpoint", id="res_1")).status_code == 400  # nobody has asked
+        sent_back(store, clock)
+
+        desired = (await runner.ask("desired")).json()["desired"]["restore"]
+        granted = (await runner.ask("checkpoint", id=desired["id"])).json()
+        link = granted.pop("url")
+        early = await runner.report({"timeline": 2, "stats": {**late, "step": 8}}, series=[series_of(2, 0.9)])
+        before = zoo.read(store)
+        restored = {"id": "res_1", "timeline": granted["timeline"]}
+        answer = await runner.report(
+            {"timeline": 2, "restored": restored, "stats": {**late, "step": 9}}, series=[series_of(1, 0.4)]
+        )
+        await runner.report({"timeline": 1, "stats": late, "acknowledgedAtStep": 5_000})
+        await runner.report({}, series=[series_of(2, 0.3)])
+
+        assert link.partition("?")[0] == bucket.sign_get(str(POINT["object"])).url.partition("?")[0]
+        assert granted == {
+            "headers": dict(bucket.sign_get(str(POINT["object"])).headers),
+            "sha256": POINT["sha256"],
+            "sizeBytes": 9,
+            "step": 7,
+            "episode": 2,
+            "timeline": 2,
+        }
+        assert early.status_code == 200
+        assert (before["timeline"], before["status"]["stats"]["step"]) == (1, 5_000)
+        assert answer.json()["desired"]["restore"] is None
+        row = zoo.read(store)
+        assert (row["attempt"], row["timeline"], row["status"]["checkpoint"]) == (1, 2, SENT_BACK["point"])
+        assert row["status"]["restore"] == {**restored, "failure": None}
+        assert (row["status"]["stats"]["step"], row["status"]["acknowledgedAtStep"]) == (9, None)
+        kept = json.loads(found(store, Collections.SERIES, "ins_1")["seriesJson"])
+        assert kept == [series_of(1, 0.4), series_of(2, 0.3)]
+        assert sorted(events(store)) == ["CLAIMED", "RESTORED", "RUNNING"]
+
+    async def test_who_cannot_go_back_says_why_and_nothing_else_changes(
+        self, runner: Runner, store: DocumentStore, clock: FakeClock
+    ) -> None:
+        """The reason is the answer, also of one who fails with the same word; another timeline is refused."""
+        await runner.ask("claim")
+        await runner.report({"phase": "RUNNING", "restorable": True})
+        asked = sent_back(store, clock)
+        assert (await runner.report({"restored": {"id": "res_1", "timeline": 3}})).status_code == 400
+        failure = {"code": "DATA_CORRUPT", "message": "the checkpoint is damaged"}
+        await runner.report({"restored": {"id": "res_0", **failure}})
+        assert lifecycle.pending_restore(zoo.read(store)) == SENT_BACK
+        why = {"code": "AINIMAL_FAULT", "message": "no", "traceback": None, "step": 1}
+        await runner.report({"phase": "FAILED", "failure": why, "restored": {"id": "res_1", **failure}})
+
+        row = zoo.read(store)
+        assert row["status"]["restore"] == {"id": "res_1", "timeline": None, "failure": failure}
+        assert (row["timeline"], row["status"]["checkpoint"]) == (1, asked["status"]["checkpoint"])
+        assert row["status"]["phase"] == "FAILED"
+        assert sorted(events(store)) == ["CLAIMED", "FAILED", "RUNNING", "WARNING"]
 
     async def test_two_runners_of_one_attempt_claim_at_the_same_time(
         self, client: httpx.AsyncClient, store: DocumentStore

@@ -18,7 +18,7 @@ from ainimal_zookeeper.domain.documents import (
     Ref,
     instance_ref,
 )
-from ainimal_zookeeper.domain.errors import Conflict, NotFound
+from ainimal_zookeeper.domain.errors import Conflict, InvalidInput, NotFound
 from ainimal_zookeeper.domain.references import variables_in
 from ainimal_zookeeper.domain.tokens import attempt_token, seat_token
 from ainimal_zookeeper.ports.bucket import Bucket
@@ -115,6 +115,20 @@ class Claims:
             self._fail(caller, world)
             raise Conflict(world.message)
         return answer
+
+    def checkpoint(self, caller: Caller, restore_id: str) -> dict[str, Any]:
+        """Returns what it takes to go back as the request asks, and the timeline that begins with it.
+
+        Raises: InvalidInput for another request than the one that waits; Conflict as `claim`.
+        """
+        document = _instance(self._store.get(instance_ref(caller.instance_id)), caller)
+        check_current(document, caller)
+        request = lifecycle.pending_restore(document)
+        if request is None or request["id"] != restore_id:
+            raise InvalidInput(
+                f"instance {caller.instance_id} is not asked for {restore_id}; ask what is desired", ("id",)
+            )
+        return {**self._readable(request["point"]), "timeline": document["timeline"] + 1}
 
     def _readable(self, point: CheckpointPoint) -> dict[str, Any]:
         """Returns what a runner needs to start from a checkpoint."""

@@ -57,12 +57,16 @@ class Intake:
                     document = lifecycle.report(document, caller.attempt, {}, now)
                     transaction.put(ref, cast(Document, document))
                 return document
-            after = lifecycle.report(document, caller.attempt, _with_point(said.report, kept), now)
-            after = lifecycle.received(after, said.sequence, len(said.lines))
-            answer = _answer(said, kept)
+            # Answers come first: whoever has ended has none any more, and steps are of the timeline that has begun.
+            after, answer = document, _answer(said, kept)
             if answer is not None:
                 after = lifecycle.saved(after, answer)
-            writes = _happenings(document, after, said, now, kept) + _observations(document, said, transaction)
+            if said.restored is not None:
+                after = lifecycle.restored(after, caller.attempt, said.restored)
+            after = lifecycle.report(after, caller.attempt, _with_point(said.report, kept), now)
+            after = lifecycle.received(after, said.sequence, len(said.lines))
+            writes = _happenings(document, after, said, now, kept)
+            writes += _observations(document, after["timeline"], said, transaction)
             if kept is not None and kept.checkpoint is not None:
                 writes.append((Ref(Collections.CHECKPOINTS, kept.checkpoint["id"]), cast(Document, kept.checkpoint)))
             if lifecycle.is_final(after):
@@ -119,8 +123,13 @@ class Intake:
         self._store.transact(change)
 
 
-def _observations(document: InstanceDoc, said: Reported, transaction: Transaction) -> list[tuple[Ref, Document]]:
-    """What a runner saw, as documents apart from the instance's row. Reads the model when there is a manifest."""
+def _observations(
+    document: InstanceDoc, timeline: int, said: Reported, transaction: Transaction
+) -> list[tuple[Ref, Document]]:
+    """What a runner saw, as documents apart from the instance's row. Reads the model when there is a manifest.
+
+    timeline: the one that the instance is on now; series of one that it has not begun yet come again when it has.
+    """
     owner, attempt = document["id"], document["attempt"]
     writes: list[tuple[Ref, Document]] = []
     if said.manifest_json is not None:
@@ -133,12 +142,12 @@ def _observations(document: InstanceDoc, said: Reported, transaction: Transactio
         if ref is not None and model is not None and model["revision"] == ref["revision"]:
             probe = {"id": ref["id"], "revision": ref["revision"], "manifestJson": said.manifest_json}
             writes.append((Ref(Collections.PROBES, ref["id"]), probe))
-    if said.series_json is not None:
+    if said.series_json is not None and all(number <= timeline for number in said.timelines):
         where = Ref(Collections.SERIES, owner)
-        told = transaction.get(where) if document["timeline"] > 1 else None
+        known = transaction.get(where) if timeline > 1 else None
         series_json = said.series_json
-        if told is not None:
-            series_json = timelines.joined(cast(SeriesDoc, told)["seriesJson"], series_json, document["timeline"])
+        if known is not None:
+            series_json = timelines.joined(cast(SeriesDoc, known)["seriesJson"], series_json, said.timelines)
         writes.append((where, {"id": owner, "attempt": attempt, "seriesJson": series_json}))
     if said.thumbnail is not None:
         writes.append((Ref(Collections.THUMBNAILS, owner), {"id": owner, **said.thumbnail}))
@@ -174,6 +183,20 @@ def _answer(said: Reported, kept: Kept | None) -> SaveAnswer | None:
     return {"id": said.save.id, "checkpointId": checkpoint_id, "failure": kept.failure}
 
 
+def _restores(before: InstanceDoc, after: InstanceDoc) -> list[tuple[events.EventKind, str, int | None]]:
+    request = lifecycle.pending_restore(before)
+    if request is None or lifecycle.pending_restore(after) is not None:
+        return []
+    answer, step = after["status"].get("restore"), request["point"]["step"]
+    if answer is None or answer["id"] != request["id"]:
+        return []
+    if answer["failure"] is not None:
+        message = f"it has not gone back to the checkpoint {request['tag']}: {answer['failure']['message']}"
+        return [("WARNING", message, None)]
+    message = f"goes on from step {step:,}, the checkpoint {request['tag']}, on timeline {answer['timeline']}"
+    return [("RESTORED", message, step)]
+
+
 def _saves(said: Reported, kept: Kept | None) -> list[tuple[events.EventKind, str, int | None]]:
     if isinstance(said.save, NotSaved):
         return [("WARNING", f"it could not be saved: {said.save.message}", None)]
@@ -191,6 +214,7 @@ def _happenings(
 ) -> list[tuple[Ref, Document]]:
     """What people should know of the step from `before` to `after`; an end is told by `ending`."""
     told = [*((event.kind, event.message, event.step) for event in said.events), *_saves(said, kept)]
+    told += _restores(before, after)
     phase = after["status"]["phase"]
     step = after["status"]["stats"]["step"]
     acknowledged = after["status"]["acknowledgedAtStep"]

@@ -229,8 +229,9 @@ def _manifest(
         seeds={"launch": document["seed"], **saved.seeds},
         parameters=json.loads(document["parametersJson"]),
         environment=_environment(document),
-        architecture=_architecture(seen),
+        architecture=_architecture(seen) if saved.architecture is None else saved.architecture,
         libraries=saved.libraries,
+        needs_pickle=saved.needs_pickle,
     )
 
 

@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class RunnerLink:
-    """Answers `POST .../claim`, `/desired`, `/report` and `/ticket`; the last part of the path decides."""
+    """Answers `POST` of .../claim, /desired, /report, /ticket and /checkpoint; the last part of the path decides."""
 
     def __init__(
         self,
@@ -59,6 +59,7 @@ class RunnerLink:
             "desired": lambda caller, _: self._claims.desired(caller),
             "report": lambda caller, given: self._intake.report(caller, requests.reported(given)),
             "ticket": self._ticket,
+            "checkpoint": lambda caller, given: self._claims.checkpoint(caller, requests.restore_id(given)),
         }
 
     async def handle(self, request: Request) -> Response:

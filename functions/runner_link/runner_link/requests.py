@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from ainimal_zookeeper.domain.documents import CheckpointPoint, Failure, Stats
+from ainimal_zookeeper.domain.documents import CheckpointPoint, Failure, RestoreAnswer, Stats
 from ainimal_zookeeper.domain.errors import InvalidInput, Unauthenticated
 from ainimal_zookeeper.domain.events import EventKind
 from ainimal_zookeeper.domain.lifecycle import RUNNER_PHASES, Report
@@ -63,8 +63,10 @@ class Reported:
     sequence: int
     report: Report
     save: Saved | NotSaved | None  # Saved where the report has a checkpoint
+    restored: RestoreAnswer | None
     manifest_json: str | None
     series_json: str | None
+    timelines: frozenset[int]  # those that the series are of
     thumbnail: dict[str, Any] | None
     lines: tuple[dict[str, str], ...]
     events: tuple[Event, ...]
@@ -135,17 +137,25 @@ def reported(given: Mapping[str, Any]) -> Reported:
     said = dict(_object(given.get("report", {}), ("report",)))
     has_checkpoint = said.get("checkpoint") is not None
     save = saves.read(said.pop("save", None), ("report", "save"), has_checkpoint=has_checkpoint)
+    restored = saves.restore(said.pop("restored", None), ("report", "restored"))
     manifest, series, picture = given.get("manifest"), given.get("series"), given.get("thumbnail")
     return Reported(
         sequence=sequence,
         report=_report(said),
         save=save,
+        restored=restored,
         manifest_json=None if manifest is None else _text_of(observed.manifest, manifest, ("manifest",)),
         series_json=None if series is None else _text_of(observed.series, series, ("series",)),
+        timelines=frozenset(each["timeline"] for each in series or ()),
         thumbnail=None if picture is None else observed.thumbnail(picture, ("thumbnail",)),
         lines=_lines(_list(given.get("logs") or [], ("logs",))),
         events=_events(_list(given.get("events") or [], ("events",))),
     )
+
+
+def restore_id(given: Mapping[str, Any]) -> str:
+    """Returns which request to restore a runner wants to meet. Raises: InvalidInput."""
+    return saves.restore_id(given.get("id"), ("id",))
 
 
 def _report(said: Mapping[str, Any]) -> Report:
@@ -244,6 +254,7 @@ def _checkpoint(value: Any, path: tuple[str, ...]) -> CheckpointPoint:
 
 
 _REPORT = {
+    "timeline": _generation,
     "phase": _phase,
     "stage": _stage,
     "observedGeneration": _generation,
@@ -253,6 +264,7 @@ _REPORT = {
     "stats": _stats,
     "previewPaths": _preview_paths,
     "trainable": _flag,
+    "restorable": _flag,
     "checkpoint": _checkpoint,
 }
 

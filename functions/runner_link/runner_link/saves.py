@@ -1,4 +1,6 @@
-"""What a runner says of a state that it has saved, or could not save, read from JSON that is trusted in nothing."""
+"""What a runner says of a state that it has saved or gone back to, or could not, read from JSON that is trusted in
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -8,25 +10,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from ainimal_zookeeper.domain.documents import SaveKind
+from ainimal_zookeeper.domain.documents import RestoreAnswer, SaveKind
 from ainimal_zookeeper.domain.errors import InvalidInput
 
 MAX_FACTS_BYTES = 100_000  # seeds and libraries go into the manifest of each checkpoint
 
 _KINDS = ("ASKED", "AUTOSAVE", "DEPARTURE")
 _REQUEST = re.compile(r"sav_[a-z0-9_]{1,64}\Z")
+_RESTORE = re.compile(r"res_[a-z0-9_]{1,64}\Z")
 
 Where = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A state was saved. `id`: the request that it answers; runners of older versions save only when they leave."""
+    """A state was saved. `id`: the request that it answers; runners of older versions save only when they leave.
+
+    architecture: what the model is made of by now; None: as its manifest says.
+    """
 
     id: str | None = None
     kind: SaveKind = "DEPARTURE"
     seeds: Mapping[str, Any] = field(default_factory=dict)
     libraries: Mapping[str, str] = field(default_factory=dict)
+    needs_pickle: bool = False
+    architecture: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,33 @@ def read(value: Any, path: Where, *, has_checkpoint: bool) -> Saved | NotSaved |
     seeds, libraries = _facts(value, "seeds", path), _facts(value, "libraries", path)
     if not all(isinstance(version, str) for version in libraries.values()):
         raise InvalidInput("holds a version that is no text", (*path, "libraries"))
-    return Saved(request, cast(SaveKind, kind), seeds, libraries)
+    needs_pickle = value.get("needsPickle", False)
+    if not isinstance(needs_pickle, bool):
+        raise InvalidInput(f"is {needs_pickle!r:.100}, not true or false", (*path, "needsPickle"))
+    architecture = _facts(value, "architecture", path) or None
+    return Saved(request, cast(SaveKind, kind), seeds, libraries, needs_pickle, architecture)
+
+
+def restore(value: Any, path: Where) -> RestoreAnswer | None:
+    """Returns what is said of going back to a checkpoint; None where nothing is. Raises: InvalidInput."""
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise InvalidInput(f"is {value!r:.100}, not an object", path)
+    request, timeline = restore_id(value.get("id"), (*path, "id")), value.get("timeline")
+    if timeline is None:
+        failure = {"code": _text(value, "code", path)[:64], "message": _text(value, "message", path)[:4_096]}
+        return {"id": request, "timeline": None, "failure": failure}
+    if type(timeline) is not int:
+        raise InvalidInput(f"{timeline!r:.100} is the number of no timeline", (*path, "timeline"))
+    return {"id": request, "timeline": timeline, "failure": None}
+
+
+def restore_id(value: Any, path: Where) -> str:
+    """Returns the id of a request to restore. Raises: InvalidInput."""
+    if not (isinstance(value, str) and _RESTORE.match(value)):
+        raise InvalidInput(f"{value!r:.100} is the id of no request to restore", path)
+    return value
 
 
 def _facts(value: Mapping[str, Any], key: str, path: Where) -> dict[str, Any]:

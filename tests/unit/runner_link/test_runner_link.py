@@ -32,6 +32,12 @@ BAD_REPORTS: list[dict[str, Any]] = [
     {"sequence": 1, "report": {"liveAddress": "nowhere"}},
     {"sequence": 1, "report": {"liveAddress": "host:99999"}},
     {"sequence": 1, "report": {"stats": {"step": -1}}},
+    {"sequence": 1, "report": {"timeline": -1}},
+    {"sequence": 1, "report": {"restorable": "yes"}},
+    {"sequence": 1, "report": {"restored": []}},
+    {"sequence": 1, "report": {"restored": {"id": "sav_1", "timeline": 2}}},
+    {"sequence": 1, "report": {"restored": {"id": "res_1", "timeline": "2"}}},
+    {"sequence": 1, "report": {"restored": {"id": "res_1", "code": "X"}}},
     {"sequence": 1, "report": {"stats": {"loss": "low"}}},
     {"sequence": 1, "report": {}, "logs": [{"at": "2030-01-01T00:00:00.000000Z", "stream": "loud", "text": "x"}]},
     {"sequence": 1, "report": {}, "logs": "x"},
@@ -171,7 +177,14 @@ def test_every_domain_error_has_a_status() -> None:
 def test_the_oldest_timelines_go_first() -> None:
     """A document stays small enough to be stored, and what no runner of ours writes is left out."""
     everything = json.dumps([series_of(number, 0.5) for number in range(1, 20)] + [7, {"timeline": "x"}])
-    kept = json.loads(timelines.joined(everything, json.dumps([series_of(20, 0.1)]), 20))
+    kept = json.loads(timelines.joined(everything, json.dumps([series_of(20, 0.1)]), {20}))
     assert [series["timeline"] for series in kept] == [13, 14, 15, 16, 17, 18, 19, 20]
     big = json.dumps([{**series_of(1), "note": "x" * 500_000}, {**series_of(2), "note": "x" * 500_000}])
-    assert [series["timeline"] for series in json.loads(timelines.joined(big, "[]", 3))] == [2]
+    assert [series["timeline"] for series in json.loads(timelines.joined(big, "[]", ()))] == [2]
+
+
+def test_a_timeline_that_is_told_again_takes_its_place() -> None:
+    """Its last word comes when the next one has begun already, and no timeline is there twice."""
+    known = json.dumps([series_of(1, 0.1), series_of(2, 0.2), series_of(3, 0.3)])
+    kept = json.loads(timelines.joined(known, json.dumps([series_of(2, 0.4)]), {2}))
+    assert kept == [series_of(1, 0.1), series_of(2, 0.4), series_of(3, 0.3)]
