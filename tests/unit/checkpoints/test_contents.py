@@ -260,6 +260,13 @@ def test_one_name_twice_is_corrupt() -> None:
         contents.tensors_in(region(content.replace(b"b\x32", b"a\x32").replace(b"\x00b", b"\x00a")))
 
 
+def test_a_name_may_be_empty() -> None:
+    """It is no folder."""
+    nameless = archives.packed({"q": b"x"}).replace(b"q", b"\0")  # a name ends where a zero is
+    assert names(nameless) == [""]
+    assert names(archives.saved({"a.npz": nameless})) == ["a.npz"]
+
+
 def test_too_many_are_not_compared() -> None:
     """The number is in the message; files of tensors count for what is in them."""
     header = {f"t{number}": {"dtype": "U8", "shape": [0], "data_offsets": [0, 0]} for number in range(10_001)}

@@ -95,7 +95,7 @@ def _entries(archive: Region) -> dict[str, Region]:
     check_size(archive.size)
     try:
         with tensor_files.open_zip(archive) as zipped:
-            entries = [entry for entry in zipped.infolist() if not entry.is_dir()]
+            entries = [entry for entry in zipped.infolist() if not entry.filename.endswith("/")]
     except BROKEN_ZIP as error:
         raise DataCorrupt(f"it is no archive that can be read: {error}") from None
     check_count(len(entries))

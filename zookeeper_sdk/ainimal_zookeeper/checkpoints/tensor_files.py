@@ -67,7 +67,7 @@ def npz(region: Region, room: int) -> dict[str, Tensor]:
         zipped = open_zip(region)  # stays open: its tensors are read later
     except BROKEN_ZIP as error:
         raise DataCorrupt(f"it is no archive: {error}") from None
-    entries = [entry for entry in zipped.infolist() if not entry.is_dir()]
+    entries = [entry for entry in zipped.infolist() if not entry.filename.endswith("/")]
     check_count(len(entries))
     if sum(entry.file_size for entry in entries) > room:
         raise LimitReached(f"it has more than {room:,} bytes unpacked")
