@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
-    from .instance import Instance, InstanceInfo, LogLine, Series
+    from .history import LogLine, Series
+    from .info import InstanceInfo
+    from .instance import Instance
     from .signals import Histogram, Tensor, Value
     from .tables import Table
     from .world import WorldInfo
@@ -26,10 +28,10 @@ _HOMES = {
     "EnvironmentInfo": "zookeeper",
     "Histogram": "signals",
     "Instance": "instance",
-    "InstanceInfo": "instance",
-    "LogLine": "instance",
+    "InstanceInfo": "info",
+    "LogLine": "history",
     "ModelInfo": "zookeeper",
-    "Series": "instance",
+    "Series": "history",
     "Table": "tables",
     "Tensor": "signals",
     "Value": "signals",

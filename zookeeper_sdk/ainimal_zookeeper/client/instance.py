@@ -4,105 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from html import escape
 from itertools import chain
 from typing import Any
 
-from ainimal_zookeeper.domain.documents import FINAL_PHASES, Mode
+from ainimal_zookeeper.domain.documents import FINAL_PHASES
 from ainimal_zookeeper.domain.errors import InvalidInput, NotFound
 
 from . import documents
 from .checkpoint import Checkpoint, find_checkpoint, read_checkpoint, table_of
 from .endpoint import Endpoint
+from .history import LogLine, Series, read_line, read_series
+from .info import InstanceInfo, read_info, read_mode
 from .refusals import raise_user_errors, refusal
 from .signals import Value, decode, encode, read_value
 from .tables import Table
 from .waiting import wait_until
 
-MODES: Mapping[str, Mode] = {
-    "both": {"training": True, "inference": True},
-    "training": {"training": True, "inference": False},
-    "inference": {"training": False, "inference": True},
-    "none": {"training": False, "inference": False},
-}
-
 _NOT_YET = frozenset({"UNAVAILABLE", "RATE_LIMITED"})
 _LINES_KNOWN = 20_000  # more than the zoo keeps
 _SAVE_PATIENCE_S = 60.0  # the zoo answers after 30 s at the latest, that it is still saving
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    step: int
-    episode: int
-    steps_per_second: float
-    episode_return: float | None
-    """Of the last finished episode."""
-    loss: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class InstanceInfo:
-    """What the zoo last said of an instance."""
-
-    id: str
-    name: str
-    phase: str
-    """PENDING STARTING RUNNING PAUSED HIBERNATED STOPPING TERMINATED FAILED LOST"""
-    desired_phase: str
-    stage: str | None
-    """What it is doing, in a few words, while it starts or stops."""
-    mode: str
-    """both, training, inference or none."""
-    trainable: bool | None
-    """Whether it can learn where it lives, whatever the mode asks; None until its runner has loaded it."""
-    rate: float | None
-    """Steps per second asked for; None: as fast as it goes."""
-    generation: int
-    observed_generation: int
-    acknowledged_at_step: int | None
-    attempt: int
-    timeline: int
-    model: str
-    environment: str | None
-    parameters: Mapping[str, Any]
-    tags: tuple[str, ...]
-    notes: str | None
-    seed: int | None
-    created_at: str
-    started_at: str | None
-    ended_at: str | None
-    failure: str | None
-    failure_code: str | None
-    traceback: str | None
-    stats: Stats
-    document: Mapping[str, Any] = field(repr=False, compare=False)
-    """As the API answered it."""
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    at: str
-    stream: str
-    """stdout, stderr or zoo."""
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """A scalar's history, reduced to buckets: `mean`, `minimum` and `maximum` of each; NaN where there was none."""
-
-    path: str
-    timeline: int
-    steps: tuple[int, ...]
-    times: tuple[str, ...]
-    mean: tuple[float, ...]
-    minimum: tuple[float, ...]
-    maximum: tuple[float, ...]
 
 
 class Instance:
@@ -283,12 +204,17 @@ class Instance:
         return table_of(read_checkpoint(self._endpoint, row) for page in pages for row in page)
 
     def restore(self, checkpoint: Checkpoint | str) -> Instance:
-        """Puts a checkpoint of its model into it, as a new attempt on the next timeline.
+        """Puts a checkpoint of its model into it, on the next timeline.
+
+        While it runs or is paused that happens in its process, has happened when this returns, and it stays paused; where
+        its process cannot, a new attempt starts from the checkpoint.
 
         Args:
             checkpoint: of this or another instance of its model; or its id, its tag, or the beginning of either.
 
-        Raises: InvalidInput that says what differs, for a checkpoint of something else; NotFound; InvalidTransition.
+        Raises: InvalidInput that says what differs, for a checkpoint of something else; DataCorrupt when its bytes are
+        not what they were, and AInimalFault; NotFound; InvalidTransition, also while it is saved or goes back; Transient
+        when it takes longer than half a minute, and goes on.
         """
         if isinstance(checkpoint, str):
             checkpoint = find_checkpoint(self._endpoint, checkpoint, self._siblings())
@@ -406,7 +332,7 @@ class Instance:
         answer = self._endpoint.ask(documents.METRICS, id=self.id, paths=list(paths) or None, points=points)["instance"]
         if answer is None:
             raise NotFound(f"instance {self.name} ({self.id}) is no longer there")
-        series = sorted(map(_series, answer["metrics"]), key=lambda item: item.timeline)
+        series = sorted(map(read_series, answer["metrics"]), key=lambda item: item.timeline)
         return {item.path: item for item in series}
 
     def _pages(self, document: str, field_name: str, *, of: str | None = None) -> Iterator[list[dict[str, Any]]]:
@@ -449,79 +375,3 @@ class Instance:
             if value != ""
         )
         return f"<table><caption>{escape(self.name)} ({escape(self.id)})</caption>{body}</table>"
-
-
-def read_mode(text: str) -> Mode:
-    """Returns the mode that `text` names. Raises: InvalidInput."""
-    if text.lower() not in MODES:
-        raise InvalidInput(f"mode {text!r} is none of {', '.join(MODES)}", ("input", "mode"))
-    return MODES[text.lower()]
-
-
-def read_info(document: Mapping[str, Any]) -> InstanceInfo:
-    """Reads an `Instance` of the API."""
-    failure = document["failure"] or {}
-    stats = document["stats"]
-    return InstanceInfo(
-        id=document["id"],
-        name=document["name"],
-        phase=document["phase"],
-        desired_phase=document["desiredPhase"],
-        stage=document["stage"],
-        mode=next(name for name, mode in MODES.items() if mode == document["mode"]),
-        trainable=document["trainable"],
-        rate=document["stepsPerSecond"],
-        generation=document["generation"],
-        observed_generation=document["observedGeneration"],
-        acknowledged_at_step=_whole(document["acknowledgedAtStep"]),
-        attempt=document["attempt"],
-        timeline=document["timeline"],
-        model=document["modelName"],
-        environment=document["environment"] and document["environment"]["name"],
-        parameters=document["parameters"] or {},
-        tags=tuple(document["tags"]),
-        notes=document["notes"],
-        seed=_whole(document["seed"]),
-        created_at=document["createdAt"],
-        started_at=document["startedAt"],
-        ended_at=document["endedAt"],
-        failure=failure.get("message"),
-        failure_code=failure.get("code"),
-        traceback=failure.get("traceback"),
-        stats=Stats(
-            step=int(stats["step"]),
-            episode=int(stats["episode"]),
-            steps_per_second=float(stats["stepsPerSecond"]),
-            episode_return=_real(stats["episodeReturn"]),
-            loss=_real(stats["loss"]),
-        ),
-        document=document,
-    )
-
-
-def read_line(document: Mapping[str, Any]) -> LogLine:
-    """Reads a `LogLine` of the API."""
-    return LogLine(document["at"], document["stream"], document["text"])
-
-
-def _series(document: Mapping[str, Any]) -> Series:
-    def reals(name: str) -> tuple[float, ...]:
-        return tuple(float("nan") if value is None else float(value) for value in document[name])
-
-    return Series(
-        path=document["path"],
-        timeline=document["timeline"],
-        steps=tuple(int(step) for step in document["steps"]),
-        times=tuple(document["times"]),
-        mean=reals("mean"),
-        minimum=reals("min"),
-        maximum=reals("max"),
-    )
-
-
-def _real(value: float | str | None) -> float | None:
-    return None if value is None else float(value)
-
-
-def _whole(value: float | None) -> int | None:
-    return None if value is None else int(value)

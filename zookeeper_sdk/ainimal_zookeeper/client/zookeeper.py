@@ -16,7 +16,8 @@ from . import documents
 from .address import nearest_zoo
 from .checkpoint import Checkpoint, find_checkpoint, read_checkpoint, table_of
 from .endpoint import Endpoint
-from .instance import Instance, InstanceInfo, read_mode
+from .info import InstanceInfo, read_mode
+from .instance import Instance
 from .names import pick
 from .refusals import raise_user_errors
 from .tables import Table
