@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,6 +110,21 @@ class LiveZoo:
         )["instanceLaunch"]
         assert not payload["userErrors"], payload["userErrors"]
         return str(payload["instance"]["id"])
+
+    def save(self, instance_id: str, tag: str) -> str:
+        """Saves an instance as soon as it runs, and returns the checkpoint's id."""
+        deadline = time.monotonic() + 30
+        while True:
+            payload = self.ask(
+                "mutation($input: CheckpointSaveInput!) "
+                "{ checkpointSave(input: $input) { checkpoint { id } userErrors { code message } } }",
+                input={"instanceId": instance_id, "tag": tag},
+            )["checkpointSave"]
+            if not payload["userErrors"]:
+                return str(payload["checkpoint"]["id"])
+            assert payload["userErrors"][0]["code"] == "INVALID_TRANSITION", payload["userErrors"]
+            assert time.monotonic() < deadline, payload["userErrors"]
+            time.sleep(0.2)
 
     def launch_world(self, environment: str) -> str:
         """Launches a world on its own and returns its id."""

@@ -97,6 +97,43 @@ def test_a_save_that_fails_says_why(zoo: LiveZoo, open_page: OpenPage) -> None:
     zoo.terminate(instance_id)
 
 
+def test_it_is_saved_and_paused(zoo: LiveZoo, learner: str, open_page: OpenPage) -> None:
+    """One button does both, and what was saved is listed."""
+    page = opened(zoo, learner, open_page)
+    page.get_by_role("button", name="Save and pause").click()
+
+    expect(page.locator("[data-phase=PAUSED]")).to_be_visible()
+    expect(panel(page).get_by_role("listitem")).to_have_count(1)
+    expect(page.get_by_role("button", name="Save and pause")).to_have_count(0)
+
+
+def test_it_is_saved_and_ended(zoo: LiveZoo, learner: str, open_page: OpenPage) -> None:
+    """Ending offers to save first; what was saved stays when it has ended."""
+    page = opened(zoo, learner, open_page)
+    page.get_by_role("button", name="End", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Save and end").click()
+
+    expect(page.locator("[data-phase=TERMINATED]")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(panel(page).get_by_role("listitem").first).to_contain_text(re.compile(r"step [\d,]+ · timeline 1"))
+
+
+def test_what_cannot_be_saved_does_not_end_unless_it_is_told_to(zoo: LiveZoo, open_page: OpenPage) -> None:
+    """The dialog says why it is not saved and that it has not ended; ending it anyway is another button."""
+    instance_id = zoo.launch("Forgetful", name="Sieve")
+    page = opened(zoo, instance_id, open_page)
+    page.get_by_role("button", name="End", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Save and end").click()
+
+    expect(dialog.get_by_role("alert")).to_contain_text("It is not saved, so it has not ended")
+    expect(dialog.get_by_role("alert")).to_contain_text("nothing comes to mind")
+    expect(page.locator("[data-phase=PAUSED]")).to_be_visible()
+    assert axe_violations(page) == []
+    dialog.get_by_role("button", name="End it anyway").click()
+    expect(page.locator("[data-phase=TERMINATED]")).to_be_visible()
+
+
 def test_a_phone_has_room_for_it(zoo: LiveZoo, learner: str, open_page: OpenPage) -> None:
     """Nothing is wider than the screen, whatever the tag, and nobody is left out."""
     page = opened(zoo, learner, open_page, viewport=PHONE)

@@ -108,7 +108,7 @@ def test_ending_is_asked_twice_and_then_done(zoo: LiveZoo, learner: str, page: P
     page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
     expect(page.locator("[data-phase=RUNNING]")).to_be_visible()
     page.get_by_role("button", name="End", exact=True).click()
-    page.get_by_role("dialog").get_by_role("button", name="End it").click()
+    page.get_by_role("dialog").get_by_role("button", name="End without saving").click()
     expect(page.locator("[data-phase=TERMINATED]")).to_be_visible()
 
 

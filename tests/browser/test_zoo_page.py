@@ -90,7 +90,7 @@ def test_no_page_scrolls_sideways(
 def test_targets_on_a_phone_are_big_enough(zoo: LiveZoo, learner: str, open_page: OpenPage) -> None:
     """Every button and field of an instance's page is at least 44 pixels high."""
     page = open_page(f"{zoo.url}/instances/{learner}", viewport=PHONE)
-    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    expect(page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
     small = page.evaluate(
         "() => [...document.querySelectorAll('button, input, select, summary')]"
         ".filter((e) => e.checkVisibility() && e.getBoundingClientRect().height < 43.5).map((e) => e.outerHTML)"

@@ -88,10 +88,12 @@ const CheckpointFields = graphql(`
     timeline
     createdAt
     sizeBytes
+    needsPickle
     kind
     kept
     instanceId
     instanceName
+    author { id name }
     viewerCan
   }
 `);
@@ -176,6 +178,18 @@ export const ModelsQuery = graphql(
   [ParameterFields, ModalityFields],
 );
 
+export const ModelNamesQuery = graphql(`
+  query ModelNames {
+    models(first: 100) { nodes { id name description source launchable } totalCount }
+  }
+`);
+
+export const ModelPageQuery = graphql(`
+  query ModelPage($id: ID!) {
+    model(id: $id) { id name type source revision description trainable findings launchable viewerCan }
+  }
+`);
+
 export const LastWorldQuery = graphql(`
   query LastWorld($modelId: ID!) {
     instances(first: 1, modelId: $modelId) { nodes { id environment { id } } }
@@ -244,21 +258,33 @@ export const EventsQuery = graphql(`
 
 export const CheckpointsQuery = graphql(
   `
-  query Checkpoints($id: ID!, $first: Int!) {
-    instance(id: $id) {
+  query Checkpoints($id: ID!, $first: Int!, $after: String) {
+    of: instance(id: $id) {
       id
       model { id }
       latestCheckpoint { id }
-      checkpoints(first: $first) { nodes { ...CheckpointParts } pageInfo { hasNextPage } }
+      checkpoints(first: $first, after: $after) { nodes { ...CheckpointParts } pageInfo { hasNextPage endCursor } }
     }
   }
 `,
   [CheckpointFields],
 );
 
-export const ModelCheckpointsQuery = graphql(
+export const LineageQuery = graphql(
   `
-  query ModelCheckpoints($modelId: ID!, $first: Int!) {
+  query Lineage($id: ID!, $first: Int!, $after: String) {
+    of: model(id: $id) {
+      id
+      checkpoints(first: $first, after: $after) { nodes { ...CheckpointParts } pageInfo { hasNextPage endCursor } }
+    }
+  }
+`,
+  [CheckpointFields],
+);
+
+export const StartsQuery = graphql(
+  `
+  query Starts($modelId: ID!, $first: Int!) {
     model(id: $modelId) {
       id
       checkpoints(first: $first) { nodes { ...StartParts } }

@@ -19,6 +19,7 @@ import { ShortcutSheet } from './ShortcutSheet';
 const LaunchView = page('launch', () => import('../views/launch/LaunchView').then((module) => module.LaunchView));
 const LaunchWorldView = page('launch-world', () => import('../views/launch/LaunchWorldView').then((module) => module.LaunchWorldView));
 const InstanceView = page('instance', () => import('../views/instance/InstanceView').then((module) => module.InstanceView));
+const ModelView = page('model', () => import('../views/model/ModelView').then((module) => module.ModelView));
 const WorldView = page('world', () => import('../views/world/WorldView').then((module) => module.WorldView));
 
 interface Props {
@@ -75,6 +76,7 @@ function Framed({ own, onLeave }: Omit<Props, 'connection'>) {
               <Route path="/launch" component={LaunchView} />
               <Route path="/launch/world" component={LaunchWorldView} />
               <Route path="/instances/:id">{({ id }) => <InstanceView key={id} id={id} />}</Route>
+              <Route path="/models/:id">{({ id }) => <ModelView key={id} id={id} />}</Route>
               <Route path="/worlds/:id">{({ id }) => <WorldView key={id} id={id} />}</Route>
               <Route>
                 <div className="empty">

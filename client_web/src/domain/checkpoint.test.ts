@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkpointFacts, checkpointId, checkpointOffers, checkpointOrigin, tagProblem, tagsByCommit, type Checkpoint } from './checkpoint';
+import { checkpointFacts, checkpointId, checkpointOffers, checkpointOrigin, olderFirst, picked, tagProblem, tagsByCommit, withNewest, type Checkpoint } from './checkpoint';
 import type { Phase, Steerable } from './phase';
 
 const checkpoint = (parts: Partial<Checkpoint> = {}): Checkpoint => ({
@@ -63,5 +63,37 @@ describe('a tag', () => {
 
   it.each(['two words', 'a/b', 'what?', '-f', '.hidden', 'end.', 'a:b', 'a\\b'])('may not be “%s”', (tag) => {
     expect(tagProblem(tag)).toMatch(/^A tag /);
+  });
+});
+
+describe('a list that grows', () => {
+  const at = (id: string, second: number): Checkpoint => checkpoint({ id, createdAt: `2026-01-01T00:00:${String(second).padStart(2, '0')}Z` });
+  const ids = (list: readonly Checkpoint[]): readonly string[] => list.map(({ id }) => id);
+
+  it('keeps what is older than the newest page', () => {
+    const known = [at('c', 3), at('b', 2), at('a', 1)];
+    expect(ids(withNewest(known, [at('d', 4), at('c', 3)], false))).toEqual(['d', 'c', 'b', 'a']);
+  });
+
+  it('drops what was deleted, on the page and where the page has everything', () => {
+    const known = [at('c', 3), at('b', 2), at('a', 1)];
+    expect(ids(withNewest(known, [at('d', 4), at('b', 2)], false))).toEqual(['d', 'b', 'a']);
+    expect(ids(withNewest(known, [at('c', 3)], true))).toEqual(['c']);
+    expect(withNewest(known, [], true)).toEqual([]);
+  });
+});
+
+describe('two to compare', () => {
+  const [a, b, c] = [1, 2, 3].map((second) => checkpoint({ id: `chk_${second}`, createdAt: `2026-01-01T00:00:0${second}Z` })) as [Checkpoint, Checkpoint, Checkpoint];
+
+  it('are the last two that were picked, the older first', () => {
+    expect(picked([], c)).toEqual([c]);
+    expect(picked([c], a)).toEqual([c, a]);
+    expect(picked([c, a], b)).toEqual([a, b]);
+    expect(olderFirst([c, a])).toEqual([a, c]);
+  });
+
+  it('are one fewer when one is picked again', () => {
+    expect(picked([c, a], c)).toEqual([a]);
   });
 });

@@ -55,3 +55,25 @@ export function tagProblem(tag: string): string | undefined {
   if (/^[-.]|\.$/.test(tag)) return 'A tag begins with a letter or a digit, and ends without a dot';
   return undefined;
 }
+
+/**
+ * What is known once the newest page has come again: the page, then what was known to be older. `all`: the page has everything.
+ * What is as new as the page and not in it was deleted.
+ */
+export function withNewest<T extends Pick<Checkpoint, 'id' | 'createdAt'>>(known: readonly T[], page: readonly T[], all: boolean): readonly T[] {
+  const oldest = page.at(-1);
+  if (all || oldest === undefined) return page;
+  const there = new Set(page.map(({ id }) => id));
+  return [...page, ...known.filter(({ id, createdAt }) => !there.has(id) && Date.parse(createdAt) <= Date.parse(oldest.createdAt))];
+}
+
+/** Two to compare, the older first; of three that were picked the last two count. */
+export function picked<T extends Pick<Checkpoint, 'id' | 'createdAt'>>(before: readonly T[], toggled: T): readonly T[] {
+  const others = before.filter(({ id }) => id !== toggled.id);
+  if (others.length < before.length) return others;
+  return [...others.slice(-1), toggled];
+}
+
+export function olderFirst<T extends Pick<Checkpoint, 'createdAt'>>(checkpoints: readonly T[]): readonly T[] {
+  return checkpoints.toSorted((a, b) => Date.parse(a.createdAt) - Date.parse(b.createdAt));
+}

@@ -8,7 +8,6 @@ import {
   ResetMutation,
   ResumeMutation,
   StepMutation,
-  TerminateMutation,
   type InstanceRow,
 } from '../api/documents';
 import { outcomeOf, reasons, type UserError } from '../api/outcome';
@@ -21,7 +20,6 @@ export interface Steering {
   readonly resume: () => void;
   readonly step: (count: number) => void;
   readonly reset: () => void;
-  readonly terminate: () => void;
   readonly setMode: (mode: { readonly training: boolean; readonly inference: boolean }) => void;
   readonly setRate: (stepsPerSecond: number | null) => void;
   /** Answers whether the instance is gone. */
@@ -58,7 +56,6 @@ export function useSteering(instanceId: string): Steering {
       resume: () => void run(zoo.mutate(ResumeMutation, { input }), 'Resume asked'),
       step: (count) => void run(zoo.mutate(StepMutation, { input: { instanceId, count } }), `${count} ${count === 1 ? 'step' : 'steps'} asked`),
       reset: () => void run(zoo.mutate(ResetMutation, { input }), 'New episode asked'),
-      terminate: () => void run(zoo.mutate(TerminateMutation, { input }), 'Ending asked'),
       setMode: (mode) => void run(zoo.mutate(ModeMutation, { input: { instanceId, mode } }), 'Mode asked'),
       setRate: (stepsPerSecond) => void run(zoo.mutate(RateMutation, { input: { instanceId, stepsPerSecond } }), 'Speed asked'),
       remove: async () => {

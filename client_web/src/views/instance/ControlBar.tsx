@@ -2,12 +2,18 @@
 import { useState } from 'react';
 import { useLocation } from 'wouter';
 import type { InstanceRow } from '../../api/documents';
+import { reasons } from '../../api/outcome';
+import { checkpointOffers } from '../../domain/checkpoint';
 import { acknowledgement, hasEnded, offers } from '../../domain/phase';
 import { Button } from '../../ui/Button';
 import { Confirm } from '../../ui/Dialog';
 import { Icon } from '../../ui/Icon';
+import { Notice } from '../../ui/Notice';
 import { useShortcuts } from '../../ui/shortcuts';
 import { Switch } from '../../ui/Switch';
+import { EndDialog } from '../EndDialog';
+import { SaveNotice } from '../SaveNotice';
+import { stageText, useSaving } from '../saving';
 import { useSteering } from '../steering';
 import { RateSlider } from './RateSlider';
 
@@ -20,6 +26,7 @@ interface Props {
 
 export function ControlBar({ row, withoutWorld, mayLearn }: Props) {
   const steering = useSteering(row.id);
+  const saving = useSaving(row.id);
   const may = offers(row);
   const steps = may.step && !withoutWorld;
   const paces = may.steer && !withoutWorld;
@@ -43,6 +50,11 @@ export function ControlBar({ row, withoutWorld, mayLearn }: Props) {
         {may.pause && (
           <Button tone="primary" icon="pause" busy={steering.busy} onClick={steering.pause}>
             Pause
+          </Button>
+        )}
+        {(may.pause || saving.stage !== undefined) && checkpointOffers(row).save && (
+          <Button icon="save" busy={saving.stage !== undefined} onClick={() => void saving.run(['pause', 'save'])}>
+            {saving.stage === undefined ? 'Save and pause' : stageText(saving.stage)}
           </Button>
         )}
         {may.resume && (
@@ -88,11 +100,14 @@ export function ControlBar({ row, withoutWorld, mayLearn }: Props) {
           <RateSlider rate={row.stepsPerSecond} onRate={steering.setRate} />
         </div>
       )}
-      {asking === 'end' && (
-        <Confirm title={`End ${row.name}?`} action="End it" onConfirm={steering.terminate} onClose={() => setAsking(undefined)}>
-          Its runner saves and stops. An ended instance cannot be resumed.
-        </Confirm>
+      {saving.refusal?.stage === 'save' && <SaveNotice errors={saving.refusal.errors} consequence={row.desiredPhase === 'PAUSED' ? ', but paused' : ''} />}
+      {saving.refusal?.stage === 'pause' && (
+        <Notice tone="bad" role="alert">
+          <strong>It is neither paused nor saved{'\n'}</strong>
+          {reasons(saving.refusal.errors)}
+        </Notice>
       )}
+      {asking === 'end' && <EndDialog row={row} onClose={() => setAsking(undefined)} />}
       {asking === 'delete' && (
         <Confirm
           title={`Delete ${row.name}?`}

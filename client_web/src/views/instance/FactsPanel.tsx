@@ -3,6 +3,7 @@ import type { InstancePage, InstanceRow } from '../../api/documents';
 import { formatAgo } from '../../domain/format';
 import { FoldedPanel } from '../../ui/Panel';
 import { useNow } from '../clock';
+import { FindingList } from '../model/Findings';
 
 export function FactsPanel({ row, page }: { readonly row: InstanceRow; readonly page: InstancePage }) {
   const now = useNow(10_000);
@@ -30,11 +31,7 @@ export function FactsPanel({ row, page }: { readonly row: InstanceRow; readonly 
       {model !== null && model.findings.length > 0 && (
         <>
           <h3>What was found out</h3>
-          <ul className="findings">
-            {model.findings.map((finding) => (
-              <li key={finding}>{finding}</li>
-            ))}
-          </ul>
+          <FindingList findings={model.findings} />
         </>
       )}
     </FoldedPanel>

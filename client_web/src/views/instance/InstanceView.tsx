@@ -6,9 +6,9 @@ import { hasWorld, modeText } from '../../domain/mode';
 import { hasEnded, offers, phaseLook } from '../../domain/phase';
 import { useAnswer } from '../../live/answer';
 import { useConnection, useInstanceRow, useInterest } from '../../live/hooks';
-import { Notice } from '../../ui/Notice';
 import { PhaseBadge } from '../../ui/PhaseBadge';
 import { useVoice } from '../../ui/Toasts';
+import { Missing, PageHead } from '../PageHead';
 import { CheckpointPanel } from './CheckpointPanel';
 import { ControlBar } from './ControlBar';
 import { EventPanel } from './EventPanel';
@@ -38,19 +38,7 @@ export function InstanceView({ id }: { readonly id: string }) {
   }, [phase, ask]);
 
   const current = row ?? asked;
-  if (current === undefined) {
-    if (page.error !== undefined) return <Notice tone="bad">{page.error}</Notice>;
-    if (page.data === undefined) return <p className="soft">Looking for it…</p>;
-    return (
-      <div className="empty">
-        <h1>Not here</h1>
-        <p className="soft">There is no such instance, or you may not see it.</p>
-        <Link href="/" className="button">
-          Back to the zoo
-        </Link>
-      </div>
-    );
-  }
+  if (current === undefined) return <Missing what="instance" answered={page.data !== undefined} error={page.error} />;
   return <Instance row={current} page={asked} />;
 }
 
@@ -63,34 +51,24 @@ function Instance({ row, page }: { readonly row: InstanceRow; readonly page: Ins
   const withoutWorld = !hasWorld(row);
   const doing = modeText(row);
   const inputs = page?.model?.inputs ?? inputsOf(signals);
+  const modelId = page?.model?.id;
   const still = page?.thumbnail ?? undefined;
   const canInfer = withoutWorld && offers(row).steer && inputs !== undefined && inputs.length > 0;
 
   return (
     <>
-      <header className="page-head instance-head">
-        <div>
-          <Link href="/" className="up">
-            The zoo
-          </Link>
-          <div className="title-line">
-            <h1>{row.name}</h1>
-            <PhaseBadge phase={row.phase} />
-          </div>
-          <p className="soft">
-            {row.modelName}
-            {row.environment !== null && ` in ${row.environment.name}`}
-            {row.environmentInstance !== null && (
-              <>
-                {', '}
-                <Link href={`/worlds/${row.environmentInstance.id}`}>a shared world</Link>
-              </>
-            )}
-            {!hasEnded(row.phase) && doing !== undefined && ` · ${doing}`}
-            {!hasEnded(row.phase) && row.stage !== null && ` · ${row.stage}`}
-          </p>
-        </div>
-      </header>
+      <PageHead title={row.name} badge={<PhaseBadge phase={row.phase} />}>
+        {modelId === undefined ? row.modelName : <Link href={`/models/${encodeURIComponent(modelId)}`}>{row.modelName}</Link>}
+        {row.environment !== null && ` in ${row.environment.name}`}
+        {row.environmentInstance !== null && (
+          <>
+            {', '}
+            <Link href={`/worlds/${row.environmentInstance.id}`}>a shared world</Link>
+          </>
+        )}
+        {!hasEnded(row.phase) && doing !== undefined && ` · ${doing}`}
+        {!hasEnded(row.phase) && row.stage !== null && ` · ${row.stage}`}
+      </PageHead>
       {row.failure !== null && <FailureNotice failure={row.failure} phase={row.phase} />}
       <div className="instance-grid">
         <div className="column">

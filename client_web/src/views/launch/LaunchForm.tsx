@@ -1,18 +1,16 @@
 /** The form of one model: its world, its parameters, and how it starts. */
-import { useRef, useState } from 'react';
+import { useState } from 'react';
 import { useLocation } from 'wouter';
-import { newCommandId } from '../../api/command';
 import { LaunchMutation, type EnvironmentOffer, type LaunchInput, type ModelOffer, type StartOffer, type WorldRow } from '../../api/documents';
-import { outcomeOf } from '../../api/outcome';
-import { collect, errorsByField, firstDrafts, under, type Drafts } from '../../domain/parameters';
+import { collect, firstDrafts, under, type Drafts } from '../../domain/parameters';
 import { useConnection } from '../../live/hooks';
-import { Button } from '../../ui/Button';
 import { Field } from '../../ui/Field';
-import { Notice } from '../../ui/Notice';
 import { FoldedPanel } from '../../ui/Panel';
-import { focusFirstError } from './focus';
+import { Findings } from '../model/Findings';
+import { FormFrame } from './FormFrame';
 import { ParameterFields } from './ParameterFields';
 import { StartChoice } from './StartChoice';
+import { useSubmission } from './submission';
 import { firstWorldChoice, WorldChoice, type WorldPick } from './WorldChoice';
 import { Segments } from '../../ui/Segments';
 import { Switch } from '../../ui/Switch';
@@ -38,12 +36,9 @@ const MODES = {
   training: { training: true, inference: false },
 } as const;
 
-type Errors = Readonly<Record<string, string>>;
-
 export function LaunchForm({ model, environments, worlds, lastEnvironmentId, worldId, from }: Props) {
   const { zoo, live } = useConnection();
   const [, go] = useLocation();
-  const form = useRef<HTMLFormElement>(null);
   const [pick, setPick] = useState<WorldPick>(() => firstWorldChoice(environments, worlds, lastEnvironmentId, worldId));
   const [start, setStart] = useState(from ?? undefined);
   const environment = pick.kind === 'new' ? environments.find((offer) => offer.id === pick.environmentId) : undefined;
@@ -53,9 +48,8 @@ export function LaunchForm({ model, environments, worlds, lastEnvironmentId, wor
   const [seed, setSeed] = useState('');
   const [mode, setMode] = useState<ModeChoice>('default');
   const [paused, setPaused] = useState(false);
-  const [errors, setErrors] = useState<Errors>(from === null ? { checkpointId: 'The checkpoint is no longer there; choose another' } : {});
-  const [busy, setBusy] = useState(false);
-  const [commandId, setCommandId] = useState(newCommandId);
+  const submission = useSubmission(from === null ? { checkpointId: 'The checkpoint is no longer there; choose another' } : {});
+  const { errors, setErrors, send } = submission;
 
   const startFrom = (picked: StartOffer | undefined): void => {
     setStart(picked);
@@ -68,12 +62,9 @@ export function LaunchForm({ model, environments, worlds, lastEnvironmentId, wor
     const theirs = collect(environment?.parameters ?? [], worldDrafts);
     const found: Record<string, string> = { ...under('parameters', own.errors), ...under('environmentParameters', theirs.errors) };
     if (seed !== '' && !/^\d+$/.test(seed.trim())) found.seed = `“${seed}” is not a whole number`;
-    setErrors(found);
-    if (Object.keys(found).length > 0) { focusFirstError(form.current); return; }
 
     const input: LaunchInput = {
       modelId: model.id,
-      commandId,
       parameters: own.values,
       paused,
       ...(pick.kind === 'new' ? { environmentId: pick.environmentId, environmentParameters: theirs.values } : {}),
@@ -83,34 +74,16 @@ export function LaunchForm({ model, environments, worlds, lastEnvironmentId, wor
       ...(seed === '' ? {} : { seed: Number(seed) }),
       ...(MODES[mode] === undefined ? {} : { mode: MODES[mode] }),
     };
-    setBusy(true);
-    const outcome = await outcomeOf(zoo.mutate(LaunchMutation, { input }));
-    setBusy(false);
-    if (!outcome.ok) {
-      // A refused command is used up: the corrected form is a new one.
-      setCommandId(newCommandId());
-      setErrors(errorsByField(outcome.errors));
-      focusFirstError(form.current); return;
-    }
-    const { instance } = outcome.value;
+    const launched = await send(found, (commandId) => zoo.mutate(LaunchMutation, { input: { ...input, commandId } }));
+    if (launched === undefined) return;
+    const { instance } = launched;
     if (instance === null) { setErrors({ '': 'The zoo has launched it, but you may not see it.' }); return; }
     live.enlist(instance);
     go(`/instances/${instance.id}`);
   };
 
-  const shown = fieldKeys(model, environment);
-  const rest = Object.entries(errors).filter(([key]) => !shown.has(key));
-
   return (
-    <form
-      ref={form}
-      className="launch-form"
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (!busy) void submit();
-      }}
-    >
+    <FormFrame submission={submission} name={model.name} fields={fieldKeys(model, environment)} onSubmit={() => void submit()}>
       <WorldChoice environments={environments} worlds={worlds} pick={pick} onPick={setPick} error={errors.environmentId ?? errors.environmentInstanceId} />
       <StartChoice modelId={model.id} start={start} onPick={startFrom} error={errors.checkpointId} />
       <ParameterFields
@@ -145,26 +118,8 @@ export function LaunchForm({ model, environments, worlds, lastEnvironmentId, wor
           </Switch>
         </div>
       </FoldedPanel>
-      {model.findings.length > 0 && (
-        <FoldedPanel title={`What was found out about ${model.name}`} count={model.findings.length}>
-          <ul className="findings">
-            {model.findings.map((finding) => (
-              <li key={finding}>{finding}</li>
-            ))}
-          </ul>
-        </FoldedPanel>
-      )}
-      {rest.length > 0 && (
-        <Notice tone="bad" role="alert">
-          {rest.map(([, message]) => message).join('\n')}
-        </Notice>
-      )}
-      <div className="form-end">
-        <Button type="submit" tone="primary" icon="play" busy={busy}>
-          {busy ? 'Launching…' : `Launch ${model.name}`}
-        </Button>
-      </div>
-    </form>
+      <Findings model={model} />
+    </FormFrame>
   );
 }
 

@@ -6,6 +6,8 @@ import { hasEnded } from '../../domain/phase';
 import { useAnswer } from '../../live/answer';
 import { useMay } from '../../live/home';
 import { Notice } from '../../ui/Notice';
+import { Findings } from '../model/Findings';
+import { PageHead } from '../PageHead';
 import { LaunchForm } from './LaunchForm';
 import { ModelChoice } from './ModelChoice';
 
@@ -16,14 +18,7 @@ export function LaunchView() {
   const error = models.error ?? worlds.error;
   return (
     <div className="narrow">
-      <header className="page-head">
-        <div>
-          <Link href="/" className="up">
-            The zoo
-          </Link>
-          <h1>Launch an AInimal</h1>
-        </div>
-      </header>
+      <PageHead title="Launch an AInimal" />
       {!mayLaunch && <Notice>You may look at this zoo, but not launch in it.</Notice>}
       {error !== undefined && <Notice tone="bad">{error}</Notice>}
       {mayLaunch && models.data !== undefined && worlds.data !== undefined && (
@@ -63,13 +58,13 @@ function Choose({ models, environments, worlds }: ChooseProps) {
           onChoose={(model) => setQuery({ model: model.id, ...(worldId === null ? {} : { world: worldId }) }, { replace: true })}
         />
       )}
-      {chosen?.launchable === true && <Form key={chosen.id} model={chosen} environments={environments} worlds={worlds} worldId={worldId} checkpointId={query.get('checkpoint')} />}
-      {chosen?.launchable === false && (
-        <Notice tone="bad">
-          <strong>{chosen.name} cannot be launched as it is</strong>
-          {chosen.findings.map((finding) => `\n${finding}`)}
-        </Notice>
+      {chosen !== undefined && (
+        <p className="small">
+          <Link href={`/models/${encodeURIComponent(chosen.id)}`}>What {chosen.name} is, and what was saved of it</Link>
+        </p>
       )}
+      {chosen?.launchable === true && <Form key={chosen.id} model={chosen} environments={environments} worlds={worlds} worldId={worldId} checkpointId={query.get('checkpoint')} />}
+      {chosen?.launchable === false && <Findings model={chosen} />}
     </>
   );
 }

@@ -1,11 +1,12 @@
 /** Launching a world on its own: choose its kind, fill in what it asks, go. */
-import { Link, useSearchParams } from 'wouter';
+import { useSearchParams } from 'wouter';
 import { WorldsQuery, type EnvironmentOffer } from '../../api/documents';
 import { useAnswer } from '../../live/answer';
 import { useMay } from '../../live/home';
 import { Field } from '../../ui/Field';
 import { Notice } from '../../ui/Notice';
 import { Panel } from '../../ui/Panel';
+import { PageHead } from '../PageHead';
 import { WorldForm } from './WorldForm';
 
 export function LaunchWorldView() {
@@ -13,15 +14,7 @@ export function LaunchWorldView() {
   const { data, error } = useAnswer(WorldsQuery, {});
   return (
     <div className="narrow">
-      <header className="page-head">
-        <div>
-          <Link href="/" className="up">
-            The zoo
-          </Link>
-          <h1>Launch a world</h1>
-          <p className="soft">It runs on its own, and AInimals join it.</p>
-        </div>
-      </header>
+      <PageHead title="Launch a world">It runs on its own, and AInimals join it.</PageHead>
       {!mayLaunch && <Notice>You may look at this zoo, but not launch worlds in it.</Notice>}
       {error !== undefined && <Notice tone="bad">{error}</Notice>}
       {mayLaunch && data !== undefined && <Choose environments={data.environments.nodes} />}

@@ -1,5 +1,5 @@
 /** What it starts from: nothing, or a state that an instance of its model had. Asked only where there is one. */
-import { ModelCheckpointsQuery, type StartOffer } from '../../api/documents';
+import { StartsQuery, type StartOffer } from '../../api/documents';
 import { checkpointFacts } from '../../domain/checkpoint';
 import { useAnswer } from '../../live/answer';
 import { Field } from '../../ui/Field';
@@ -16,7 +16,7 @@ interface Props {
 }
 
 export function StartChoice({ modelId, start, onPick, error }: Props) {
-  const { data } = useAnswer(ModelCheckpointsQuery, { modelId, first: OFFERED });
+  const { data } = useAnswer(StartsQuery, { modelId, first: OFFERED });
   const now = useNow(60_000);
   const newest = data?.model?.checkpoints.nodes ?? [];
   const offered = start === undefined || newest.some(({ id }) => id === start.id) ? newest : [...newest, start];

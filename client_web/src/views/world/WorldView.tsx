@@ -12,11 +12,11 @@ import { useConnection, useInterest, useWorldRow } from '../../live/hooks';
 import { Button } from '../../ui/Button';
 import { Confirm } from '../../ui/Dialog';
 import { Icon } from '../../ui/Icon';
-import { Notice } from '../../ui/Notice';
 import { Panel } from '../../ui/Panel';
 import { PhaseBadge } from '../../ui/PhaseBadge';
 import { useVoice } from '../../ui/Toasts';
 import { FailureNotice } from '../instance/FailureNotice';
+import { Missing, PageHead } from '../PageHead';
 import { LiveScreen } from '../signal/LiveScreen';
 
 export function WorldView({ id }: { readonly id: string }) {
@@ -30,19 +30,7 @@ export function WorldView({ id }: { readonly id: string }) {
     if (asked !== undefined) live.learnWorlds([asked]);
   }, [asked, live]);
 
-  if (row === undefined) {
-    if (error !== undefined) return <Notice tone="bad">{error}</Notice>;
-    if (data === undefined) return <p className="soft">Looking for it…</p>;
-    return (
-      <div className="empty">
-        <h1>Not here</h1>
-        <p className="soft">There is no such world, or you may not see it.</p>
-        <Link href="/" className="button">
-          Back to the zoo
-        </Link>
-      </div>
-    );
-  }
+  if (row === undefined) return <Missing what="world" answered={data !== undefined} error={error} />;
   const watchable = asked?.signals.nodes.some((signal) => signal.path === FRAME && signal.observable) ?? false;
   return <World row={row} watchable={watchable} />;
 }
@@ -64,20 +52,9 @@ function World({ row, watchable }: { readonly row: WorldRow; readonly watchable:
 
   return (
     <>
-      <header className="page-head instance-head">
-        <div>
-          <Link href="/" className="up">
-            The zoo
-          </Link>
-          <div className="title-line">
-            <h1>{row.name}</h1>
-            <PhaseBadge phase={row.phase} />
-          </div>
-          <p className="soft">
-            A {row.environment.name} world{row.stage !== null && !ended && ` · ${row.stage}`}
-          </p>
-        </div>
-      </header>
+      <PageHead title={row.name} badge={<PhaseBadge phase={row.phase} />}>
+        A {row.environment.name} world{row.stage !== null && !ended && ` · ${row.stage}`}
+      </PageHead>
       {row.failure !== null && <FailureNotice failure={row.failure} phase={row.phase} />}
       <div className="instance-grid">
         <div className="column">

@@ -10,10 +10,10 @@ import { toNumber } from '../../domain/real';
 import { useAnswer } from '../../live/answer';
 import { useFrame } from '../../live/hooks';
 import { IconButton } from '../../ui/Button';
-import { Confirm } from '../../ui/Dialog';
 import { drawLine } from '../../ui/draw';
 import { palette } from '../../ui/palette';
 import { PhaseBadge } from '../../ui/PhaseBadge';
+import { EndDialog } from '../EndDialog';
 import { LiveScreen } from '../signal/LiveScreen';
 import { useSteering } from '../steering';
 import { useOnScreen } from '../visible';
@@ -80,11 +80,7 @@ export function InstanceCard({ row }: { readonly row: InstanceRow }) {
           </div>
         )}
       </div>
-      {ending && (
-        <Confirm title={`End ${row.name}?`} action="End it" onConfirm={steering.terminate} onClose={() => setEnding(false)}>
-          Its runner saves and stops. What it learnt since then is only kept in its checkpoint.
-        </Confirm>
-      )}
+      {ending && <EndDialog row={row} onClose={() => setEnding(false)} />}
     </article>
   );
 }

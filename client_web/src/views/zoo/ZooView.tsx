@@ -11,6 +11,7 @@ import { Notice } from '../../ui/Notice';
 import { useShortcuts } from '../../ui/shortcuts';
 import { EndedList } from './EndedList';
 import { InstanceCard } from './InstanceCard';
+import { ModelList } from './ModelList';
 import { ProcessList } from './ProcessList';
 import { WorldList } from './WorldList';
 
@@ -84,6 +85,7 @@ export function ZooView() {
 
       {worlds.data !== undefined && <WorldList worlds={worlds.data.environmentInstances.nodes} environments={worlds.data.environments.nodes} />}
       <EndedList rows={ended} />
+      <ModelList />
       <ProcessList />
     </>
   );
