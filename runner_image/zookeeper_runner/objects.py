@@ -58,8 +58,10 @@ def patiently_upload(ticket: Callable[[], dict[str, Any]], file: Path, deadline:
         pause_s = min(pause_s * 2, 5.0)
 
 
-def download(url: str, headers: Mapping[str, str], file: Path, *, sha256: str, size_bytes: int) -> None:
-    """Writes the object of the link to `file`, which is whole and the right one when this returns.
+def download(
+    url: str, headers: Mapping[str, str], file: Path, *, sha256: str, size_bytes: int, what: str = "the checkpoint"
+) -> None:
+    """Writes the object of the link, which people know as `what`, to `file`: whole and the right one when this returns.
 
     Raises: DataCorrupt when the bytes are others than were saved; NotFound, Rejected, Transient.
     """
@@ -79,20 +81,27 @@ def download(url: str, headers: Mapping[str, str], file: Path, *, sha256: str, s
     found = digest.hexdigest()
     if received != size_bytes or found != sha256:
         raise DataCorrupt(
-            f"the checkpoint is damaged: {_bytes(received, size_bytes)} with SHA-256 {found[:12]}... came, "
+            f"{what} is damaged: {_bytes(received, size_bytes)} with SHA-256 {found[:12]}... came, "
             f"{size_bytes} bytes with {sha256[:12]}... were saved; nothing of it was loaded, launch a new instance"
         )
 
 
 def patiently_download(
-    url: str, headers: Mapping[str, str], file: Path, *, sha256: str, size_bytes: int, patience_s: float
+    url: str,
+    headers: Mapping[str, str],
+    file: Path,
+    *,
+    sha256: str,
+    size_bytes: int,
+    patience_s: float,
+    what: str = "the checkpoint",
 ) -> None:
     """As `download`, and asks again while nothing answers, for about `patience_s`."""
     deadline = time.monotonic() + patience_s
     pause_s = 0.2
     while True:
         try:
-            download(url, headers, file, sha256=sha256, size_bytes=size_bytes)
+            download(url, headers, file, sha256=sha256, size_bytes=size_bytes, what=what)
             return
         except Transient:
             if time.monotonic() + pause_s > deadline:

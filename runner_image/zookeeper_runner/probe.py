@@ -1,6 +1,10 @@
 """The probe: what the zoo makes of a model file, found out in a process of its own.
 
     python -m zookeeper_runner.probe FILE[:CLASS]
+    python -m zookeeper_runner.probe --scan
+
+The second looks into a pickle or a zip and runs nothing of it: standard input is JSON, the `model` of a launch
+(docs/protocols.md), and the answer `verdict`, `findings` and `revision`, the hash of what was looked into.
 
 The last line of standard output is JSON: the manifest, or `code`, `message` and `traceback` of what went wrong. What
 the model prints comes before it. Exit status 0, or 1 when the model cannot be loaded.
@@ -10,18 +14,22 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ainimal_zookeeper import models
-from ainimal_zookeeper.domain.errors import AInimalFault, UserCodeFault, ZookeeperError
+from ainimal_zookeeper.domain.errors import AInimalFault, NotFound, UserCodeFault, ZookeeperError
 
 from .fault import fault_of
 from .stage import manifest_of_agent
+from .uploaded import specification
+
+_MEMORY = 4 << 30
 
 
 def probed(file: str, class_name: str | None) -> dict[str, Any]:
@@ -41,16 +49,56 @@ def probed(file: str, class_name: str | None) -> dict[str, Any]:
         raise fault_of(error, AInimalFault) from error
 
 
+def scanned(model: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a look into the file of a model finds, of which nothing is run. Raises: ZookeeperError."""
+    from .scan import scan
+
+    spec = specification(model, None, lambda _text: None, 0)
+    file = Path(spec["path"])
+    try:
+        revision = _revision(file)
+        found = scan(file, spec["type"])
+    except OSError as error:
+        raise NotFound(f"{file.name} cannot be read: {error.strerror}") from error
+    return {"verdict": found.verdict, "findings": found.findings, "revision": revision}
+
+
+def _revision(file: Path) -> str:
+    digest = hashlib.sha256()
+    with file.open("rb") as opened:
+        while chunk := opened.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()[:12]
+
+
+def _hold_memory() -> None:
+    """Lets what is looked into take no more memory than a scan needs."""
+    import resource  # of Unix alone, as scans are
+
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY if hard == resource.RLIM_INFINITY else min(_MEMORY, hard), hard))
+
+
+def _named(target: str) -> tuple[str, str | None]:
+    if not Path(target).exists() and ":" in target:
+        file, class_name = target.rsplit(":", 1)
+        return file, class_name
+    return target, None
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m zookeeper_runner.probe", description="Tells what a model file is.")
-    parser.add_argument("target", metavar="FILE[:CLASS]")
-    file: str = parser.parse_args(arguments).target
-    class_name: str | None = None
-    if not Path(file).exists() and ":" in file:
-        file, class_name = file.rsplit(":", 1)
+    target = parser.add_mutually_exclusive_group(required=True)
+    target.add_argument("target", metavar="FILE[:CLASS]", nargs="?")
+    target.add_argument("--scan", action="store_true", help="Look into what standard input names, and run nothing.")
+    given = parser.parse_args(arguments)
     try:
-        answer, status = probed(file, class_name), 0
+        if given.scan:
+            _hold_memory()
+            answer, status = scanned(json.load(sys.stdin)), 0
+        else:
+            answer, status = probed(*_named(given.target)), 0
     except ZookeeperError as error:
         trace = error.traceback if isinstance(error, UserCodeFault) else None
         answer, status = {"code": error.code, "message": str(error), "traceback": trace}, 1

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ainimal_zookeeper.config import Launch as Launch
     from ainimal_zookeeper.config import LocalComputeProvider as LocalComputeProvider
     from ainimal_zookeeper.config import LocalModelProvider as LocalModelProvider
+    from ainimal_zookeeper.config import PackedModel as PackedModel
     from ainimal_zookeeper.config import PythonEnvironment as PythonEnvironment
     from ainimal_zookeeper.config import PythonModel as PythonModel
     from ainimal_zookeeper.config import Server as Server
@@ -38,6 +39,7 @@ _HOMES = {
     "LocalModelProvider": "config",
     "Modality": "modality",
     "ModalityKind": "modality",
+    "PackedModel": "config",
     "Parameter": "parameters",
     "PythonEnvironment": "config",
     "PythonModel": "config",
@@ -58,6 +60,7 @@ __all__ = [
     "LocalModelProvider",
     "Modality",
     "ModalityKind",
+    "PackedModel",
     "Parameter",
     "PythonEnvironment",
     "PythonModel",

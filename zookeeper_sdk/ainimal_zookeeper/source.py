@@ -26,9 +26,10 @@ _PACKAGE = Path(__file__).parent
 _AUTHORED = _PACKAGE / "example"
 
 
-def load_module(path: str | Path, fault: Fault, stage: Stage) -> ModuleType:
+def load_module(path: str | Path, fault: Fault, stage: Stage, name: str | None = None) -> ModuleType:
     """Imports the file at `path`, its folder on `sys.path` so that its own imports work; once for the same text.
 
+    name: of the module, for a file that lies elsewhere each time; else it is made of the path.
     Raises: `fault` with file and line when the file is missing, is no Python, or raises.
     """
     file = Path(path).resolve()
@@ -47,7 +48,7 @@ def load_module(path: str | Path, fault: Fault, stage: Stage) -> ModuleType:
     except ValueError as error:
         raise fault(f"{file} is no Python source: {error}") from error
 
-    name = f"ainimal_{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}"
+    name = name or f"ainimal_{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}"
     known = sys.modules.get(name)
     if known is not None and getattr(known, "__source_text__", None) == text:
         return known

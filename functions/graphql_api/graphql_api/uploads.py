@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 from ainimal_zookeeper.domain import lifecycle
 from ainimal_zookeeper.domain.access import Principal, Resource, decide
 from ainimal_zookeeper.domain.documents import (
+    PACKED_FILES,
     UPLOADS_PROVIDER,
     Collections,
     Document,
@@ -44,7 +45,6 @@ MAX_BYTES: Final = 1 << 30
 LINK_S: Final = 3600.0  # for the bytes to begin to arrive
 LIFE_S: Final = 86_400.0  # until what nobody made a model of may go
 
-_TYPES: Final = {".pkl": "pickle", ".pickle": "pickle", ".zip": "archive"}
 _MAX_FILENAME = 200
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _CHUNK = 8 << 20
@@ -245,7 +245,7 @@ def _hashed(bucket: Bucket, name: str, size: int) -> str:
 
 
 def _type_of(filename: str) -> str:
-    return _TYPES["." + filename.lower().rpartition(".")[2]]
+    return PACKED_FILES["." + filename.lower().rpartition(".")[2]]
 
 
 def _filename(given: str) -> str:
@@ -261,8 +261,9 @@ def _filename(given: str) -> str:
             "characters",
             where,
         )
-    if "." + filename.lower().rpartition(".")[2] not in _TYPES or filename.startswith("."):
-        raise InvalidInput(f"{filename!r} is none of {', '.join(_TYPES)}; pickle the model, or zip its folder", where)
+    if "." + filename.lower().rpartition(".")[2] not in PACKED_FILES or filename.startswith("."):
+        kinds = ", ".join(PACKED_FILES)
+        raise InvalidInput(f"{filename!r} is none of {kinds}; pickle the model, or zip its folder", where)
     return filename
 
 

@@ -18,6 +18,7 @@ HEADINGS = {"the zoo": "## The zoo", "server": "## The zoo"}
 CLASSES = {
     config.Server: "the zoo",
     config.PythonModel: "models",
+    config.PackedModel: "models",
     config.LocalModelProvider: "model_providers",
     config.GymnasiumEnvironment: "environments",
     config.PythonEnvironment: "environments",

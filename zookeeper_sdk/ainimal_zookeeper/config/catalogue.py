@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
-from ainimal_zookeeper.domain.documents import EnvironmentDoc, ModelDoc, ParameterDoc
+from ainimal_zookeeper.domain.documents import PACKED, PACKED_FILES, EnvironmentDoc, ModelDoc, ParameterDoc
 from ainimal_zookeeper.domain.errors import InvalidInput
 from ainimal_zookeeper.domain.keywords import keywords
 from ainimal_zookeeper.domain.names import CAMEL, id_of, slug
@@ -23,6 +23,7 @@ from .check import Section
 from .compilation import LaunchDoc
 from .home import Home
 from .keys import AUTOSAVE, TYPES
+from .packed import packed_type, read_packed
 from .problems import Problems, nearest
 from .references import references
 from .source import ClassFacts, SourceFacts, read_source
@@ -43,9 +44,9 @@ class Catalogue:
 
 
 def files_of(zoo: Section) -> list[Path]:
-    """Returns every Python file that the catalogue reads, in order."""
+    """Returns every file that the catalogue reads, in order."""
     named = [section.get("path") for key in ("models", "environments") for section in zoo.get(key, [])]
-    found = [path for section in zoo.get("model_providers", []) for path in python_files(section.get("root"))]
+    found = [path for section in zoo.get("model_providers", []) for path in model_files(section.get("root"))]
     return [path for path in [*named, *found] if path is not None]
 
 
@@ -85,17 +86,16 @@ class _Maker:
 
     def model(self, section: Section) -> ModelDoc:
         """Returns the document of a model that the configuration names."""
+        packed = self._packed_type(section)
+        if packed is not None:
+            return self._packed_model(section, packed)
         source = read_source(section.values["path"])
         facts, findings = self._class(section, source, source.models, "model")
         class_name = section.get("class_name") or (facts.name if facts is not None else source.path.stem)
         name = section.get("name") or class_name
         parameters = self._parameters(section, facts)
         spec: ModelSpec = {"type": "python_class", "name": name, "class_name": class_name}
-        spec.update(cast(ModelSpec, {key: section.get(key) for key in _FUNCTIONS if section.get(key) is not None}))
-        if isinstance(arguments := section.get("init_params"), InitParams):
-            spec["init_params"] = arguments.values
-        if "create_params" in section.values:
-            spec["create_params"] = [part.literal for part in section.values["create_params"]]
+        self._describe_model(spec, section)
         return self._model(
             spec, section, source, facts, id=id_of("mod", name, "", name), parameters=parameters, findings=findings
         )
@@ -104,9 +104,20 @@ class _Maker:
         """Yields the documents of all models under the root of a provider, by file and name."""
         root: Path = section.values["root"]
         provider = _provider_id(section)
-        for path in python_files(root):
-            source = read_source(path)
+        for path in model_files(root):
             place = path.relative_to(root).as_posix()
+            if (packed := packed_type(path)) is not None:
+                yield self._model(
+                    {"type": packed, "name": path.stem},
+                    section,
+                    read_packed(path),
+                    None,
+                    id=id_of("mod", path.stem, provider, place),
+                    parameters=[],
+                    findings=[],
+                )
+                continue
+            source = read_source(path)
             if source.problem is not None:
                 self._unread = True
                 name = path.stem
@@ -133,6 +144,38 @@ class _Maker:
                     findings=list(facts.findings),
                 )
 
+    def _packed_type(self, section: Section) -> str | None:
+        """Returns the type of an entry that is a pickle or a zip, by its file or by its `type`."""
+        path: Path = section.values["path"]
+        by_name = packed_type(path)
+        if section.type and section.type != (by_name or "python_class"):
+            ends = " or ".join(end for end, kind in PACKED_FILES.items() if kind == section.type) or ".py"
+            message = f"{path.name} does not end in {ends}, as type {section.type} does; correct the path or the type"
+            self._problems.add(section.place_of("path"), f"{section.path}.path", message)
+        return section.type if section.type in PACKED else by_name
+
+    def _packed_model(self, section: Section, of_type: str) -> ModelDoc:
+        """Returns the document of a pickle or a zip that the configuration names; nothing in it is looked at."""
+        source = read_packed(section.values["path"])
+        name = section.get("name") or source.path.stem
+        spec: ModelSpec = {"type": of_type, "name": name}
+        self._describe_model(spec, section)
+        if section.get("class_name") is not None:
+            spec["class_name"] = section.get("class_name")
+        parameters = self._parameters(section, None)
+        return self._model(
+            spec, section, source, None, id=id_of("mod", name, "", name), parameters=parameters, findings=[]
+        )
+
+    @staticmethod
+    def _describe_model(spec: ModelSpec, section: Section) -> None:
+        """Adds to `spec` how the object is made and which of its methods do what."""
+        spec.update(cast(ModelSpec, {key: section.get(key) for key in _FUNCTIONS if section.get(key) is not None}))
+        if isinstance(arguments := section.get("init_params"), InitParams):
+            spec["init_params"] = arguments.values
+        if "create_params" in section.values:
+            spec["create_params"] = [part.literal for part in section.values["create_params"]]
+
     def _model(
         self,
         spec: ModelSpec,
@@ -154,6 +197,8 @@ class _Maker:
                 "minutes": section.get("autosave_minutes"),
                 "keep": section.get("keep_checkpoints"),
             }
+        if section.get("push_checkpoints") is False:
+            spec["push_checkpoints"] = False
         if python := section.get("python"):
             spec["python"] = python
         name, path = spec["name"], self._home.relative(source.path)
@@ -161,14 +206,14 @@ class _Maker:
         return {
             "id": id,
             "name": name,
-            "type": "python_class",
+            "type": spec["type"],
             "source": path,
             "revision": source.revision,
             "description": section.get("description") or (facts.description if facts is not None else None),
             "providerId": _provider_id(section) if section.type in TYPES["model_providers"] else None,
             "parameters": parameters,
             "findings": findings,
-            "defect": findings[0] if source.problem is not None else None,
+            "defect": None if source.problem is None else findings[0] if findings else f"{path} {source.problem}",
             "keywords": keywords(name, CAMEL.sub(" ", name)),
             "specJson": json.dumps(spec, sort_keys=True),
         }
@@ -395,7 +440,17 @@ class _Maker:
 
 
 def python_files(root: Path | None) -> Iterator[Path]:
-    """Yields the .py files below `root` by name.
+    """Yields the .py files below `root` by name; see `_files`."""
+    return (path for path in _files(root) if path.suffix == ".py")
+
+
+def model_files(root: Path | None) -> Iterator[Path]:
+    """Yields the .py files, pickles and zips below `root` by name; see `_files`."""
+    return (path for path in _files(root) if path.suffix == ".py" or packed_type(path) is not None)
+
+
+def _files(root: Path | None) -> Iterator[Path]:
+    """Yields the files below `root` by name.
 
     Hidden, private and test files and folders are left out, and names that are no UTF-8: no document can hold those.
     """
@@ -411,8 +466,8 @@ def python_files(root: Path | None) -> Iterator[Path]:
             continue
         if entry.is_dir(follow_symlinks=False):
             if not (Path(entry.path) / "pyvenv.cfg").exists():
-                yield from python_files(Path(entry.path))
-        elif name.endswith(".py") and not name.startswith("test_") and name != "conftest.py" and entry.is_file():
+                yield from _files(Path(entry.path))
+        elif not name.startswith("test_") and name != "conftest.py" and entry.is_file():
             yield Path(entry.path)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from .catalogue import python_files
+from .catalogue import model_files
 from .check import Section
 from .home import Home
 from .problems import Problem, Problems
@@ -43,7 +43,7 @@ def _files(section: Section, home: Home, problems: Problems) -> None:
         path: Path | None = section.get(key)
         if path is None:
             continue
-        strangers = [found for found in (path, *python_files(path)) if not home.holds(found)]
+        strangers = [found for found in (path, *model_files(path)) if not home.holds(found)]
         if strangers:
             message = f"{strangers[0]} is not below {home.folder}, which is all that is deployed; move or copy it there"
             problems.add(section.place_of(key), f"{section.path}.{key}", message)

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 Kind = Literal[
     "text", "kept text", "type", "flag", "port", "at least 1", "limit", "seconds", "minutes", "rate", "whole number",
-    "python file", "folder", "new folder", "interpreter", "identifier",
+    "python file", "model file", "folder", "new folder", "interpreter", "identifier",
     "values", "init_params", "create_params", "mode", "origins", "command", "variables",
     "server", "models", "environments", "model_providers", "compute_providers", "launches", "processes", "unsupported",
 ]  # fmt: skip
@@ -60,11 +60,13 @@ AUTOSAVE: Final[Keys] = {
     "keep_checkpoints": Key("at least 1"),
 }
 
+CHECKPOINTS: Final[Keys] = {**AUTOSAVE, "push_checkpoints": Key("flag")}
+
 MODEL: Final[Keys] = {
     "name": Key("text"),
     "type": Key("type"),
     "description": Key("text"),
-    "path": Key("python file", required=True),
+    "path": Key("model file", required=True),
     "class_name": Key("identifier"),
     "act_func": Key("identifier"),
     "train_func": Key("identifier"),
@@ -77,7 +79,7 @@ MODEL: Final[Keys] = {
     "init_params": Key("init_params"),
     "python": Key("interpreter"),
     "rate": Key("rate"),
-    **AUTOSAVE,
+    **CHECKPOINTS,
 }
 
 ENVIRONMENT: Final[Keys] = {
@@ -106,7 +108,7 @@ MODEL_PROVIDER: Final[Keys] = {
     "environments": Key("flag"),
     "python": Key("interpreter"),
     "rate": Key("rate"),
-    **AUTOSAVE,
+    **CHECKPOINTS,
 }
 
 COMPUTE_PROVIDER: Final[Keys] = {
@@ -161,7 +163,15 @@ COMMON: Final = (
 
 # What may stand behind `type`, and the type that it means.
 TYPES: Final[dict[str, dict[str, str]]] = {
-    "models": {"python_class": "python_class", "AInimal": "python_class"},
+    "models": {
+        "python_class": "python_class",
+        "AInimal": "python_class",
+        "pickle": "pickle",
+        ".pkl": "pickle",
+        ".pickle": "pickle",
+        "archive": "archive",
+        ".zip": "archive",
+    },
     "environments": {
         "python_class": "python_class",
         "AInimal.Env": "python_class",

@@ -29,6 +29,7 @@ from .offers import (
     Launch,
     LocalComputeProvider,
     LocalModelProvider,
+    PackedModel,
     PythonEnvironment,
     PythonModel,
     SideProcess,
@@ -98,7 +99,7 @@ class Server(Described):
         max_envs: int | None = None,
         max_models: int | None = None,
         launch_deadline: float | None = None,
-        models: Sequence[PythonModel | Mapping[str, Any]] | None = None,
+        models: Sequence[PythonModel | PackedModel | Mapping[str, Any]] | None = None,
         model_providers: Sequence[LocalModelProvider | Mapping[str, Any]] | None = None,
         environments: Sequence[PythonEnvironment | GymnasiumEnvironment | DmEnvironment | Mapping[str, Any]]
         | None = None,

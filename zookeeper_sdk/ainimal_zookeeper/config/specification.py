@@ -20,9 +20,9 @@ from typing import Any, TypedDict
 class ModelSpec(TypedDict, total=False):
     """`type` picks the loader in `models`; keys that are absent are inferred from the code."""
 
-    type: str  # "python_class" (also for AInimal subclasses)
+    type: str  # "python_class" (also for AInimal subclasses), "pickle", "archive" (a packed folder)
     name: str
-    path: str  # the Python file, see above
+    path: str  # the file, see above; set by the runner for one that was uploaded
     class_name: str
     act_func: str
     train_func: str
@@ -35,9 +35,11 @@ class ModelSpec(TypedDict, total=False):
     variables: dict[str, str]  # set by the runner link: secrets, never to be stored or shown
     create_params: list[dict[str, Any]]
     python: str  # interpreter to run it with, on the machine of the configuration
+    module: str  # set by a loader: what to call the module
     save_path: str  # set by the runner: the folder of a checkpoint, for a constructor that takes save_path
     rate: float | None  # steps per second to begin with
     autosave: dict[str, Any]  # {steps, minutes, keep}: after how many it is saved, None: never; how many of those stay
+    push_checkpoints: bool  # False: their tags stay in the zoo; absent: they go where the source is
 
 
 class EnvironmentSpec(TypedDict, total=False):

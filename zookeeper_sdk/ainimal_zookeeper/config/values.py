@@ -74,6 +74,7 @@ class Values:
             "minutes": lambda node, path: self._positive(node, path, "a number of minutes above 0"),
             "rate": lambda node, path: self._positive(node, path, "a number of steps per second above 0"),
             "python file": self._python_file,
+            "model file": lambda node, path: self._existing(node, path, "a file", Path.is_file),
             "folder": self._existing_folder,
             "new folder": self._file_name,
             "interpreter": self._interpreter,

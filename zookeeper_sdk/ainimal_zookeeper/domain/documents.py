@@ -323,8 +323,11 @@ class ModelDoc(TypedDict):
     code: NotRequired[CodeDoc]  # absent where the source is in no git repository
 
 
-PACKED: Final = ("pickle", "archive")
-"""Types of models whose file nobody looks into but a runner: a pickled object, a zip."""
+PACKED_FILES: Final = {".pkl": "pickle", ".pickle": "pickle", ".zip": "archive"}
+"""How files end that hold a pickled object or a packed folder, and the types of models that they are."""
+
+PACKED: Final = frozenset(PACKED_FILES.values())
+"""Types of models whose file nobody looks into but a runner."""
 
 UPLOADS_PROVIDER: Final = "uploads"
 """The `providerId` of models that people have uploaded: no configuration offers them, so none takes them away."""

@@ -99,6 +99,7 @@ MODELS_BY_KEYWORD = Query(
 MODELS_BY_PROVIDER = Query(
     "models_by_provider", Collections.MODELS, (Condition("providerId", "==", "provider_id"),), "name"
 )
+MODELS_BY_TYPE = Query("models_by_type", Collections.MODELS, (Condition("type", "in", "types"),), "name")
 ENVIRONMENTS = Query("environments", Collections.ENVIRONMENTS, order_by="name")
 _INSTANCE = Condition("instanceId", "==", "instance_id")
 CHECKPOINTS_BY_MODEL = _newest("checkpoints_by_model", Collections.CHECKPOINTS, Condition("modelId", "==", "model_id"))

@@ -29,4 +29,12 @@ def load(
         from ainimal_zookeeper.models import python_class
 
         return python_class.load(spec, parameters, observation=observation, action=action, stage=stage)
-    raise InvalidInput(f"model type is {kind!r}; it must be python_class or AInimal", ("type",))
+    if kind == "pickle":
+        from ainimal_zookeeper.models import pickled
+
+        return pickled.load(spec, parameters, observation=observation, action=action, stage=stage)
+    if kind == "archive":
+        from ainimal_zookeeper.models import archived
+
+        return archived.load(spec, parameters, observation=observation, action=action, stage=stage)
+    raise InvalidInput(f"model type is {kind!r}; it must be python_class, AInimal, pickle or archive", ("type",))

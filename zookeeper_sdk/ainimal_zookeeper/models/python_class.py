@@ -43,7 +43,7 @@ def load(
     path = spec.get("path")
     if not path:
         raise InvalidInput("a model of type python_class needs the path of its file", ("path",))
-    module = source.load_module(path, AInimalFault, stage)
+    module = source.load_module(path, AInimalFault, stage, spec.get("module"))
     found = source.find_class(
         module, spec.get("class_name"), AInimalFault, base=AInimal, methods=_acting(spec.get("act_func"))
     )
