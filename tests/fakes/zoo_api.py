@@ -112,6 +112,21 @@ def checkpoint_row(tag: str, step: int = 0, **changes: Any) -> Row:
     }
 
 
+def tensor_diff_row(path: str, change: str = "changed", **changes: Any) -> Row:
+    shape, dtype = [2, 2], "float32"
+    return {
+        "path": path,
+        "change": change,
+        "norm": 2.0 if change == "changed" else None,
+        "relative": 0.25 if change == "changed" else None,
+        "fromShape": None if change == "added" else shape,
+        "toShape": None if change == "removed" else shape,
+        "fromDtype": None if change == "added" else dtype,
+        "toDtype": None if change == "removed" else dtype,
+        **changes,
+    }
+
+
 def live_event(kind: str = "UPDATE", cursor: str = "c1", **changes: Any) -> Row:
     lists = ("instances", "environmentInstances", "removedInstanceIds", "values", "events", "logs", "problems")
     return {"kind": kind, "cursor": cursor, **{name: [] for name in lists}, **changes}
@@ -140,12 +155,18 @@ class FakeZoo:
         self.instances: list[Row] = []
         self.checkpoints: list[Row] = []
         """All of them are of the first model."""
+        self.differences: dict[tuple[str, str], Row] = {}
+        """`CheckpointDiff`s by the tags of both."""
+        self.not_saved: list[Row] = []
+        """What the next saves answer, an error each, before one makes a checkpoint."""
         self.profile = "embedded"
         self.page = 100
         self.asked: list[tuple[str, Row]] = []
         """Every mutation with its input, in order."""
         self.user_errors: list[Row] = []
         """What the next mutation answers instead of doing something."""
+        self.refusals: dict[str, list[Row]] = {}
+        """What a mutation of that name always answers instead."""
         self.streams: list[list[Row | None] | httpx.Response | httpx.TransportError] = []
         """Events of each stream in the order of opening; a None at the end cuts the connection. Or what else is
         answered, or why nothing is."""
@@ -202,7 +223,8 @@ class FakeZoo:
             "environmentLaunch": self._answering("environmentLaunch", self._newest_world),
             "environmentReset": self._answering("environmentReset", self._newest_world),
             "environmentTerminate": self._answering("environmentTerminate", self._newest_world),
-            "checkpointSave": self._answering("checkpointSave", self._newest_checkpoint),
+            "checkpointDiff": self._difference,
+            "checkpointSave": self._save,
             "checkpointRestore": self._changer("checkpointRestore"),
             "checkpointDelete": self._answering("checkpointDelete", lambda given: {"deletedId": given["checkpointId"]}),
             "node": self._node,
@@ -211,7 +233,7 @@ class FakeZoo:
 
     def _said(self, name: str, input: Row) -> Row:
         self.asked.append((name, input))
-        errors, self.user_errors = self.user_errors, []
+        errors, self.user_errors = self.user_errors or self.refusals.get(name, []), []
         return {"userErrors": errors}
 
     def _answering(self, name: str, answer: Callable[[Row], Row]) -> Callable[..., Row]:
@@ -223,8 +245,15 @@ class FakeZoo:
     def _newest_world(self, _given: Row) -> Row:
         return {"environmentInstance": self.worlds[0]}
 
-    def _newest_checkpoint(self, _given: Row) -> Row:
-        return {"checkpoint": None if self.user_errors else self.checkpoints[0]}
+    def _save(self, _info: Any, input: Row) -> Row:
+        if self.not_saved:
+            self.user_errors = [self.not_saved.pop(0)]
+        made = None if self.user_errors else self.checkpoints[0]
+        return {"checkpoint": made, **self._said("checkpointSave", input)}
+
+    def _difference(self, _info: Any, fromId: str, toId: str) -> Row:  # noqa: N803
+        tags = {row["id"]: row["tag"] for row in self.checkpoints}
+        return self.differences[tags[fromId], tags[toId]]
 
     def _model(self, id: str) -> Row | None:
         row = next((row for row in self.models if row["id"] == id), None)

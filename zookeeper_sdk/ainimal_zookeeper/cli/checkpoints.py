@@ -27,7 +27,7 @@ _MODEL = click.argument("model", shell_complete=complete_model)
 def checkpoint(**_of_the_verb: Any) -> None:
     """Saves, restores and lists the states of instances.
 
-    A CHECKPOINT goes by its id, its tag, or the beginning of either when only one begins so.
+    A CHECKPOINT (A, B) goes by its id, its tag, or the beginning of either when only one begins so.
     """
 
 
@@ -76,6 +76,25 @@ def list_(zoo: Zookeeper, as_json: bool, model: str | None, instance: str | None
         show_json([row.document for row in rows])
     else:
         show_table(rows, "no checkpoints; save one: zoo checkpoint save INSTANCE")
+
+
+@checkpoint.command()
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+@click.option("--model", metavar="MODEL", shell_complete=complete_model, help="Whose tags A and B are.")
+@reading
+def diff(zoo: Zookeeper, as_json: bool, before: str, after: str, model: str | None) -> None:
+    """Shows what leads from checkpoint A to checkpoint B: tensor by tensor, and which parameters differ."""
+    found = zoo.checkpoint_diff(before, after, model)
+    if as_json:
+        show_json(found.document)
+        return
+    if found.tensors or not found.parameters:
+        show_table(found.tensors, "nothing differs")
+    if found.tensors and found.parameters:
+        click.echo()
+    if found.parameters:
+        show_table(found.parameters, "")
 
 
 @checkpoint.command()

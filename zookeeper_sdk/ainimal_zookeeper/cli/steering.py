@@ -25,10 +25,29 @@ _INSTANCE = click.argument("instance", shell_complete=complete_instance)
 _WAIT = click.option("--wait/--no-wait", default=False, help="Whether to wait until it has followed.")
 
 
+_SAVE = click.option(
+    "--save",
+    is_flag=False,
+    flag_value="",
+    metavar="[TAG]",
+    help="Also saves the state that it is held in, as TAG or under a name that is made up.",
+)
+
+
+def _read_save(save: str | None) -> bool | str:
+    """Returns what the Python client takes for --save, which may stand alone."""
+    return save or save is not None
+
+
 def _say(instance: Instance, as_json: bool) -> None:
+    saved = instance.saved
     if as_json:
-        show_json(instance.info.document)
+        show_json({**instance.info.document, **({} if saved is None else {"checkpoint": saved.document})})
         return
+    if saved is not None:
+        click.echo(
+            f"{instance.name} is saved as {saved.tag} ({saved.id}): step {saved.step}, {saved.size_bytes:,} bytes"
+        )
     info = instance.info
     followed = instance.ended or info.observed_generation >= info.generation
     # Statistics come every few seconds, an acknowledgement at once.
@@ -46,11 +65,12 @@ def _apply(zoo: Zookeeper, as_json: bool, instance: str, wait: bool, change: Cal
 
 @click.command()
 @_INSTANCE
+@_SAVE
 @_WAIT
 @reading
-def pause(zoo: Zookeeper, as_json: bool, instance: str, wait: bool) -> None:
+def pause(zoo: Zookeeper, as_json: bool, instance: str, save: str | None, wait: bool) -> None:
     """Holds INSTANCE at the end of its current step."""
-    _apply(zoo, as_json, instance, wait, lambda found: found.pause())
+    _apply(zoo, as_json, instance, wait, lambda found: found.pause(save=_read_save(save)))
 
 
 @click.command()
@@ -136,11 +156,12 @@ def update(
 
 @click.command()
 @_INSTANCE
+@_SAVE
 @click.option("--wait/--no-wait", default=False, help="Whether to wait until it has ended.")
 @reading
-def terminate(zoo: Zookeeper, as_json: bool, instance: str, wait: bool) -> None:
+def terminate(zoo: Zookeeper, as_json: bool, instance: str, save: str | None, wait: bool) -> None:
     """Ends INSTANCE for good; its history and log stay."""
-    found = zoo.instance(instance).terminate()
+    found = zoo.instance(instance).terminate(save=_read_save(save))
     if wait:
         found.wait("TERMINATED")
     _say(found, as_json)

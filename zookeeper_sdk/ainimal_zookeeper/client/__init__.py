@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
+    from .difference import CheckpointDiff, ParameterDiff, TensorDiff
     from .history import LogLine, Series
     from .info import InstanceInfo
     from .instance import Instance
@@ -25,15 +26,18 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Checkpoint": "checkpoint",
+    "CheckpointDiff": "difference",
     "EnvironmentInfo": "zookeeper",
     "Histogram": "signals",
     "Instance": "instance",
     "InstanceInfo": "info",
     "LogLine": "history",
     "ModelInfo": "zookeeper",
+    "ParameterDiff": "difference",
     "Series": "history",
     "Table": "tables",
     "Tensor": "signals",
+    "TensorDiff": "difference",
     "Value": "signals",
     "WorldInfo": "world",
     "Zookeeper": "zookeeper",
@@ -41,15 +45,18 @@ _HOMES = {
 
 __all__ = [
     "Checkpoint",
+    "CheckpointDiff",
     "EnvironmentInfo",
     "Histogram",
     "Instance",
     "InstanceInfo",
     "LogLine",
     "ModelInfo",
+    "ParameterDiff",
     "Series",
     "Table",
     "Tensor",
+    "TensorDiff",
     "Value",
     "WorldInfo",
     "Zookeeper",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from . import documents
+from .difference import CheckpointDiff, ask_difference
 from .endpoint import Endpoint
 from .names import pick
 from .refusals import raise_user_errors
@@ -38,6 +39,8 @@ class Checkpoint:
     instance_id: str | None
     instance: str
     """What the instance was called, which may be gone by now."""
+    model_id: str
+    model: str
     document: Mapping[str, Any] = field(repr=False, compare=False)
     """As the API answered it."""
     _endpoint: Endpoint = field(repr=False, compare=False)
@@ -46,6 +49,16 @@ class Checkpoint:
         """Takes its tag and its saved state away; what grew from it stays."""
         answer = self._endpoint.ask(documents.CHECKPOINT_DELETE, input={"checkpointId": self.id})
         raise_user_errors(answer["checkpointDelete"])
+
+    def diff(self, other: Checkpoint | str) -> CheckpointDiff:
+        """Returns what leads from this one to `other`: a checkpoint, or the id, the tag, or the beginning of either of
+        one of the same model.
+
+        Raises: NotFound; LimitReached for what is too big; DataCorrupt for what is not as it was saved.
+        """
+        if isinstance(other, str):
+            other = find_checkpoint(self._endpoint, other, checkpoints_of(self._endpoint, self.model_id))
+        return ask_difference(self._endpoint, self.id, other.id)
 
 
 def read_checkpoint(endpoint: Endpoint, document: Mapping[str, Any]) -> Checkpoint:
@@ -65,6 +78,8 @@ def read_checkpoint(endpoint: Endpoint, document: Mapping[str, Any]) -> Checkpoi
         parents=tuple(document["parents"]),
         instance_id=document["instanceId"],
         instance=document["instanceName"],
+        model_id=document["modelId"],
+        model=document["modelName"],
         document=document,
         _endpoint=endpoint,
     )
@@ -88,6 +103,12 @@ def table_of(rows: Iterable[Checkpoint]) -> Table[Checkpoint]:
             "id": lambda checkpoint: checkpoint.id,
         },
     )
+
+
+def checkpoints_of(endpoint: Endpoint, model_id: str) -> Iterator[Checkpoint]:
+    """Yields the checkpoints of a model, the newest first, page by page. Raises: NotFound."""
+    for row in endpoint.rows(documents.MODEL_CHECKPOINTS, "checkpoints", of="model", id=model_id):
+        yield read_checkpoint(endpoint, row)
 
 
 def find_checkpoint(endpoint: Endpoint, wanted: str, of_model: Iterable[Checkpoint]) -> Checkpoint:

@@ -27,6 +27,7 @@ fragment WorldFields on EnvironmentInstance {
 _CHECKPOINT = """
 fragment CheckpointFields on Checkpoint {
   id tag commit parents step episode timeline createdAt sizeBytes needsPickle kind kept instanceId instanceName
+  modelId modelName
 }
 """
 
@@ -126,6 +127,14 @@ SIBLINGS: Final = _checkpoints("instance(id: $id) { model { PAGE } }")
 CHECKPOINT: Final = (
     f"query Checkpoint($id: ID!) {{ node(id: $id) {{ ... on Checkpoint {{ ...CheckpointFields }} }} }}{_CHECKPOINT}"
 )
+
+CHECKPOINT_DIFF: Final = """
+query Difference($fromId: ID!, $toId: ID!) {
+  checkpointDiff(fromId: $fromId, toId: $toId) {
+    tensors { path change norm relative fromShape toShape fromDtype toDtype } parameters
+  }
+}
+"""
 
 
 def _instance_mutation(name: str, input_type: str) -> str:

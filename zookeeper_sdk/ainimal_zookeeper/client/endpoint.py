@@ -9,7 +9,7 @@ from typing import Any, cast
 import httpx
 from httpx_sse import EventSource, SSEError
 
-from ainimal_zookeeper.domain.errors import InvalidInput, Transient, Unauthenticated, ZookeeperError
+from ainimal_zookeeper.domain.errors import InvalidInput, NotFound, Transient, Unauthenticated, ZookeeperError
 
 from .address import DEFAULT_URL
 from .refusals import misfit, refusal
@@ -64,6 +64,23 @@ class Endpoint:
         finally:
             response.close()
         return self._data(self._answer(response))
+
+    def rows(self, document: str, name: str, *, of: str | None = None, **variables: Any) -> Iterator[dict[str, Any]]:
+        """Yields the nodes of the connection `name` (of the object `of`), page by page.
+
+        Raises: NotFound where there is none for this visitor.
+        """
+        after = None
+        while True:
+            answer = self.ask(document, first=100, after=after, **variables)
+            holder = answer if of is None else answer[of]
+            connection = holder and holder[name]
+            if connection is None:
+                raise NotFound(f"{self.url} shows no {name} to you")
+            yield from connection["nodes"]
+            if not connection["pageInfo"]["hasNextPage"]:
+                return
+            after = connection["pageInfo"]["endCursor"]
 
     def live(self, document: str, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yields the events of the subscription `live`, across rotations and lost connections, until it completes."""

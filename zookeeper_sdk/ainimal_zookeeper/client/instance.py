@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from html import escape
 from itertools import chain
 from typing import Any
 
 from ainimal_zookeeper.domain.documents import FINAL_PHASES
-from ainimal_zookeeper.domain.errors import InvalidInput, NotFound
+from ainimal_zookeeper.domain.errors import InvalidInput, NotFound, ZookeeperError
 
 from . import documents
 from .checkpoint import Checkpoint, find_checkpoint, read_checkpoint, table_of
@@ -17,13 +18,14 @@ from .endpoint import Endpoint
 from .history import LogLine, Series, read_line, read_series
 from .info import InstanceInfo, read_info, read_mode
 from .refusals import raise_user_errors, refusal
+from .saving import ask_to_save, save_to_the_end
 from .signals import Value, decode, encode, read_value
 from .tables import Table
 from .waiting import wait_until
 
 _NOT_YET = frozenset({"UNAVAILABLE", "RATE_LIMITED"})
 _LINES_KNOWN = 20_000  # more than the zoo keeps
-_SAVE_PATIENCE_S = 60.0  # the zoo answers after 30 s at the latest, that it is still saving
+_SAVE_S = 20.0  # between answers that it is still being saved, of which each takes half a minute
 
 
 class Instance:
@@ -35,6 +37,8 @@ class Instance:
         self._endpoint = endpoint
         self._sleep = sleep
         self.info = read_info(document)
+        self.saved: Checkpoint | None = None
+        """The checkpoint that this handle made last."""
 
     # --- how it is ---------------------------------------------------------------------------------------------------
 
@@ -111,9 +115,17 @@ class Instance:
 
     # --- steering it -------------------------------------------------------------------------------------------------
 
-    def pause(self) -> Instance:
-        """Holds it at the end of its current step or train call."""
-        return self._change(documents.PAUSE, "instancePause")
+    def pause(self, *, save: bool | str = False) -> Instance:
+        """Holds it at the end of its current step or train call.
+
+        save: True, or a tag, also saves the state that it is held in; `saved` is the checkpoint then.
+
+        Raises: what `save_checkpoint` raises, when it is paused already.
+        """
+        self._change(documents.PAUSE, "instancePause")
+        if save is not False:
+            self._save_held(save, "it is paused all the same")
+        return self
 
     def resume(self) -> Instance:
         return self._change(documents.RESUME, "instanceResume")
@@ -134,9 +146,32 @@ class Instance:
         """Ends the episode and starts the next."""
         return self._change(documents.RESET, "instanceReset")
 
-    def terminate(self) -> Instance:
-        """Ends it for good; its history and log stay."""
+    def terminate(self, *, save: bool | str = False) -> Instance:
+        """Ends it for good; its history and log stay.
+
+        save: True, or a tag, first holds it and saves the state that it ends in; `saved` is the checkpoint then.
+
+        Raises: what `save_checkpoint` raises: then it is not terminated, and goes on if it did before.
+        """
+        if save is not False:
+            goes_on = self.refresh().info.desired_phase == "RUNNING"
+            self._change(documents.PAUSE, "instancePause")
+            try:
+                self._save_held(save, "it is not terminated")
+            except ZookeeperError:
+                if goes_on:
+                    with suppress(ZookeeperError):  # what has failed by now does not go on
+                        self.resume()
+                raise
         return self._change(documents.TERMINATE, "instanceTerminate")
+
+    def _save_held(self, save: bool | str, otherwise: str) -> None:
+        tag = None if save is True else str(save)
+        try:
+            self.saved = save_to_the_end(self._endpoint, self.id, tag, timeout_s=_SAVE_S, sleep=self._sleep)
+        except ZookeeperError as error:
+            error.args = (f"{error.message}; {otherwise}",)
+            raise
 
     def rename(self, name: str) -> Instance:
         return self.update(name=name)
@@ -192,11 +227,8 @@ class Instance:
         Raises: AlreadyExists for a tag that its model has; InvalidTransition when it does not run or is saving already;
         AInimalFault when its model's code failed; Transient when it takes long, and goes on by itself.
         """
-        wanted = {"instanceId": self.id, "tag": tag, "commandId": command_id}
-        given = {key: value for key, value in wanted.items() if value is not None}
-        answer = self._endpoint.ask(documents.CHECKPOINT_SAVE, patience_s=_SAVE_PATIENCE_S, input=given)
-        raise_user_errors(answer["checkpointSave"])
-        return read_checkpoint(self._endpoint, answer["checkpointSave"]["checkpoint"])
+        self.saved = ask_to_save(self._endpoint, self.id, tag, command_id)
+        return self.saved
 
     def checkpoints(self) -> Table[Checkpoint]:
         """Returns the checkpoints that were saved from it, newest first."""

@@ -14,7 +14,8 @@ from ainimal_zookeeper.domain.errors import InvalidInput, NotFound
 
 from . import documents
 from .address import nearest_zoo
-from .checkpoint import Checkpoint, find_checkpoint, read_checkpoint, table_of
+from .checkpoint import Checkpoint, checkpoints_of, find_checkpoint, table_of
+from .difference import CheckpointDiff
 from .endpoint import Endpoint
 from .info import InstanceInfo, read_mode
 from .instance import Instance
@@ -115,7 +116,7 @@ class Zookeeper:
                     launchable=row["launchable"],
                     document=row,
                 )
-                for row in self._rows(documents.MODELS, "models")
+                for row in self._endpoint.rows(documents.MODELS, "models")
             ),
             {
                 "name": lambda model: model.name,
@@ -141,7 +142,7 @@ class Zookeeper:
                     parameters=tuple(row["parameters"]),
                     document=row,
                 )
-                for row in self._rows(documents.ENVIRONMENTS, "environments")
+                for row in self._endpoint.rows(documents.ENVIRONMENTS, "environments")
             ),
             {
                 "name": lambda environment: environment.name,
@@ -155,7 +156,7 @@ class Zookeeper:
     def worlds(self) -> Table[WorldInfo]:
         """Returns the worlds that run on their own."""
         return Table(
-            (read_world(row) for row in self._rows(documents.WORLDS, "environmentInstances")),
+            (read_world(row) for row in self._endpoint.rows(documents.WORLDS, "environmentInstances")),
             {
                 "name": lambda world: world.name,
                 "environment": lambda world: world.environment,
@@ -168,7 +169,7 @@ class Zookeeper:
     def instances(self, *, phase: str | None = None, search: str | None = None) -> Table[Instance]:
         """Returns the instances, newest first; `phase` and `search` (words of the name, tags) narrow them."""
         phases = None if phase is None else [phase.upper()]
-        rows = self._rows(documents.INSTANCES, "instances", phase=phases, search=search)
+        rows = self._endpoint.rows(documents.INSTANCES, "instances", phase=phases, search=search)
         return Table(
             (self._handle(row) for row in rows),
             {
@@ -219,15 +220,36 @@ class Zookeeper:
 
     def checkpoints(self, model: str) -> Table[Checkpoint]:
         """Returns the checkpoints of a model, newest first."""
-        return table_of(self._checkpoints_of(self.model(model).id))
+        return table_of(checkpoints_of(self._endpoint, self.model(model).id))
 
-    def checkpoint(self, wanted: str, model: str) -> Checkpoint:
-        """Returns the checkpoint of `model` that `wanted` names: by its id, its tag, or the beginning of either."""
-        return find_checkpoint(self._endpoint, wanted, self._checkpoints_of(self.model(model).id))
+    def checkpoint(self, wanted: str, model: str | None = None) -> Checkpoint:
+        """Returns the checkpoint that `wanted` names: by its id, its tag, or the beginning of either.
 
-    def _checkpoints_of(self, model_id: str) -> Iterator[Checkpoint]:
-        for row in self._rows(documents.MODEL_CHECKPOINTS, "checkpoints", of="model", id=model_id):
-            yield read_checkpoint(self._endpoint, row)
+        It is one of `model`, or of any model where that is None. Raises: InvalidInput when several fit.
+        """
+        return find_checkpoint(self._endpoint, wanted, self._checkpoints_of(model))
+
+    def checkpoint_diff(
+        self, before: Checkpoint | str, after: Checkpoint | str, model: str | None = None
+    ) -> CheckpointDiff:
+        """Returns what leads from one checkpoint to another, tensor by tensor, and which parameters differ.
+
+        They go by what `checkpoint` takes, and may be of two models: what has the same name is compared. A tag means
+        one of the same model, where that has it.
+
+        Raises: NotFound; LimitReached for what is too big; DataCorrupt for what is not as it was saved.
+        """
+        first = self.checkpoint(before, model) if isinstance(before, str) else before
+        try:
+            return first.diff(after)
+        except NotFound:
+            if model is not None or not isinstance(after, str):
+                raise
+        return first.diff(self.checkpoint(after))
+
+    def _checkpoints_of(self, model: str | None) -> Iterator[Checkpoint]:
+        for found in self.models() if model is None else [self.model(model)]:
+            yield from checkpoints_of(self._endpoint, found.id)
 
     # --- launching ---------------------------------------------------------------------------------------------------
 
@@ -265,7 +287,7 @@ class Zookeeper:
             raise InvalidInput("give an environment (a new world) or join (a running one), not both", ("input",))
         model_id = self.model(model).id
         if isinstance(checkpoint, str):
-            checkpoint = find_checkpoint(self._endpoint, checkpoint, self._checkpoints_of(model_id))
+            checkpoint = find_checkpoint(self._endpoint, checkpoint, checkpoints_of(self._endpoint, model_id))
         wanted = {
             "modelId": model_id,
             "environmentId": None if environment is None else self.environment(environment).id,
@@ -359,19 +381,6 @@ class Zookeeper:
 
     def _handle(self, document: Mapping[str, Any]) -> Instance:
         return Instance(self._endpoint, document, sleep=self._sleep)
-
-    def _rows(self, document: str, name: str, *, of: str | None = None, **variables: Any) -> Iterator[dict[str, Any]]:
-        after = None
-        while True:
-            answer = self._endpoint.ask(document, first=100, after=after, **variables)
-            holder = answer if of is None else answer[of]
-            connection = holder and holder[name]
-            if connection is None:
-                raise NotFound(f"{self.url} shows no {name} to you")
-            yield from connection["nodes"]
-            if not connection["pageInfo"]["hasNextPage"]:
-                return
-            after = connection["pageInfo"]["endCursor"]
 
     def __repr__(self) -> str:
         return f"<Zookeeper of {self.url}>"
