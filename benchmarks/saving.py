@@ -80,7 +80,7 @@ class Body:
             now = time.perf_counter()
             self.gaps[-1].append(now - self._stepped_at)
             self._stepped_at = now
-            if session.take_save() or (len(self.gaps) == 1 and now > self._calm_until):
+            if session.take_answer() or (len(self.gaps) == 1 and now > self._calm_until):
                 self._ask()
             if session.bell.rung:
                 return

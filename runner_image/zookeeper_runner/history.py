@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections import deque
 from typing import Any
 
 BUCKETS = 256
@@ -76,12 +77,32 @@ class Series:
 
 
 class History:
-    """The series of one attempt, by path. Thread-safe. Paths beyond `PATHS` are not kept."""
+    """The series of one attempt, by path, on its newest timeline. Thread-safe. Paths beyond `PATHS` are not kept."""
 
     def __init__(self, timeline: int) -> None:
         self._timeline = timeline
         self._series: dict[str, Series] = {}
+        self._finished: deque[list[dict[str, Any]]] = deque()
         self._lock = threading.Lock()
+
+    def begin(self, timeline: int) -> None:
+        """Begins the next timeline; that of the one before waits in `take_finished`."""
+        finished = self.to_document()
+        with self._lock:
+            self._timeline = timeline
+            self._series = {}
+            if finished:
+                self._finished.append(finished)
+
+    @property
+    def has_finished(self) -> bool:
+        """Whether `take_finished` has something."""
+        return bool(self._finished)
+
+    def take_finished(self) -> list[dict[str, Any]]:
+        """Returns and forgets the oldest timeline that has ended, as `to_document`; nothing without one."""
+        with self._lock:
+            return self._finished.popleft() if self._finished else []
 
     def add(self, path: str, step: int, time: float, value: float) -> bool:
         return self.add_many(path, step, time, 1, value, value, value)

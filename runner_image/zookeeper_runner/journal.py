@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from ainimal_zookeeper.domain import paths
 
@@ -50,6 +51,7 @@ class Journal:
     def __init__(self, session: Session, signals: Signals, history: History) -> None:
         self.counters: Counters = session.counters
         self.moment: Moment = signals.moment
+        self.moment.timeline = session.timeline
         self.new_metrics: set[str] = set()
         self.rewards = Tally()
         self._session = session
@@ -98,6 +100,21 @@ class Journal:
                     f"the history of {path} is not kept: {PATHS} scalars have one already; log fewer names, or watch "
                     f"it live (the first {NAMES} can be)",
                 )
+
+    def begin(self, timeline: int) -> None:
+        """What is written down from now on is of another timeline."""
+        self.moment.timeline = timeline
+        self._history.begin(timeline)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Returns what was counted besides steps and episodes."""
+        counters = self.counters
+        return {"trained": counters.trained, "episodeReturn": counters.episode_return, "loss": counters.loss}
+
+    def put_back(self, kept: Mapping[str, Any]) -> None:
+        counters = self.counters
+        counters.trained, counters.episode_return = kept["trained"], kept["episodeReturn"]
+        counters.loss = kept["loss"]
 
     def flush(self) -> None:
         now, step = time.time(), self.counters.step

@@ -78,6 +78,10 @@ class Link:
         """Returns `url` and `headers` of a link that creates an object under this attempt's prefix: `object`."""
         return self._ask("ticket", {"name": name, "sizeBytes": size_bytes})
 
+    def checkpoint(self, request_id: str) -> dict[str, Any]:
+        """Returns `url` and `headers` of what a request to restore asks for, what it must be, and its `timeline`."""
+        return self._ask("checkpoint", {"id": request_id})
+
     def close(self) -> None:
         with self._lock:
             self._connection.close()

@@ -62,6 +62,32 @@ class Keeping(Protocol):
 
     def save(self, desired: Desired, /) -> None: ...
 
+    @property
+    def busy(self) -> bool:
+        """Whether a state is on its way to where it is kept."""
+        ...
+
+    def went_back(self) -> None:
+        """The body has become what it was at another step."""
+        ...
+
+
+class GoingBack(Protocol):
+    """Who puts a checkpoint into the body, between two steps. All methods are called in the step thread."""
+
+    def heed(self, desired: Desired, /) -> None:
+        """Gets what is asked for, without waiting for it."""
+        ...
+
+    @property
+    def ready(self) -> bool:
+        """Whether `restore` has something to do."""
+        ...
+
+    def restore(self) -> bool:
+        """Returns whether the body has become something else."""
+        ...
+
 
 class Loop:
     """Makes what is desired happen, at the end of the current step or train call, and says so at once.
@@ -80,6 +106,7 @@ class Loop:
         refuse: Callable[[str, str], None] | None,
         gather: Callable[[], None],
         keeping: Keeping,
+        going_back: GoingBack,
         begin: Callable[[], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -91,6 +118,7 @@ class Loop:
         self._refuse = refuse
         self._gather = gather
         self._keeping = keeping
+        self._going_back = going_back
         self._begin = begin or body.begin
         self._clock = clock
         self._pace = Pace()
@@ -124,6 +152,7 @@ class Loop:
         self._session.counters.waits += 1
         if self._session.ending is not None or self._session.termination_asked:
             raise Leave
+        self._going_back.heed(self._session.wanted()[0])
         self._signals.serve()
 
     def _attend(self) -> tuple[Mode, bool, bool]:
@@ -150,6 +179,11 @@ class Loop:
             self._journal.flush()
             self._gather()
             self._signals.serve()
+            self._going_back.heed(desired)
+            # What is on its way is of this timeline: it is told before the next one begins.
+            if self._going_back.ready and not self._keeping.busy:
+                self._go_back()
+                continue
             if self._keeping.due(desired):
                 self._keeping.save(desired)
                 continue  # what was asked meanwhile is applied before the next step
@@ -163,6 +197,11 @@ class Loop:
                 session.rested()
             due_s = self._keeping.wait_s()
             bell.wait(due_s if wait_s is None else wait_s if due_s is None else min(wait_s, due_s))
+
+    def _go_back(self) -> None:
+        if self._going_back.restore():
+            self._keeping.went_back()
+            self._pace.restart(self._clock())
 
     def _count_step(self) -> None:
         self._pace.stepped(self._clock())

@@ -78,8 +78,9 @@ class Reporter:
         while self._session.ending is not End.FENCED and time.monotonic() < deadline:
             with self._turn:
                 try:
+                    is_last = not self._history.has_finished
                     self._send(full=True)
-                    if not self._lines.waiting and not self._session.has_saved:
+                    if is_last and not self._lines.waiting and not self._session.has_answers:
                         return
                     continue
                 except Transient:
@@ -140,7 +141,8 @@ class Reporter:
             self._hand_over(self._unsent)
         self._changed = self._stale = False
         content = self._content(full=full)
-        self._changed = self._changed or self._session.has_saved  # a report tells of one
+        if self._session.has_answers or self._history.has_finished:  # a report tells of one
+            self._changed = True
         self._hand_over(self._link.numbered(content))
         self._session.introduce()
 
@@ -154,6 +156,7 @@ class Reporter:
             self._unsent = report
             try:
                 self._heard(self._link.report(report))
+                self._session.has_checkpoint |= "checkpoint" in report["report"]
                 break
             except (Conflict, Unauthenticated, NotFound):
                 raise
@@ -185,7 +188,7 @@ class Reporter:
 
     def _content(self, *, full: bool) -> dict[str, Any]:
         session = self._session
-        content: dict[str, Any] = {"report": {**session.report(), **session.take_save()}}
+        content: dict[str, Any] = {"report": session.told()}
         if session.manifest is not None and session.manifest_version != self._manifest_version:
             self._manifest_version = session.manifest_version
             content["manifest"] = session.manifest
@@ -193,7 +196,8 @@ class Reporter:
             content["events"] = events
         if lines := self._lines.take():
             content["logs"] = lines
-        if full and (series := self._history.to_document()):
+        # A timeline that has ended goes alone: with the one that runs it may be too big for one document.
+        if series := self._history.take_finished() or (self._history.to_document() if full else []):
             content["series"] = series
         if self._thumbnail is not None:
             shown, self._thumbnail = self._thumbnail, None

@@ -27,6 +27,7 @@ from .live.port import address_of, listen
 from .loop import Loop
 from .manifest import metric_signal
 from .reporting import Reporter
+from .restoring import Restorer
 from .saving import Saver
 from .seats import SeatBoard
 from .seeding import Seeder
@@ -39,7 +40,7 @@ from .watchdog import Watchdog
 if TYPE_CHECKING:
     from .live.server import LiveServer
 
-_EXIT = {End.ASKED: 0, End.SIGNAL: 0, End.FAULT: 1, End.FENCED: 3, End.ORPHANED: 4}
+_EXIT = {End.ASKED: 0, End.SIGNAL: 0, End.FAULT: 1, End.SPOILT: 1, End.FENCED: 3, End.ORPHANED: 4}
 _WITHOUT = "it leaves without a checkpoint"
 _LIVE_AFTER_S = 5.0  # its libraries take a tenth of a second of the interpreter that is busy importing the author's
 _DESCRIBE_AFTER_S = 2.0
@@ -72,6 +73,7 @@ class Runner:
         self._stage: Stage | None = None
         self._described = False
         self._saver: Saver | None = None
+        self._restorer: Restorer | None = None
         self._saves = False
         self._began_at = time.monotonic()
         self._loop: Loop | None = None
@@ -133,6 +135,15 @@ class Runner:
             tell=partial(self._lines.add, "zoo"),
             seeds=lambda: self._seeder.seeds,
         )
+        self._restorer = Restorer(
+            session,
+            self._link,
+            self._journal,
+            put_back=stage.put_back,
+            warn=self._warn,
+            tell=partial(self._lines.add, "zoo"),
+        )
+        session.can_go_back(stage.in_place is None)
         self._loop = Loop(
             session,
             self._signals,
@@ -142,6 +153,7 @@ class Runner:
             refuse=None if self._inference is None else self._inference.refuse_all,
             gather=self._gather,
             keeping=self._saver,
+            going_back=self._restorer,
             begin=partial(self._begin, stage),
         )
         self._loop.run()
@@ -221,27 +233,33 @@ class Runner:
         self._session.fail(code, message, trace)
 
     def _save(self) -> None:
-        """Keeps what the model has become for the next attempt, or says why not.
+        """Keeps what the model has become: for the next attempt, or says why not, and for whoever asked before the end.
 
         Called only when the loop left in peace: what user code has broken is never saved.
         """
-        session, saver, stage = self._session, self._saver, self._stage
-        if session.ending is not End.SIGNAL or saver is None or stage is None or stage.agent is None:
+        session, saver, stage, restorer = self._session, self._saver, self._stage, self._restorer
+        if session.ending not in {End.SIGNAL, End.ASKED} or saver is None or stage is None or stage.agent is None:
             return
-        self._hear()
-        if session.termination_asked:
+        if restorer is not None and restorer.midway:
             return
-        if saver.lacking is not None:
-            self._warn(f"{_WITHOUT}: {saver.lacking}")
-            return
+        if session.ending is End.SIGNAL:
+            self._hear()
         self._saves = True
         try:
-            saver.depart(session.cadence.working_s - session.ending_for_s)
+            if not session.termination_asked:
+                self._depart(saver)
+            saver.meet(session.wanted()[0], session.cadence.working_s - session.ending_for_s)
         except BaseException as error:  # noqa: BLE001 - whatever goes wrong with saving, it leaves in order
             said = str(error) if isinstance(error, ZookeeperError) else first_line(error)
             self._warn(f"{_WITHOUT}: {said}")
         finally:
             self._saves = False
+
+    def _depart(self, saver: Saver) -> None:
+        if saver.lacking is not None:
+            self._warn(f"{_WITHOUT}: {saver.lacking}")
+            return
+        saver.depart(self._session.cadence.working_s - self._session.ending_for_s)
 
     def _let_arrive(self) -> None:
         """Waits for the state that is on its way to the zoo, as long as the grace allows."""

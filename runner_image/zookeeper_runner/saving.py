@@ -86,6 +86,15 @@ class Saver:
         """Tells whether `save` has something to do."""
         return self._flying is None and (self._asked(desired) is not None or self._is_time())
 
+    @property
+    def busy(self) -> bool:
+        """Whether a state is on its way to the zoo."""
+        return self._flying is not None
+
+    def went_back(self) -> None:
+        """The agent is what it was when a state was kept: from there on counts when it is time for the next."""
+        self._state, self._kept_at = self._now(), self._clock()
+
     def wait_s(self) -> float | None:
         """Returns in how many seconds time alone makes it due; None: only a ring of the bell or steps can."""
         if self._every_s is None or self._flying is not None or self._now() == self._state:
@@ -187,6 +196,14 @@ class Saver:
             raise
         self._land(deadline - time.monotonic())  # the newest state is told last
         self._arrived(occasion, point)
+
+    def meet(self, desired: Desired, patience_s: float) -> None:
+        """Saves, and waits until it has arrived, what was asked for before the end was. Step thread only."""
+        deadline = time.monotonic() + patience_s
+        if self._asked(desired) is not None:
+            self._land(patience_s)
+            self.save(desired)
+            self._land(deadline - time.monotonic())
 
     def finish(self, desired: Desired, patience_s: float) -> None:
         """Waits until what is on its way has arrived, and tells who has asked in vain."""

@@ -15,7 +15,15 @@ from datetime import datetime, timezone
 from enum import Enum
 from typing import Any, cast
 
-from ainimal_zookeeper.domain.documents import CheckpointPoint, Desired, Failure, Manifest, Phase, Stats
+from ainimal_zookeeper.domain.documents import (
+    FINAL_PHASES,
+    CheckpointPoint,
+    Desired,
+    Failure,
+    Manifest,
+    Phase,
+    Stats,
+)
 from ainimal_zookeeper.domain.events import EventKind
 from ainimal_zookeeper.domain.lifecycle import Report, timestamp
 
@@ -34,6 +42,7 @@ class End(Enum):
     FENCED = "another attempt runs, or the instance has ended"
     ORPHANED = "the zoo does not answer any more"
     FAULT = "user code failed"
+    SPOILT = "it could not become what it was to go back to"
 
 
 class Leave(Exception):
@@ -52,6 +61,15 @@ class Counters:
     loss: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an attempt is: steps and episodes are counted within a timeline."""
+
+    timeline: int
+    step: int
+    episode: int
+
+
 class Session:
     """One attempt. Thread-safe."""
 
@@ -65,7 +83,9 @@ class Session:
         self.bell = bell
         point = launch.get("checkpoint")
         self.counters = Counters() if point is None else Counters(step=point["step"], episode=point["episode"])
+        self.has_checkpoint = point is not None  # whether a next attempt would have something to start from
         self.working = False  # whether a step or a train call should be going on
+        self.hangs = False  # whether that takes so long that people were told
         self.manifest: Manifest | None = None
         self.manifest_version = 0
         self.live_address: str | None = None
@@ -77,11 +97,12 @@ class Session:
         self._stage: str | None = "starting"
         self._observed = 0
         self._acknowledged_at: int | None = None
+        self._restorable: bool | None = None
         self._failure: Failure | None = None
         self._end: End | None = None
         self._ending_since: float | None = None
         self._events: deque[dict[str, Any]] = deque(maxlen=100)
-        self._saves: deque[dict[str, Any]] = deque()
+        self._answers: deque[dict[str, Any]] = deque()
         self._samples: deque[tuple[float, int]] = deque(maxlen=64)
         self._listeners: list[Callable[[bool], None]] = []
 
@@ -145,6 +166,22 @@ class Session:
         self.manifest = manifest
         self.manifest_version += 1
         self._changed()
+
+    def can_go_back(self, in_place: bool) -> None:
+        """Says whether a checkpoint can be put back into this process."""
+        self._restorable = in_place
+
+    @property
+    def place(self) -> Place:
+        with self._lock:
+            return Place(self.timeline, self.counters.step, self.counters.episode)
+
+    def travel(self, to: Place) -> None:
+        """Counts from another place on. Step thread only."""
+        with self._lock:
+            self.timeline = to.timeline
+            self.counters.step, self.counters.episode = to.step, to.episode
+            self._samples.clear()
 
     def introduce(self) -> None:
         """A report has been taken; the first one after the start lets the rest follow."""
@@ -220,18 +257,47 @@ class Session:
     def saved(self, save: Mapping[str, Any], checkpoint: CheckpointPoint | None = None) -> None:
         """Keeps what became of a save for the next report, which is sent at once; without `checkpoint` it failed."""
         with self._lock:
-            self._saves.append({"save": dict(save)} if checkpoint is None else {"save": save, "checkpoint": checkpoint})
+            self._answers.append(
+                {"save": dict(save)} if checkpoint is None else {"save": save, "checkpoint": checkpoint}
+            )
+        self._changed()
+
+    def restored(self, request_id: str) -> None:
+        """Keeps, as `saved`, that the timeline has begun which a request asked for. Step thread only."""
+        with self._lock:
+            self._acknowledged_at = self.counters.step
+            self._answers.append({"restored": {"id": request_id, "timeline": self.timeline}})
+        self._changed()
+
+    def not_restored(self, request_id: str, code: str, message: str) -> None:
+        """Keeps, as `saved`, why it has not gone back as a request asked."""
+        with self._lock:
+            self._answers.append({"restored": {"id": request_id, "code": code, "message": message}})
         self._changed()
 
     @property
-    def has_saved(self) -> bool:
-        """Whether `take_save` has something."""
-        return bool(self._saves)
+    def has_answers(self) -> bool:
+        """Whether there is something of saves or restores that was not told."""
+        return bool(self._answers)
 
-    def take_save(self) -> dict[str, Any]:
-        """Returns and forgets what a report says of the oldest save that was not told; nothing without one."""
+    def take_answer(self) -> dict[str, Any]:
+        """Returns and forgets what a report says of the oldest save or restore that was not told; nothing without."""
         with self._lock:
-            return self._saves.popleft() if self._saves else {}
+            return self._answers.popleft() if self._answers else {}
+
+    def told(self) -> dict[str, Any]:
+        """Returns the next report, and forgets the answer that it gives.
+
+        As long as more answers are to come it does not speak of the end, after which nothing is taken.
+        """
+        with self._lock:
+            said: dict[str, Any] = {**self._report()}
+            if self._answers:
+                said.update(self._answers.popleft())
+            if self._answers and said["phase"] in FINAL_PHASES:
+                said["phase"] = "STOPPING"
+                said.pop("failure", None)
+            return said
 
     def listen(self, listener: Callable[[bool], None]) -> None:
         """Calls `listener` from any thread after each change; with False when only the stage or the address changed."""
@@ -265,21 +331,26 @@ class Session:
 
     def report(self) -> Report:
         """Returns how it is."""
-        stats = self.stats()
         with self._lock:
-            said: Report = {
-                "phase": self._phase,
-                "stage": self._stage,
-                "observedGeneration": self._observed,
-                "acknowledgedAtStep": self._acknowledged_at,
-                "liveAddress": self.live_address,
-                "stats": stats,
-            }
-            if self._failure is not None:
-                said["failure"] = self._failure
-            if self.manifest is not None:
-                said["previewPaths"] = self.manifest["previewPaths"]
-                said["trainable"] = self.manifest["trainable"]
+            return self._report()
+
+    def _report(self) -> Report:
+        said: Report = {
+            "timeline": self.timeline,
+            "phase": self._phase,
+            "stage": self._stage,
+            "observedGeneration": self._observed,
+            "acknowledgedAtStep": self._acknowledged_at,
+            "liveAddress": self.live_address,
+            "stats": self.stats(),
+        }
+        if self._restorable is not None:
+            said["restorable"] = self._restorable and not self.hangs
+        if self._failure is not None:
+            said["failure"] = self._failure
+        if self.manifest is not None:
+            said["previewPaths"] = self.manifest["previewPaths"]
+            said["trainable"] = self.manifest["trainable"]
         return said
 
     def _changed(self, *, urgent: bool = True) -> None:

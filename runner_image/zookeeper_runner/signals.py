@@ -20,13 +20,14 @@ from .fault import first_line
 
 
 class Captured(NamedTuple):
-    """A value of a signal, copied: nobody changes it any more. `version` tells newer from older."""
+    """A value of a signal, copied: nobody changes it any more. `version` tells newer from older on all timelines."""
 
     path: str
     value: Any
     step: int
     time: float  # seconds since the epoch
     version: int
+    timeline: int = 0
 
 
 class Unreadable(NamedTuple):
@@ -47,6 +48,7 @@ class Moment:
     reward: Any = None
     step: int = 0
     version: int = 0
+    timeline: int = 0
     agents: Mapping[str, Any] = field(default_factory=dict)  # of a shared world: {seat: {inputs, action}}
 
 
@@ -80,7 +82,7 @@ class Signals:
         """Says the newest value of a metric."""
         previous = self._metrics.get(path)
         version = 1 if previous is None else previous.version + 1
-        self._metrics[path] = Captured(path, float(value), step, time.time(), version)
+        self._metrics[path] = Captured(path, float(value), step, time.time(), version, self.moment.timeline)
 
     def serve(self) -> None:
         """Delivers what is wanted and there; the rest stays wanted."""
@@ -137,7 +139,7 @@ class Signals:
         moment = self.moment
         if value is None or moment.version <= after:
             return None
-        return Captured(path, copied(value), moment.step, time.time(), moment.version)
+        return Captured(path, copied(value), moment.step, time.time(), moment.version, moment.timeline)
 
     def _picture(self) -> Any:
         if self.render is None:

@@ -27,7 +27,6 @@ class Watchdog:
         self._stopped = threading.Event()
         self._seen: tuple[int, int, int] = (-1, -1, -1)
         self._seen_at = time.monotonic()
-        self._hangs = False
         self._stage: str | None = None
 
     def start(self) -> None:
@@ -54,12 +53,12 @@ class Watchdog:
         sign = (counters.step, counters.trained, counters.waits)
         if sign != self._seen or not session.working:
             self._seen, self._seen_at = sign, now
-            if self._hangs:
-                self._hangs = False
+            if session.hangs:
+                session.hangs = False
                 session.enter(None)
                 session.event("HANG", f"it goes on, at step {counters.step}")
-        elif not self._hangs and now - self._seen_at > session.cadence.hang_s:
-            self._hangs = True
+        elif not session.hangs and now - self._seen_at > session.cadence.hang_s:
+            session.hangs = True
             self._tell(now - self._seen_at)
 
     def _tell(self, seconds: float) -> None:

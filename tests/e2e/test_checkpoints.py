@@ -117,21 +117,27 @@ def test_who_runs_is_saved_killed_and_goes_on_from_there(states: HostedZoo, clie
 
 
 def test_it_goes_back_and_another_begins_there(client: Zookeeper) -> None:
-    """On a timeline of its own; what is launched from a checkpoint grows from it."""
+    """In its process, on a timeline of its own; what is launched from a checkpoint grows from it."""
     instance = launched(client)
     steady = instance.save_checkpoint("steady")
-    instance.save_checkpoint("later")
+    later = instance.save_checkpoint("later")
 
     instance.restore("steady")
 
-    goes_on(instance, 2)
+    assert (instance.info.attempt, instance.info.timeline) == (1, 2)
     assert until(lambda: loaded(instance)) == [steady.step]
+    again = instance.save_checkpoint()
+    assert (again.timeline, again.parents) == (2, (steady.commit,))
+    assert again.step >= steady.step
+    assert instance.metrics("env.reward")["env.reward"].timeline == 2
+    instance.restore(later)
+    assert (instance.info.attempt, instance.info.timeline) == (1, 3)
     other = client.launch("Counter", "Line", checkpoint=steady, name="other")
     assert until(lambda: loaded(other)) == [steady.step]
     saved = other.save_checkpoint()
     assert saved.step >= steady.step
     assert saved.parents == (steady.commit,)
-    assert {row.tag for row in client.checkpoints("Counter")} == {"steady", "later", saved.tag}
+    assert {row.tag for row in client.checkpoints("Counter")} == {"steady", "later", again.tag, saved.tag}
 
 
 def test_it_is_saved_while_it_is_paused(client: Zookeeper) -> None:

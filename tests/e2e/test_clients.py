@@ -166,8 +166,7 @@ def test_a_script_saves_goes_back_and_launches_from_what_it_saved(zoo: Zookeeper
         counter.save_checkpoint("first")
 
     counter.restore("first")
-    assert until(lambda: counter.refresh().phase == "PAUSED")
-    assert (counter.info.timeline, counter.info.attempt) == (2, 2)
+    assert (counter.phase, counter.info.timeline, counter.info.attempt) == ("PAUSED", 2, 1)
     assert until(lambda: f"goes on from {1000 + 2 * first.step}" in [line.text for line in counter.logs()])
 
     child = zoo.launch("Counter", "CartPole", checkpoint=first, start=5)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from ainimal_zookeeper.domain.documents import Desired, DesiredPhase, SaveRequest, run_prefix
+from ainimal_zookeeper.domain.documents import Desired, DesiredPhase, RestoreRequest, SaveRequest, run_prefix
 from ainimal_zookeeper.domain.tokens import attempt_token, seat_token
 
 SECRET = b"a secret that only tests know"
@@ -25,8 +25,9 @@ def wanted(
     steps: int = 0,
     resets: int = 0,
     save: SaveRequest | None = None,
+    restore: RestoreRequest | None = None,
 ) -> Desired:
-    """Returns a desired state. `save`: the newest request to save."""
+    """Returns a desired state. `save`, `restore`: the newest requests."""
     return {
         "phase": phase,
         "mode": {"training": training, "inference": inference},
@@ -34,6 +35,7 @@ def wanted(
         "steps": steps,
         "resets": resets,
         "save": save,
+        "restore": restore,
     }
 
 
@@ -73,7 +75,8 @@ class FakeRunnerLink:
     """Serves the launches given, by instance; `close` when done. Everything the runners said is in `reports`.
 
     Reports with a part named in `refused`, such as "series" or "checkpoint", are refused. What they upload is in
-    `objects`, by name; `uploading` is called before an upload is taken.
+    `objects`, by name; `uploading` is called before an upload is taken, `downloading` before one is given.
+    `granted` are the answers to `/checkpoint`, by the id of the request.
     """
 
     def __init__(self, *launches: dict[str, Any]) -> None:
@@ -82,7 +85,9 @@ class FakeRunnerLink:
         self.fenced: set[str] = set()
         self.refused: set[str] = set()
         self.objects: dict[str, bytes] = {}
+        self.granted: dict[str, dict[str, Any]] = {}
         self.uploading: Callable[[], object] = lambda: None
+        self.downloading: Callable[[], object] = lambda: None
         self.away = False
         self.paths: list[str] = []
         self.claimed_by: list[str | None] = []  # what those who claimed call themselves
@@ -112,6 +117,7 @@ class FakeRunnerLink:
                 self._finish(409 if taken else 201)
 
             def do_GET(self) -> None:
+                link.downloading()
                 data = link.objects.get(self.path.removeprefix("/bucket/"))
                 self._finish(404 if data is None else 200, data or b"")
 
@@ -200,6 +206,10 @@ class FakeRunnerLink:
         ]
         return [each for each in said if each]
 
+    def restored(self, instance_id: str) -> list[dict[str, Any]]:
+        """Returns what was said of going back so far, in order."""
+        return [each["report"]["restored"] for each in self.reports[instance_id] if "restored" in each["report"]]
+
     def until_asked(self, count: int, patience_s: float = 10.0) -> None:
         """Waits until `count` requests have come, answered or not."""
         deadline = time.monotonic() + patience_s
@@ -237,6 +247,10 @@ class FakeRunnerLink:
             if path.endswith("/ticket"):
                 name = f"{run_prefix(instance_id, attempt)}{body['name']}"
                 return 200, {"object": name, "url": self._link_to(name), "headers": {}, "expiresAt": ""}
+            if path.endswith("/checkpoint"):
+                if (granted := self.granted.get(body["id"])) is not None:
+                    return 200, granted
+                return 400, {"code": "INVALID_INPUT", "message": f"nobody asked for {body['id']}"}
             if bad := sorted(self.refused & {*body, *body.get("report", ())}):
                 return 400, {"code": "INVALID_INPUT", "message": f"bad {bad}"}
             if path.endswith("/report"):

@@ -217,7 +217,7 @@ class Viewer:
             return
         header = {
             "id": watch.request.id,
-            "timeline": self._session.timeline,
+            "timeline": captured.timeline,
             "step": captured.step,
             "time": captured.time,
             "overridden": False,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from ainimal_zookeeper.domain.documents import Desired, Mode, SaveRequest
+from ainimal_zookeeper.domain.documents import Desired, Mode, RestoreRequest, SaveRequest
 from zookeeper_runner.bell import Bell
 from zookeeper_runner.history import History
 from zookeeper_runner.journal import Journal
@@ -75,6 +75,8 @@ class FakeKeeping:
     def __init__(self, body: FakeBody, session: Session) -> None:
         self.due_in_s: float | None = None
         self.meanwhile: Callable[[], Any] = lambda: None
+        self.busy = False
+        self.takes_long = False
         self._body = body
         self._session = session
         self._heard: Any = None
@@ -85,11 +87,41 @@ class FakeKeeping:
     def wait_s(self) -> float | None:
         return self.due_in_s
 
+    def went_back(self) -> None:
+        self._body.done.append("kept there")
+
     def save(self, desired: Desired) -> None:
         self._heard = desired.get("save")
+        self.busy = self.takes_long
         self._session.working = True
         self._body.done.append("save")
         self.meanwhile()
+
+
+class FakeGoingBack:
+    """Has got what was asked for, once it `arrives`; then the body is at step 3."""
+
+    def __init__(self, body: FakeBody, session: Session) -> None:
+        self.heeded: Any = None
+        self.ready = False
+        self.fits = True
+        self._body = body
+        self._session = session
+
+    def heed(self, desired: Desired) -> None:
+        self.heeded = desired.get("restore")
+
+    def arrives(self) -> None:
+        assert self.heeded is not None
+        self.ready = True
+        self._session.bell.ring()
+
+    def restore(self) -> bool:
+        self.ready = False
+        self._body.done.append("back" if self.fits else "stays")
+        if self.fits:
+            self._session.counters.step = 3
+        return self.fits
 
 
 def asked(id: str) -> SaveRequest:
@@ -104,6 +136,7 @@ class Stage:
         self.body = FakeBody(self.session, self.bell, can_learn=can_learn)
         self.modes: list[tuple[bool, bool]] = []
         self.keeping = FakeKeeping(self.body, self.session)
+        self.going_back = FakeGoingBack(self.body, self.session)
         journal = Journal(self.session, self.signals, History(0))
         self.loop = Loop(
             self.session,
@@ -114,6 +147,7 @@ class Stage:
             refuse=None,
             gather=lambda: None,
             keeping=self.keeping,
+            going_back=self.going_back,
             clock=lambda: 0.0,
         )
         self._generation = self.session.wanted()[1]
@@ -291,3 +325,65 @@ def test_it_wakes_up_when_it_is_time_to_save() -> None:
     stage.play(lambda: None, stage.desire(wanted("PAUSED")), lambda: setattr(stage.keeping, "due_in_s", None))
 
     assert stage.bell.waits == [0.1, 0.1, 60.0, None]
+
+
+def sent_back(id: str) -> RestoreRequest:
+    point: Any = {"object": "runs/ins_1/1/a.zip", "step": 3}
+    return {"id": id, "tag": "calm", "authorId": None, "point": point}
+
+
+def test_it_goes_back_between_two_steps_once_all_is_there() -> None:
+    """It goes on meanwhile, and from there at once, without having been asked for anything else."""
+    stage = Stage()
+    steps = []
+
+    done = stage.play(
+        stage.desire(wanted(restore=sent_back("res_1"))),
+        lambda: None,
+        stage.going_back.arrives,
+        lambda: steps.append(stage.session.counters.step),
+    )
+
+    assert done[:9] == ["begin", "act", "act", "act", "act", "act", "act", "back", "kept there"]
+    assert steps == [4]
+
+
+def test_who_is_paused_goes_back_and_stays_paused() -> None:
+    """Also where what came does not fit, and nothing is different."""
+    stage = Stage(launch_of(desired=wanted("PAUSED")))
+    seen = []
+
+    def look() -> None:
+        seen.append((stage.session.phase, stage.session.counters.step))
+
+    def misfits() -> None:
+        stage.going_back.fits = False
+        stage.going_back.arrives()
+
+    asked_again = stage.desire(wanted("PAUSED", restore=sent_back("res_2")))
+    done = stage.play(
+        stage.desire(wanted("PAUSED", restore=sent_back("res_1"))), stage.going_back.arrives, look, asked_again,
+        misfits, look,
+    )  # fmt: skip
+
+    assert done == ["begin", "back", "kept there", "stays"]
+    assert seen == [("PAUSED", 3), ("PAUSED", 3)]
+
+
+def test_a_state_that_is_on_its_way_arrives_before_it_goes_back() -> None:
+    """It is of the timeline before."""
+    stage = Stage(launch_of(desired=wanted("PAUSED")))
+    stage.keeping.takes_long = True
+
+    def lands() -> None:
+        stage.keeping.busy = False
+        stage.bell.ring()
+
+    done = stage.play(
+        stage.desire(wanted("PAUSED", save=asked("sav_1"), restore=sent_back("res_1"))),
+        stage.going_back.arrives,
+        lambda: stage.body.done.append("lands"),
+        lands,
+    )
+
+    assert done == ["begin", "save", "lands", "back", "kept there"]

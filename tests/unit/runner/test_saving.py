@@ -54,10 +54,10 @@ class Ward:
     def told(self) -> dict[str, Any]:
         """Returns what the next report says of a save, once there is something."""
         deadline = time.monotonic() + WAIT_S
-        while not self.session.has_saved:
+        while not self.session.has_answers:
             assert time.monotonic() < deadline
             self.bell.wait(0.01)
-        return self.session.take_save()
+        return self.session.take_answer()
 
     def landed(self, desired: Desired) -> None:
         """Waits until nothing is on its way."""
@@ -112,7 +112,7 @@ def test_a_request_is_met_once(ward_of: WardMaker, link: FakeRunnerLink) -> None
     assert save["libraries"] == libraries()
     ward.landed(asking(1))
     assert not ward.saver.due(asking(1))
-    assert not ward.session.has_saved
+    assert not ward.session.has_answers
 
 
 def test_sending_holds_nothing_up_and_a_second_request_waits_for_it(ward_of: WardMaker, link: FakeRunnerLink) -> None:
@@ -123,7 +123,7 @@ def test_sending_holds_nothing_up_and_a_second_request_waits_for_it(ward_of: War
 
     ward.save(asking(1))
 
-    assert not ward.session.has_saved
+    assert not ward.session.has_answers
     assert not ward.saver.due(asking(2))
     ward.bell.answer()
     arrives.set()
@@ -230,7 +230,7 @@ def test_autosaves_that_fail_alike_are_told_once(ward_of: WardMaker) -> None:
     assert [message.split(",")[0] for message in ward.warnings()] == [
         "it could not be saved: ZeroDivisionError: division by zero"
     ]
-    assert not ward.session.has_saved
+    assert not ward.session.has_answers
 
 
 def test_a_later_attempt_does_not_save_what_an_earlier_one_was_asked(ward_of: WardMaker) -> None:
@@ -261,15 +261,15 @@ def test_a_departure_is_told_after_what_was_on_its_way(ward_of: WardMaker, link:
 
     ward.saver.depart(WAIT_S)
 
-    told = [ward.session.take_save() for _ in range(2)]
+    told = [ward.session.take_answer() for _ in range(2)]
     assert [(each["save"]["id"], each["checkpoint"]["step"]) for each in told] == [("sav_1", 5), (None, 9)]
     assert [line.split(" (")[0] for line in ward.lines] == [
         "it leaves a checkpoint of step 5",
         "it leaves a checkpoint of step 9",
     ]
     ward.saver.finish(asking(2), 0.0)
-    assert ward.session.take_save()["save"]["id"] == "sav_2"
-    assert not ward.session.has_saved
+    assert ward.session.take_answer()["save"]["id"] == "sav_2"
+    assert not ward.session.has_answers
 
 
 def test_a_departure_that_fails_says_so(ward_of: WardMaker) -> None:
@@ -280,7 +280,7 @@ def test_a_departure_that_fails_says_so(ward_of: WardMaker) -> None:
     with pytest.raises(AInimalFault, match="ZeroDivisionError"):
         ward.saver.depart(WAIT_S)
 
-    assert not ward.session.has_saved
+    assert not ward.session.has_answers
 
 
 def test_the_end_answers_who_is_left(ward_of: WardMaker, link: FakeRunnerLink) -> None:
@@ -292,12 +292,12 @@ def test_the_end_answers_who_is_left(ward_of: WardMaker, link: FakeRunnerLink) -
 
     ward.saver.finish(asking(2), 0.05)
 
-    told = [ward.session.take_save()["save"] for _ in range(2)]
+    told = [ward.session.take_answer()["save"] for _ in range(2)]
     assert [(each["id"], each["code"]) for each in told] == [("sav_1", "UNAVAILABLE"), ("sav_2", "INVALID_TRANSITION")]
     ward.bell.answer()
     arrives.set()
     assert ward.bell.wait(WAIT_S)
-    assert not ward.session.has_saved
+    assert not ward.session.has_answers
 
 
 def test_versions_are_those_of_what_was_imported() -> None:
