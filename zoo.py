@@ -21,7 +21,8 @@ server = Server(
     name="Example zoo",
     port=3000,
     # Every model class in the files of this folder is offered; new and changed files are noticed while the zoo runs.
-    model_providers=[LocalModelProvider(root=ainimals)],
+    # Trying them out must not write tags into the git repository that they came with.
+    model_providers=[LocalModelProvider(root=ainimals, push_checkpoints=False)],
     environments=[
         # A registered Gymnasium environment. What `create_params` lists is asked for at launch, and goes where
         # `init_params` says.

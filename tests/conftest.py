@@ -14,6 +14,9 @@ import pytest
 ToolFinder = Callable[[str, str], Path]
 
 
+ROOT = Path(__file__).parents[1]
+
+
 def in_ci() -> bool:
     """Tells whether this is a run that must not skip anything for want of a tool."""
     return os.environ.get("CI", "").lower() not in {"", "0", "false"}
@@ -44,6 +47,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # Shells start background jobs so, children inherit it, and a zoo under test must hear its Ctrl-C.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A zoo under test must not find the repository of the product, and push tags of checkpoints there.
+    os.environ["GIT_CEILING_DIRECTORIES"] = str(ROOT)
     config.addinivalue_line("markers", "needs_tool(name, install): skipped without the program `name`, fails in CI")
     config.addinivalue_line(
         "markers", "network: installs from the package index; leave out: -m 'not slow and not network'"

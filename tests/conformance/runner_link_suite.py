@@ -329,10 +329,21 @@ class RunnerLinkTests:
         assert found(store, Collections.SERIES, "ins_1")["seriesJson"] == "[]"
         assert found(store, Collections.THUMBNAILS, "ins_1")["data"] == "AAAA"
 
+    async def test_an_attempt_is_of_the_model_as_it_is_when_it_begins(
+        self, runner: Runner, store: DocumentStore
+    ) -> None:
+        """What is on offer at the claim is what it loads, whatever was launched; later changes do not concern it."""
+        code = {"commit": "c" * 40, "path": "learner.py", "modified": False, "atHand": True}
+        zoo.put(store, Collections.MODELS, {**zoo.model(), "revision": "r2", "code": code})
+        await runner.ask("claim")
+        zoo.put(store, Collections.MODELS, {**zoo.model(), "revision": "r3"})
+        await runner.ask("claim")
+        assert zoo.read(store)["model"] == {"id": "mod_learner", "name": "learner", "revision": "r2", "code": code}
+
     async def test_manifest_of_an_older_revision_is_no_probe(self, runner: Runner, store: DocumentStore) -> None:
         """What was learnt of a model is not told of a source that has changed since."""
-        zoo.put(store, Collections.MODELS, {**zoo.model(), "revision": "r2"})
         await runner.ask("claim")
+        zoo.put(store, Collections.MODELS, {**zoo.model(), "revision": "r2"})
         await runner.report({"phase": "RUNNING"}, manifest={"inputs": []})
         assert store.get(Ref(Collections.PROBES, "mod_learner")) is None
 

@@ -24,6 +24,7 @@ from ainimal_zookeeper.config import load
 from ainimal_zookeeper.domain.documents import Collections, InstanceDoc, Ref, instance_ref
 from ainimal_zookeeper.domain.tokens import attempt_token
 from ainimal_zookeeper.ports.queue import LAUNCH_TOPIC
+from ainimal_zookeeper.provenance import Provenance
 from ainimal_zookeeper.server.catalogue import Catalogue
 from google.api_core.exceptions import NotFound as GoogleNotFound
 from google.cloud import pubsub_v1, storage
@@ -217,7 +218,8 @@ class DeployedZoo:
             function.start()
         self.make_bucket()
         self.make_topic()
-        Catalogue(self.store, load(configuration, os.environ).compile()).write()
+        offered = load(configuration, os.environ).compile()
+        Catalogue(self.store, offered, Provenance(offered.home, os.environ, at_hand=True)).write()
         until(lambda: all(function.listens() for function in self.functions))
         self._timer = Timer(self.reconciler.url, timer_s)
 

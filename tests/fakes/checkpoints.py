@@ -24,9 +24,14 @@ def add(
     step: int = 7,
     *,
     content: bytes | None = None,
+    grew_from: str | None = None,
+    base: str | None = None,
     **changes: Any,
 ) -> CheckpointDoc:
-    """Saves a checkpoint of an instance of `mod_learner`: bytes, commit, tag and document."""
+    """Saves a checkpoint of an instance of `mod_learner`: bytes, commit, tag and document.
+
+    grew_from: the commit of another one. base: that of the source's git repository.
+    """
     content = f"{tag} at {step}".encode() if content is None else content
     name, sha256 = f"runs/{instance_id}/1/checkpoints/{tag}.zip", hashlib.sha256(content).hexdigest()
     bucket.put(name, content)
@@ -35,8 +40,9 @@ def add(
         timeline=1,
         step=step,
         episode=2,
-        code=Code("learner", "Learner", "/zoo/learner.py", "r1"),
+        code=Code("learner", "Learner", "/zoo/learner.py", "r1", base),
         payload=(PayloadFile("state.zip", name, sha256, len(content)),),
+        grew_from=grew_from,
     )
     made = Repository(bucket, "mod_learner").save(Snapshot(manifest, Author("zoo", "zoo"), at), tag)
     document: CheckpointDoc = {

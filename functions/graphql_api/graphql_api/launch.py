@@ -28,6 +28,7 @@ from ainimal_zookeeper.domain.documents import (
     ModelDoc,
     Ref,
     instance_ref,
+    ref_of,
 )
 from ainimal_zookeeper.domain.errors import (
     InvalidInput,
@@ -157,7 +158,7 @@ class Launches:
         if model["defect"] is not None:
             raise InvalidInput(f"model {model['name']} cannot be launched: {model['defect']}", ("input", "modelId"))
         document = _row("instance", id, principal, now)
-        document["model"] = {"id": model["id"], "name": model["name"], "revision": model["revision"]}
+        document["model"] = ref_of(model)
         given = _with_those_of(catalogue.checkpoint, model, input)
         document["parametersJson"] = _parameters(model, given, "parameters")
         if environment is not None and world is None:

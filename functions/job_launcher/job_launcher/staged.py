@@ -73,7 +73,7 @@ def _documents(path: Path, staged: dict[str, Any], name: str, shape: type) -> li
 def _document(path: Path, found: Any, place: str, shape: type) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise _broken(path, f"has no object at {place}")
-    missing = sorted(shape.__annotations__.keys() - found.keys())
+    missing = sorted(_required(shape) - found.keys())
     if missing:
         raise _broken(path, f"lacks {', '.join(missing)} at {place}")
     if not isinstance(found["id"], str) or not found["id"]:
@@ -81,6 +81,12 @@ def _document(path: Path, found: Any, place: str, shape: type) -> dict[str, Any]
     if nests_lists(found):
         raise _broken(path, f"has a list in a list at {place}")
     return found
+
+
+def _required(shape: type) -> set[str]:
+    """Returns the keys that every such document has. Annotations are texts: nothing of them need be importable here."""
+    hints = {key: getattr(hint, "__forward_arg__", "") for key, hint in shape.__annotations__.items()}
+    return {key for key, hint in hints.items() if not hint.startswith("NotRequired[")}
 
 
 def _broken(path: Path, what: str) -> InvalidInput:

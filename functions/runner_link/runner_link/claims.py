@@ -15,8 +15,10 @@ from ainimal_zookeeper.domain.documents import (
     Document,
     Failure,
     InstanceDoc,
+    ModelDoc,
     Ref,
     instance_ref,
+    ref_of,
 )
 from ainimal_zookeeper.domain.errors import Conflict, InvalidInput, NotFound
 from ainimal_zookeeper.domain.references import variables_in
@@ -27,6 +29,8 @@ from ainimal_zookeeper.ports.secrets import Secrets
 from ainimal_zookeeper.ports.store import DocumentStore, Transaction
 
 from .requests import PROTOCOL, Caller
+
+_FILE_S = 3600.0  # for a model's file to be fetched, also on a slow line
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +82,13 @@ class Claims:
 
         def change(transaction: Transaction) -> tuple[dict[str, Any], CheckpointPoint | None] | str:
             document = _instance(transaction.get(instance_ref(caller.instance_id)), caller)
-            claimed = lifecycle.claim(document, caller.attempt, now, runner)
+            found = _found(transaction, document)
+            model = None if found[0] is None else ref_of(cast(ModelDoc, found[0]))
+            claimed = lifecycle.claim(document, caller.attempt, now, runner, model)
             if document["desired"]["phase"] == "TERMINATED":
                 _end(transaction, lifecycle.finish(document, now), now)
                 return f"instance {caller.instance_id} was terminated before it started"
-            launch = self._launch(claimed, *_found(transaction, document))
+            launch = self._launch(claimed, *found)
             if isinstance(launch, _Unrunnable):
                 _end(transaction, _failed(document, launch, now), now)
                 return launch.message
@@ -98,6 +104,9 @@ class Claims:
         if isinstance(granted, str):
             raise Conflict(granted)
         launch, point = granted
+        if (file := (launch["model"] or {}).get("file")) is not None:
+            signed = self._bucket.sign_get(file.pop("object"), _FILE_S)
+            file |= {"url": signed.url, "headers": dict(signed.headers)}
         return {**launch, "checkpoint": None if point is None else self._readable(point)}
 
     def desired(self, caller: Caller) -> dict[str, Any]:
@@ -170,7 +179,9 @@ class Claims:
             "name": document["name"],
             "attempt": document["attempt"],
             "timeline": document["timeline"],
-            "model": None if model is None else {**_named(model), "revision": model["revision"], "spec": model_spec},
+            "model": None
+            if model is None
+            else {**_named(model), "revision": model["revision"], "spec": model_spec, **_file(model)},
             "environment": None if environment is None else {**_named(environment), "spec": environment_spec},
             "world": joined,
             "parameters": json.loads(document["parametersJson"]),
@@ -265,6 +276,14 @@ def _autosave(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Returns after how many steps or minutes a state is saved by itself; None: never."""
     asked = spec.get("autosave") or {}
     return {"steps": asked.get("steps"), "minutes": asked.get("minutes")}
+
+
+def _file(model: Document) -> dict[str, Any]:
+    """Returns what a runner must know of a file that was uploaded, nothing for a model of the configuration."""
+    uploaded = model.get("uploaded")
+    if uploaded is None:
+        return {}
+    return {"file": {key: uploaded[key] for key in ("filename", "object", "sizeBytes", "sha256")}}
 
 
 def _named(entry: Document) -> dict[str, Any]:

@@ -124,6 +124,8 @@ class Keeping:
             "saveId": saved.id,
             "parametersJson": document["parametersJson"],
         }
+        if _concerns_source(model, made, saved):
+            checkpoint["push"] = "WAITING"
         return Kept({**point, "checkpointId": made.id}, checkpoint, most=_most(offered))
 
     def forget(self, kept: Kept) -> None:
@@ -211,6 +213,7 @@ def _manifest(
     from ainimal_zookeeper.checkpoints.names import commit_in
 
     launched, before = cast(ModelRef, document["model"]), lifecycle.checkpoint_of(document)
+    code = launched.get("code")
     spec = {} if model is None else json.loads(model["specJson"])
     return Manifest(
         instance_id=document["id"],
@@ -222,6 +225,9 @@ def _manifest(
             kind=spec.get("class_name") or ("unknown" if model is None else model["type"]),
             source="" if model is None else model["source"],
             revision=launched["revision"],
+            commit=None if code is None else code["commit"],
+            path=None if code is None else code["path"],
+            modified=code is not None and code["modified"],
         ),
         payload=(PayloadFile(PAYLOAD, point["object"], point["sha256"], point["sizeBytes"]),),
         grew_from=None if before is None else commit_in(before.get("checkpointId") or ""),
@@ -257,6 +263,15 @@ def _architecture(seen: Document | None) -> dict[str, Any] | None:
     """Returns what the runner has found the model to be made of, where that is not as big as a payload."""
     found = None if seen is None else json.loads(seen["manifestJson"]).get("architecture")
     return found if found is not None and len(json.dumps(found)) <= _MAX_ARCHITECTURE else None
+
+
+def _concerns_source(model: ModelRef, made: Checkpoint, saved: Saved) -> bool:
+    """Tells whether the zoo that has the source's git repository has something to do: history to keep, a tag to push.
+
+    What the zoo saves by itself, and takes away again, would litter that.
+    """
+    code = model.get("code")
+    return code is not None and code["atHand"] and (saved.kind == "ASKED" or made.manifest.grew_from is None)
 
 
 def _most(model: Document | None) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from ainimal_zookeeper.adapters.embedded.bucket import DirectoryBucket
 from ainimal_zookeeper.checkpoints import Repository, SourceRepository, SourceState, push
+from ainimal_zookeeper.checkpoints.pushing import withdraw
 from ainimal_zookeeper.domain.errors import AlreadyExists, DataCorrupt, InvalidInput, NotFound, Transient
 
 from tests.fakes.bucket import CountingBucket
@@ -106,13 +107,78 @@ class TestFinding:
             source.state()
 
     def test_ids_of_another_kind(self, git: Git, tmp_path: Path) -> None:
-        """A repository with SHA-256 ids has no commit that could come before one of ours."""
+        """A repository with SHA-256 ids has no commit that could come before one of ours, and that is said."""
         place = tmp_path / "long"
         place.mkdir()
         other = git.at(place)
         other("init", "-q", "--object-format=sha256")
         other.commit("pilot.py", "")
-        assert SourceRepository.find(place / "pilot.py") is None
+        with pytest.raises(InvalidInput, match="ids of another kind than SHA-1"):
+            SourceRepository.find(place / "pilot.py")
+
+    def test_search_ends_where_git_ends_it(self, git: Git, base: str) -> None:
+        """A folder that is a ceiling is not looked into from below, but the source's own is."""
+        git.commit("zoo/pilot.py", "")
+        assert SourceRepository.find(git.place / "zoo/pilot.py", [git.place]) is None
+        assert SourceRepository.find(git.place / "pilot.py", [git.place]) is not None
+
+    def test_submodules_are_repositories_of_their_own(self, git: Git, base: str, tmp_path: Path) -> None:
+        """What lies in a submodule stands where that stands, not the repository around it."""
+        (tmp_path / "around").mkdir()
+        around = git.at(tmp_path / "around")
+        around("init", "-q", "-b", "main")
+        around("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(git.place), "models")
+        around("commit", "-qm", "Add models")
+        found = SourceRepository.find(around.place / "models" / "pilot.py")
+        assert found is not None
+        assert found.state() == SourceState(base, "pilot.py", modified=False)
+        assert around("rev-parse", "HEAD") != base
+
+    def test_repository_that_is_damaged(self, git: Git, base: str, source: SourceRepository) -> None:
+        """An object that cannot be read is told, whatever git's format makes of it."""
+        place = git.place / ".git/objects" / base[:2] / base[2:]
+        place.chmod(0o644)
+        place.write_bytes(b"no object")
+        with pytest.raises(InvalidInput, match="is damaged"):
+            source.state()
+
+
+class TestWithdrawing:
+    def test_a_pushed_tag_is_taken_away(
+        self, repository: Repository, bucket: DirectoryBucket, git: Git, base: str, source: SourceRepository
+    ) -> None:
+        """It goes, loose or packed; a second time there is nothing to do."""
+        for tag in ("loose", "packed"):
+            repository.save(snapshot(bucket, commit=base), tag)
+            push(repository, tag, source)
+            if tag == "packed":
+                git("pack-refs", "--all")
+            target = git("rev-parse", tag)
+            assert withdraw(source, tag, target)
+            assert not withdraw(source, tag, target)
+        assert git("tag") == ""
+        git.check()
+
+    def test_another_tag_of_that_name_stays(
+        self, repository: Repository, bucket: DirectoryBucket, git: Git, base: str, source: SourceRepository
+    ) -> None:
+        """Who made a tag anew, even of the same commit, keeps it."""
+        repository.save(snapshot(bucket, commit=base), "best")
+        push(repository, "best", source)
+        target = git("rev-parse", "best")
+        git("tag", "-f", "best", "best^{commit}")
+        assert not withdraw(source, "best", target)
+        assert git("tag") == "best"
+
+    def test_locked_tag_is_transient(
+        self, repository: Repository, bucket: DirectoryBucket, git: Git, base: str, source: SourceRepository
+    ) -> None:
+        """While git writes it, it is to be tried again."""
+        repository.save(snapshot(bucket, commit=base), "best")
+        push(repository, "best", source)
+        (git.place / ".git/refs/tags/best.lock").write_text("")
+        with pytest.raises(Transient, match="is locked"):
+            withdraw(source, "best", git("rev-parse", "best"))
 
 
 class TestPushing:

@@ -13,6 +13,7 @@ from ainimal_zookeeper.domain import lifecycle
 from ainimal_zookeeper.domain.access import Principal
 from ainimal_zookeeper.domain.documents import Collections, Document, Ref
 from ainimal_zookeeper.domain.errors import LimitReached
+from ainimal_zookeeper.provenance import Provenance
 from ainimal_zookeeper.server.autostart import Autostart
 from ainimal_zookeeper.server.catalogue import Catalogue
 
@@ -47,6 +48,10 @@ def compilation(models: list[Document], environments: list[Document], **changes:
     return dataclasses.replace(made, **changes)
 
 
+def catalogue_of(store: MemoryStore, offered: Compilation) -> Catalogue:
+    return Catalogue(store, offered, Provenance(offered.home, {}, at_hand=True))
+
+
 def stored(store: MemoryStore) -> set[str]:
     return {ref.id for ref in store.documents}
 
@@ -55,9 +60,9 @@ def test_catalogue_is_what_the_configuration_offers() -> None:
     """New entries come, vanished ones go, others are written only when they differ."""
     store = MemoryStore()
     other = {**zoo.model(), "id": "mod_other", "name": "other"}
-    Catalogue(store, compilation([zoo.model(), other], [zoo.environment()])).write()
+    catalogue_of(store, compilation([zoo.model(), other], [zoo.environment()])).write()
     assert stored(store) == {"zoo", "mod_learner", "mod_other", "world_box"}
-    Catalogue(store, compilation([zoo.model(path="/new.py")], [])).write()
+    catalogue_of(store, compilation([zoo.model(path="/new.py")], [])).write()
     assert stored(store) == {"zoo", "mod_learner"}
     assert "/new.py" in store.documents[Ref(Collections.MODELS, "mod_learner")]["specJson"]
 
@@ -67,7 +72,7 @@ def test_rescan_writes_only_when_something_changed() -> None:
     store = MemoryStore()
     found: list[Compilation] = []
     found.append(compilation([zoo.model()], [], recompile=lambda: found[-1]))
-    catalogue = Catalogue(store, found[0])
+    catalogue = catalogue_of(store, found[0])
     found.append(compilation([zoo.model(path="/new.py")], [], recompile=lambda: found[-1]))
     catalogue.rescan()
     runs = store.runs
@@ -83,7 +88,7 @@ def test_configuration_that_is_broken_for_now_changes_nothing(caplog: pytest.Log
     def broken() -> Compilation:
         raise ConfigurationError([])
 
-    catalogue = Catalogue(store, compilation([zoo.model()], [], recompile=broken))
+    catalogue = catalogue_of(store, compilation([zoo.model()], [], recompile=broken))
     catalogue.write()
     catalogue.rescan()
     catalogue.rescan()

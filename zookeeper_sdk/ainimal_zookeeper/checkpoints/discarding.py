@@ -10,8 +10,18 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import cast
 
+from dulwich.objects import ObjectID
+
 from ainimal_zookeeper.domain import lifecycle, queries
-from ainimal_zookeeper.domain.documents import CheckpointDoc, Collections, DiscardDoc, Document, InstanceDoc, Ref
+from ainimal_zookeeper.domain.documents import (
+    CheckpointDoc,
+    Collections,
+    DiscardDoc,
+    Document,
+    InstanceDoc,
+    Ref,
+    WithdrawalDoc,
+)
 from ainimal_zookeeper.domain.errors import InvalidTransition, NotFound
 from ainimal_zookeeper.ports.bucket import Bucket
 from ainimal_zookeeper.ports.clock import Clock
@@ -60,23 +70,44 @@ class Discards:
 
     def note(self, checkpoint: CheckpointDoc) -> DiscardDoc:
         """Returns what is to be cleared away of a checkpoint that has no document."""
-        return {
+        left: DiscardDoc = {
             "id": checkpoint["id"],
             "modelId": checkpoint["modelId"],
             "tag": checkpoint["tag"],
             "object": checkpoint["object"],
             "at": lifecycle.timestamp(self._clock.now()),
         }
+        if checkpoint["kind"] == "ASKED" and checkpoint.get("push") in {"WAITING", "PUSHED"}:
+            left["pushed"] = True
+        return left
 
     def clear(self, left: DiscardDoc) -> None:
-        """Removes tag, payload and note, in this order: no tag is ever left without its payload."""
+        """Removes tag, payload and note, in this order: no tag is ever left without its payload.
+
+        Where the tag was pushed, too, another note is left, for the zoo that has the model's source.
+        """
         repository = Repository(self._bucket, left["modelId"])
         with suppress(NotFound):
             if repository.read(left["tag"]).id == left["id"]:  # else somebody has taken the name since
+                if left.get("pushed"):
+                    self._withdraw(left, repository.tags.get(left["tag"]))
                 repository.delete(left["tag"])
         with suppress(NotFound):
             self._bucket.delete(left["object"])
         self._store.transact(lambda transaction: transaction.delete(Ref(Collections.DISCARDED, left["id"])))
+
+    def _withdraw(self, left: DiscardDoc, target: ObjectID | None) -> None:
+        """Writes down which tag is to go where the model's source is, before nobody can tell any more."""
+        if target is not None:
+            withdrawal: WithdrawalDoc = {
+                "id": left["id"],
+                "modelId": left["modelId"],
+                "tag": left["tag"],
+                "target": target.decode(),
+                "at": left["at"],
+            }
+            where = Ref(Collections.WITHDRAWN, left["id"])
+            self._store.transact(lambda transaction: transaction.put(where, cast(Document, withdrawal)))
 
     def clear_all(self) -> None:
         """Clears up after whoever did not come to it."""

@@ -6,6 +6,7 @@ Nothing else there is touched: no branch, no HEAD, no index, no file of the work
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from dulwich.file import FileLocked
 from dulwich.object_store import DiskObjectStore, PackBasedObjectStore
@@ -29,33 +30,49 @@ def push(repository: Repository, tag: str, source: SourceRepository) -> bool:
         raise NotFound(f"the model {repository.model_id} has no checkpoint with the tag {tag}")
     annotated = repository.objects.read(target, Tag, f"the tag {tag}")
     ref = ref_of(tag)
-    with source.opened() as opened:
-        try:
-            refs, store = opened.refs, opened.object_store
-            if isinstance(store, DiskObjectStore):
-                store.fsync_object_files = True  # a tag must not outlive a loss of power that its objects do not
-            existing = refs.read_ref(ref)
-            if existing == target:
+    with source.opened() as opened, _told(source):
+        refs, store = opened.refs, opened.object_store
+        if isinstance(store, DiskObjectStore):
+            store.fsync_object_files = True  # a tag must not outlive a loss of power that its objects do not
+        existing = refs.read_ref(ref)
+        if existing == target:
+            return False
+        if existing is None:
+            for commit in reversed(_missing(repository, annotated.object[1], store, tag, source)):
+                for item in _content(repository, commit, tag):
+                    store.add_object(item)
+                store.add_object(commit)
+            store.add_object(annotated)
+            if refs.add_if_new(ref, target):
+                return True
+            if refs.read_ref(ref) == target:
                 return False
-            if existing is None:
-                for commit in reversed(_missing(repository, annotated.object[1], store, tag, source)):
-                    for item in _content(repository, commit, tag):
-                        store.add_object(item)
-                    store.add_object(commit)
-                store.add_object(annotated)
-                if refs.add_if_new(ref, target):
-                    return True
-                if refs.read_ref(ref) == target:
-                    return False
-        except FileLocked as error:
-            raise Transient(f"{source.path} is locked ({error.lockfilename!r}); let git finish there") from error
-        except OSError as error:
-            raise Transient(
-                f"{source.path} cannot be written: {error.strerror or error}; check the space and the rights there", 5.0
-            ) from error
     raise AlreadyExists(
         f"{source.path} has a tag {tag} already, on something else; it stays, and this one is not pushed"
     )
+
+
+def withdraw(source: SourceRepository, tag: str, target: str) -> bool:
+    """Takes a tag away from `source`, where it still is the tag object `target`. Returns whether it was.
+
+    What it named stays until git clears up. Raises: InvalidInput; Transient as `push`.
+    """
+    with source.opened() as opened, _told(source):
+        ref, wanted = ref_of(tag), ObjectID(target.encode())
+        return opened.refs.read_ref(ref) == wanted and opened.refs.remove_if_equals(ref, wanted)
+
+
+@contextmanager
+def _told(source: SourceRepository) -> Iterator[None]:
+    """Raises: Transient for what stands in the way of writing to `source`."""
+    try:
+        yield
+    except FileLocked as error:
+        raise Transient(f"{source.path} is locked ({error.lockfilename!r}); let git finish there") from error
+    except OSError as error:
+        raise Transient(
+            f"{source.path} cannot be written: {error.strerror or error}; check the space and the rights there", 5.0
+        ) from error
 
 
 def _missing(

@@ -122,6 +122,10 @@ class Repository:
         """Takes a tag away. The commit stays, for those that grew from it; who deletes the payload does so after."""
         self.tags.delete(tag)
 
+    def keep_history(self, source: SourceRepository, commit: str) -> bool:
+        """Keeps the history of code that a lineage begins with; as `History.keep`."""
+        return self.history.keep(source, _id(commit))
+
     def manifest_of(self, commit: Commit) -> Manifest | None:
         """Returns the manifest of a commit; None for a commit that is no checkpoint."""
         tree = self.objects.read(commit.tree, Tree, f"commit {commit.id.decode()}")

@@ -34,6 +34,7 @@ from .documents import (
     Failure,
     InstanceDoc,
     Mode,
+    ModelRef,
     Phase,
     RestoreAnswer,
     RestoreRequest,
@@ -256,8 +257,12 @@ def restore(document: InstanceDoc, request: RestoreRequest, now: datetime) -> In
 # --- what runners say ------------------------------------------------------------------------------------------------
 
 
-def claim(document: InstanceDoc, attempt: int, now: datetime, runner: str | None = None) -> InstanceDoc:
+def claim(
+    document: InstanceDoc, attempt: int, now: datetime, runner: str | None = None, model: ModelRef | None = None
+) -> InstanceDoc:
     """A runner of `attempt` takes the instance. The same `runner` may claim twice, which changes nothing.
+
+    model: as it is on offer now, which is what the attempt loads, whatever was launched.
 
     Raises: Conflict for another attempt than the current one (fencing), after the claim of another runner of the same
     attempt, or when the instance has ended.
@@ -270,8 +275,9 @@ def claim(document: InstanceDoc, attempt: int, now: datetime, runner: str | None
             )
         return document
     at = timestamp(now)
+    loading = document if model is None else cast(InstanceDoc, {**document, "model": model})
     return _with_status(
-        document,
+        loading,
         phase="STARTING",
         stage="starting",
         claimed=True,

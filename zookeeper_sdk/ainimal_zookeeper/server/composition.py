@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from graphql_api.api import Api
 from graphql_api.launch import Launches
@@ -29,8 +29,11 @@ class EmbeddedZoo:
 
     profile = "embedded"
 
-    def __init__(self, compilation: Compilation, state: StateDirectory, url: str) -> None:
-        """`url` is where runners on this machine reach the zoo. Raises: DataCorrupt, Transient for a bad store."""
+    def __init__(self, compilation: Compilation, state: StateDirectory, url: str, environ: Mapping[str, str]) -> None:
+        """`url` is where runners on this machine reach the zoo, `environ` of this process.
+
+        Raises: DataCorrupt, Transient for a bad store.
+        """
         profile = EmbeddedProfile(state.path, url, state.secret, compilation.home)
         clock, ids, secret = profile.clock, profile.ids, profile.secret
         self._store, self._queue, compute = profile.store, profile.queue, profile.compute
@@ -63,6 +66,9 @@ class EmbeddedZoo:
         self._routine = Routine(
             compilation,
             store=self._store,
+            bucket=profile.bucket,
+            clock=clock,
+            environ=environ,
             launches=Launches(store=self._store, queue=self._queue, clock=clock, ids=ids),
             processes=processes,
             compute=compute,

@@ -59,7 +59,7 @@ def emulated_zoo(
     emulators.start()
     try:
         with _set(environ, emulators.variables | _settings(compilation, state, url, environ)):
-            zoo = EmulatedZoo(compilation, state, url, _profile_settings(environ), emulators)
+            zoo = EmulatedZoo(compilation, state, url, _profile_settings(environ), emulators, environ)
             try:
                 yield zoo
             finally:
@@ -121,8 +121,12 @@ class EmulatedZoo:
         url: str,
         settings: ProfileSettings,
         emulators: Emulators,
+        environ: Mapping[str, str],
     ) -> None:
-        """Reads the functions' settings from the environment of this process. Raises: InvalidInput, NotFound."""
+        """Reads the functions' settings from the environment of this process, `environ`.
+
+        Raises: InvalidInput, NotFound.
+        """
         self._settings = settings
         self._emulators = emulators
         self._url = url
@@ -146,6 +150,9 @@ class EmulatedZoo:
         self._routine = Routine(
             compilation,
             store=store,
+            bucket=self._own.bucket,
+            clock=clock,
+            environ=environ,
             launches=Launches(store=store, queue=queue, clock=clock, ids=ids),
             processes=processes,
             compute=self._own.compute,

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Thread
 
 from graphql_api.launch import Launches
 
 from ainimal_zookeeper.config import Compilation
+from ainimal_zookeeper.domain.queries import INSTANCES_BY_PHASE
+from ainimal_zookeeper.ports.bucket import Bucket
+from ainimal_zookeeper.ports.clock import Clock
 from ainimal_zookeeper.ports.compute import Compute
-from ainimal_zookeeper.ports.store import DocumentStore
+from ainimal_zookeeper.ports.store import DocumentStore, Watch
+from ainimal_zookeeper.provenance import Provenance
 
 from .autostart import Autostart
 from .catalogue import Catalogue
+from .lineages import Lineages
 from .processes import SideProcesses
+from .scans import Scans
 from .ticker import Ticker
 
 RECONCILE_S = 1.0
 RESCAN_S = 2.0
+
+_PENDING = INSTANCES_BY_PHASE.bind(phases=("PENDING",))
 
 
 class Routine:
     """Keeps the catalogue up to date, the reconciler going, and launches and side processes running.
 
     reconcile: runs the reconciler once. compute: where instances run. grace_s: for instances, which save, and side
-    processes when they end.
+    processes when they end. environ: of this process, for git.
     """
 
     def __init__(
@@ -32,6 +40,9 @@ class Routine:
         compilation: Compilation,
         *,
         store: DocumentStore,
+        bucket: Bucket,
+        clock: Clock,
+        environ: Mapping[str, str],
         launches: Launches,
         processes: SideProcesses,
         compute: Compute,
@@ -39,13 +50,18 @@ class Routine:
         grace_s: float,
     ) -> None:
         self._compilation = compilation
-        self._catalogue = Catalogue(store, compilation)
+        provenance = Provenance(compilation.home, environ, at_hand=True)
+        self._store = store
+        self._catalogue = Catalogue(store, compilation, provenance)
+        self._lineages = Lineages(store=store, bucket=bucket, clock=clock, provenance=provenance)
+        self._scans = Scans(store=store, bucket=bucket, home=compilation.home, environ=environ)
         self._autostart = Autostart(store=store, launches=launches)
         self._processes = processes
         self._compute = compute
         self._reconcile = reconcile
         self._grace_s = grace_s
         self._tickers: list[Ticker] = []
+        self._launched: Watch | None = None
 
     def furnish(self) -> None:
         """Puts the catalogue in place."""
@@ -53,15 +69,21 @@ class Routine:
 
     def start(self) -> None:
         """Begins once launches are taken."""
-        self._tickers = [
-            Ticker("reconciler", self._reconcile, RECONCILE_S),
-            Ticker("catalogue", self._catalogue.rescan, RESCAN_S),
-        ]
+        rescan = Ticker("catalogue", self._catalogue.rescan, RESCAN_S)
+        scans = Ticker("scans", self._scans.look, RESCAN_S)
+        self._tickers = [Ticker("reconciler", self._reconcile, RECONCILE_S), rescan, scans]
+        # A process that begins finds in the catalogue what it is about to load, although it changed a moment ago.
+        self._launched = self._store.watch(_PENDING, lambda found: rescan.wake() if found else None)
+        self._lineages.start()
         self._autostart.run(self._compilation)
         self._processes.start()
 
     def rest(self) -> None:
         """Begins nothing more."""
+        if self._launched is not None:
+            self._launched.close()
+        self._lineages.close()
+        self._scans.close()
         for ticker in self._tickers:
             ticker.close()
 

@@ -127,7 +127,7 @@ def _opened(compilation: Compilation, state: StateDirectory, url: str, profile: 
     if profile == "embedded":
         from .composition import EmbeddedZoo
 
-        yield EmbeddedZoo(compilation, state, url)
+        yield EmbeddedZoo(compilation, state, url, os.environ)
         return
     from .emulators.programs import check_libraries
 
