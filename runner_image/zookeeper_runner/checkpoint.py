@@ -30,6 +30,7 @@ from .link import Link
 from .session import Counters
 
 _CHUNK = 1 << 20
+_fetched: dict[str, Path] = {}  # what was made for each folder of `fetch`
 
 
 def lacking(agent: Agent) -> str | None:
@@ -105,6 +106,7 @@ def fetch(point: Mapping[str, Any], enter: Callable[[str], None], patience_s: fl
     place = Path(tempfile.mkdtemp(prefix="ainimal-"))
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     folder, file = place / "saved", place / "checkpoint.zip"
+    _fetched[str(folder)] = place
     folder.mkdir()
     try:
         objects.patiently_download(
@@ -122,6 +124,13 @@ def fetch(point: Mapping[str, Any], enter: Callable[[str], None], patience_s: fl
         raise Transient(f"the checkpoint of step {point['step']:,} cannot be unpacked: {error}") from error
     file.unlink()
     return str(folder)
+
+
+def discard(folder: str) -> None:
+    """Takes away a folder of `fetch`, and never anything else. Idempotent."""
+    place = _fetched.pop(folder, None)
+    if place is not None:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def stage_of(point: Mapping[str, Any]) -> str:
