@@ -170,4 +170,5 @@ def test_a_full_disk_while_states_are_saved(disk: Disk, tmp_path: Path, start_zo
             until(lambda: {row.id for row in saved.checkpoints()} - known)  # noqa: B023
             check_whole(hosted, zoo, "Saved")
         assert "never" not in {row.tag for row in saved.checkpoints()}
+        assert "Traceback" not in hosted.output
         saved.terminate().wait("TERMINATED", timeout_s=20)

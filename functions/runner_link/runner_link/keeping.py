@@ -148,8 +148,8 @@ class Keeping:
                 with suppress(NotFound, InvalidTransition):  # gone by now, or in use again
                     discards.discard(stale["id"], _only_in_passing)
             discards.clear_all()
-        except ZookeeperError:
-            _log.warning("old checkpoints of %s could not be taken away", document["id"], exc_info=True)
+        except ZookeeperError as error:
+            _log.warning("old checkpoints of %s could not be taken away: %s", document["id"], error)
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
