@@ -26,11 +26,12 @@ def add(
     content: bytes | None = None,
     grew_from: str | None = None,
     base: str | None = None,
+    architecture: dict[str, Any] | None = None,
     **changes: Any,
 ) -> CheckpointDoc:
     """Saves a checkpoint of an instance of `mod_learner`: bytes, commit, tag and document.
 
-    grew_from: the commit of another one. base: that of the source's git repository.
+    grew_from: the commit of another one. base: that of the source's git repository. changes: of the document.
     """
     content = f"{tag} at {step}".encode() if content is None else content
     name, sha256 = f"runs/{instance_id}/1/checkpoints/{tag}.zip", hashlib.sha256(content).hexdigest()
@@ -43,6 +44,7 @@ def add(
         code=Code("learner", "Learner", "/zoo/learner.py", "r1", base),
         payload=(PayloadFile("state.zip", name, sha256, len(content)),),
         grew_from=grew_from,
+        architecture=architecture,
     )
     made = Repository(bucket, "mod_learner").save(Snapshot(manifest, Author("zoo", "zoo"), at), tag)
     document: CheckpointDoc = {

@@ -26,6 +26,7 @@ from .launch import Launches
 from .limits import Limits
 from .link import LinkSettings
 from .links import Links
+from .manifests import Manifests
 from .records import Records
 from .resolvers import RESOLVERS, SUBSCRIPTIONS
 from .saves import Saves
@@ -48,7 +49,7 @@ def no_processes() -> Sequence[Mapping[str, Any]]:
 class Api:
     """Answers requests on one event loop; `close` it there.
 
-    bucket: opens the bucket, when something in it is deleted or compared. save_s: how long who asks for a checkpoint
+    bucket: opens the bucket, when something in it is read or deleted. save_s: how long who asks for a checkpoint
     waits. compare_s: how long two may be compared. processes: returns the side processes as {name, running, restarts,
     url}. On the embedded profile a visitor of whom nothing else is said is the operator; elsewhere nobody.
     """
@@ -104,6 +105,7 @@ class Api:
             commands=Commands(store=store, clock=clock, ids=ids),
             checkpoints=checkpoints,
             comparisons=self._comparisons,
+            manifests=Manifests(bucket),
             saves=self._saves,
             uploads=Uploads(store=store, bucket=bucket, clock=clock, ids=ids),
             streams=self._streams,

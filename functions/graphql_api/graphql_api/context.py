@@ -18,6 +18,7 @@ from .comparisons import Comparisons
 from .launch import Launches
 from .links import Links
 from .loading import Loader
+from .manifests import Manifests
 from .outlet import Outlet
 from .records import Records
 from .saves import Saves
@@ -40,6 +41,7 @@ class Zoo:
     commands: Commands
     checkpoints: Checkpoints
     comparisons: Comparisons
+    manifests: Manifests
     saves: Saves
     uploads: Uploads
     streams: LiveStreams

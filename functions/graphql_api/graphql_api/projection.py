@@ -140,7 +140,6 @@ def checkpoint(found: Document | None, principal: Principal) -> Shown | None:
         "modelRevision": document["modelRevision"],
         "_parametersJson": document["parametersJson"],
         "author": None,
-        "architecture": None,
         "viewerCan": may,
     }
 

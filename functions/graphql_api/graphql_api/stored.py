@@ -37,6 +37,15 @@ def manifest(text: str, id: str) -> dict[str, Any]:
     return shown
 
 
+def architecture(read: Any, id: str) -> dict[str, Any] | None:
+    """Returns the architecture that the manifest of the commit `id` has, where it can be shown."""
+    if read is None or _MANIFEST["architecture"](read):
+        shown: dict[str, Any] | None = read
+        return shown
+    _say("architecture of the manifest", id)
+    return None
+
+
 def series(text: str, id: str) -> list[dict[str, Any]]:
     """Returns those histories of scalars of `id` whose columns are whole."""
     return _those(_is_history, _parsed(text, list, "series", id), "history of the series", id)

@@ -42,7 +42,12 @@ async def diff(_: Any, info: Info, fromId: str, toId: str) -> Shown:  # noqa: N8
     return await context.zoo.comparisons.compare(before, after)
 
 
+async def architecture(parent: Shown, info: Info) -> dict[str, Any] | None:
+    zoo = of(info).zoo
+    return await zoo.records.run(zoo.manifests.architecture, parent["modelId"], parent["commit"])
+
+
 RESOLVERS: Fields = {
     "Query": {"checkpointDiff": diff},
-    "Checkpoint": {"parameters": json_of("_parametersJson")},
+    "Checkpoint": {"parameters": json_of("_parametersJson"), "architecture": architecture},
 }
