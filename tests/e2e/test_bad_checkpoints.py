@@ -15,6 +15,7 @@ from ainimal_zookeeper.checkpoints import MAX_TAG_BYTES, Repository
 from ainimal_zookeeper.client import Checkpoint, Instance, Zookeeper
 from ainimal_zookeeper.domain.errors import (
     AlreadyExists,
+    DataCorrupt,
     InvalidInput,
     InvalidTransition,
     NotFound,
@@ -249,18 +250,23 @@ def test_a_state_of_another_model_starts_nothing(client: Zookeeper, counter: Ins
 def test_a_state_that_is_not_whole_starts_nothing(
     client: Zookeeper, counter: Instance, bucket: DirectoryBucket, harm: str
 ) -> None:
-    """Who is launched from it fails with what is wrong, before any code of the model has seen a byte of it."""
+    """Whoever runs goes on as it was, who is launched from it fails, and no code of theirs has seen a byte of it."""
     made = counter.save_checkpoint(harm.replace(" ", "-"))
+    timeline = made.timeline
 
     with harmed(client, bucket, made, harm):
+        with pytest.raises(DataCorrupt, match="checkpoint"):
+            counter.restore(made)
+        assert counter.refresh().info.timeline == timeline
+        assert not [line.text for line in counter.logs() if line.text == f"loaded {made.step}"]
         instance = client.launch("Counter", "Line", checkpoint=made, wait=False)
         instance.wait("FAILED", timeout_s=60)
 
     assert (instance.info.failure_code, "checkpoint" in (instance.info.failure or "")) == ("DATA_CORRUPT", True)
     assert not [line.text for line in instance.logs() if line.text.startswith("loaded")]
-    again = launched(client, checkpoint=made)
-    assert until(lambda: [line.text for line in again.logs()]) == [f"loaded {made.step}"]
-    again.terminate().wait("TERMINATED")
+    counter.restore(made)
+    assert until(lambda: [line.text for line in counter.logs() if line.text == f"loaded {made.step}"])
+    assert counter.refresh().info.timeline == timeline + 1
 
 
 @contextmanager
