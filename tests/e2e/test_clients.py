@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from ainimal_zookeeper.client import Zookeeper
 from ainimal_zookeeper.client.site import BUILT
-from ainimal_zookeeper.domain.errors import AInimalFault, AlreadyExists, InvalidInput, NotFound
+from ainimal_zookeeper.domain.errors import AInimalFault, AlreadyExists, InvalidInput, InvalidTransition, NotFound
 
 from tests.conftest import ToolFinder, in_ci
 from tests.e2e.conftest import ZooStarter
@@ -60,6 +60,8 @@ class Doubler(AInimal):
     "counter.py": """
 import pathlib
 
+import numpy as np
+
 
 class Counter:
     AINIMAL_PARAMETERS = [
@@ -76,6 +78,7 @@ class Counter:
 
     def save(self, path):
         (pathlib.Path(path) / "count").write_text(f"{self.count} {self.stride}")
+        np.savez(pathlib.Path(path) / "seen.npz", counts=np.full(4, self.count), ones=np.ones(3))
 
     def load(self, path):
         count, stride = (pathlib.Path(path) / "count").read_text().split()
@@ -207,6 +210,50 @@ def test_a_shell_saves_goes_back_and_clones(run: Run, require_tool: ToolFinder, 
         "* tag: steady",
     ]
     subprocess.run([git, "fsck", "--strict"], cwd=hosted.folder / "lineage", capture_output=True, check=True)
+
+
+def test_a_script_saves_what_it_holds_and_ends_and_compares_it(zoo: Zookeeper) -> None:
+    """What is saved is what it was held at, to the step; what differs is told by name, with its norm."""
+    counter = zoo.launch("Counter", "CartPole", start=10)
+    first = counter.save_checkpoint("first")
+    assert until(lambda: counter.refresh().info.stats.step > first.step)
+    held = counter.pause(save="held").saved
+    assert held is not None
+    assert counter.settled().phase == "PAUSED"
+    assert counter.info.acknowledged_at_step == held.step > first.step
+
+    difference = zoo.checkpoint_diff("first", "held")
+    count, seen = difference.tensors
+    assert (count.path, count.change, count.norm) == ("count", "changed", None)
+    assert (seen.path, seen.norm, seen.from_shape) == ("seen.npz/counts", 2.0 * (held.step - first.step), (4,))
+    other = zoo.launch("Counter", "CartPole", start=3, stride=2, paused=True)
+    assert {row.name for row in first.diff(other.save_checkpoint("other")).parameters} == {"start", "stride"}
+
+    with pytest.raises(AlreadyExists, match=r"first.*; it is not terminated"):
+        counter.resume().terminate(save="first")
+    assert counter.refresh().info.desired_phase == "RUNNING"
+    last = counter.terminate(save=True).saved
+    assert last is not None
+    assert counter.wait("TERMINATED").info.stats.step == last.step
+    assert not last.diff(last)
+    with pytest.raises(InvalidTransition):
+        counter.terminate(save=True)
+
+
+def test_a_shell_saves_what_it_holds_and_ends_and_compares_it(run: Run) -> None:
+    """The same by `zoo`, in a pipe."""
+    launched = run("launch", "Counter", "--env", "CartPole", "--name", "Abacus", "--wait")
+    assert launched.returncode == 0, launched.stderr
+    held = run("pause", "Abacus", "--save", "held", "--wait").stdout.splitlines()
+    assert [re.sub(r" \(.*| is PAUSED.*", "", line) for line in held] == ["Abacus is saved as held", "Abacus"]
+    assert run("step", "Abacus", "2", "--wait").returncode == 0
+    ended = run("terminate", "Abacus", "--save=last", "--wait", "--json")
+    assert json.loads(ended.stdout)["checkpoint"]["tag"] == "last", ended.stderr
+
+    compared = run("checkpoint", "diff", "held", "last")
+    assert compared.stdout.splitlines()[0].split() == ["path", "change", "norm", "relative", "shape", "dtype"]
+    assert "seen.npz/counts" in compared.stdout
+    assert run("checkpoint", "diff", "held", "nothing").returncode == 3
 
 
 def test_errors_keep_their_kind(zoo: Zookeeper) -> None:
