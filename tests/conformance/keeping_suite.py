@@ -121,6 +121,41 @@ class KeepingTests:
         assert (third["parents"], third["timeline"], third["attempt"]) == ([second["commit"]], 2, 2)
         assert third["tag"] == "ins-1-2-21"
 
+    async def test_a_lineage_begins_where_its_source_stood(self, keeper: Keeper) -> None:
+        """The first grows from the commit that the attempt found; what waits for the source is noted on the way."""
+        codes = [{"commit": digit * 40, "path": "learner.py", "modified": False, "atHand": True} for digit in "ab"]
+        keeper.change(lambda row: {**row, "model": {**row["model"], "code": codes[0]}})
+        zoo.put(keeper.store, Collections.MODELS, {**zoo.model(), "revision": "r2", "code": codes[1]})
+
+        await keeper.saved(keeper.upload("autosave-1", b"one", step=10))
+        await keeper.saved(keeper.upload("autosave-2", b"two", step=20))
+        keeper.ask("sav_1", "mine")
+        await keeper.saved(keeper.upload("sav_1", b"three", step=30), "sav_1")
+        keeper.change(lambda row: lifecycle.recover(row, keeper.clock.now(), "gone"))
+        again = Keeper(keeper.runner.later(), keeper.store, keeper.bucket, keeper.clock)
+        await again.start()
+        await again.saved(again.upload("autosave-1", b"four", step=31))
+
+        fourth, third, second, first = again.documents()
+        assert first["parents"] == ["a" * 40]
+        assert [each.get("push") for each in (first, second, third, fourth)] == ["WAITING", None, "WAITING", None]
+        told = [keeper.repository().read(each["id"]).manifest.code for each in (first, third, fourth)]
+        assert [(code.commit, code.path, code.revision) for code in told] == [
+            ("a" * 40, "learner.py", "r1"),
+            ("a" * 40, "learner.py", "r1"),
+            ("b" * 40, "learner.py", "r2"),
+        ]
+
+    async def test_nothing_waits_where_no_zoo_has_the_source(self, keeper: Keeper) -> None:
+        """A catalogue that was staged elsewhere tells the commit, and nobody there could push."""
+        code = {"commit": "a" * 40, "path": "learner.py", "modified": True, "atHand": False}
+        keeper.change(lambda row: {**row, "model": {**row["model"], "code": code}})
+        keeper.ask("sav_1", "mine")
+        await keeper.saved(keeper.upload("sav_1"), "sav_1")
+        (document,) = keeper.documents()
+        assert (document["parents"], document.get("push")) == (["a" * 40], None)
+        assert keeper.repository().read("mine").manifest.code.modified
+
     async def test_a_tag_that_exists_fails_the_request_and_nothing_else(self, keeper: Keeper) -> None:
         """Whoever asked learns it, the bytes are gone, and what the next attempt starts from stays."""
         keeper.ask("sav_1", "mine")

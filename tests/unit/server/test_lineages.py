@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ainimal_zookeeper.server.lineages import TOLD_AFTER, Lineages
 
 from tests.conftest import ToolFinder
 from tests.fakes import checkpoints, zoo
+from tests.fakes.bucket import CountingBucket, Killed
 from tests.fakes.clock import FakeClock
 from tests.fakes.store import MemoryStore
 from tests.unit.checkpoints.lineage import Git, open_bucket
@@ -166,6 +168,40 @@ def test_name_that_is_taken_again_waits_for_its_withdrawal(scene: Scene) -> None
     assert not scene.lineages.attend()
     assert scene.pushed(second) == "PUSHED"
     assert scene.git("rev-parse", "best^{commit}") == second["commit"]
+
+
+class Mortal(CountingBucket):
+    """A bucket whose process is killed at the nth time that it reads something."""
+
+    def __init__(self, inner: DirectoryBucket, reads: int) -> None:
+        super().__init__(inner)
+        self._reads = reads
+
+    def get(self, name: str, start: int = 0, end: int | None = None) -> bytes:
+        self._reads -= 1
+        if self._reads < 0:
+            raise Killed
+        return super().get(name, start, end)
+
+
+@pytest.mark.parametrize("reads", range(24))
+def test_whoever_is_killed_while_pushing_leaves_no_broken_repository(scene: Scene, reads: int) -> None:
+    """At every moment git finds nothing wrong, a tag that is there is whole, and the next zoo pushes the rest."""
+    first = scene.save("first")
+    second = scene.save("second", 2, grew_from=first["commit"])
+    provenance = Provenance(scene.git.place, {}, at_hand=True)
+    bucket = Mortal(scene.bucket, reads)
+    doomed = Lineages(store=scene.store, bucket=bucket, clock=scene.clock, provenance=provenance)
+    with suppress(Killed):
+        doomed.attend()
+    scene.git.check()
+
+    assert not scene.begin().attend()
+
+    assert (scene.pushed(first), scene.pushed(second)) == ("PUSHED", "PUSHED")
+    assert scene.git("rev-parse", "second^^") == scene.base
+    scene.git.check()
+    assert scene.warnings() == []
 
 
 class TestTrouble:
