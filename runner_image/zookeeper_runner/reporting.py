@@ -47,7 +47,8 @@ class Reporter:
         self._said: str | None = None
         self._answered_at = time.monotonic()
         self._manifest_version = 0
-        self._full_due = time.monotonic() + min(2.0, session.cadence.report_s)
+        self._first_s = min(2.0, session.cadence.report_s)
+        self._full_due = time.monotonic() + self._first_s
         self._lines_due = 0.0
         self._thumbnail_due = 0.0
         self._thumbnail: Captured | None = None
@@ -197,7 +198,10 @@ class Reporter:
         if lines := self._lines.take():
             content["logs"] = lines
         # A timeline that has ended goes alone: with the one that runs it may be too big for one document.
-        if series := self._history.take_finished() or (self._history.to_document() if full else []):
+        if finished := self._history.take_finished():
+            content["series"] = finished
+            self._full_due = min(self._full_due, time.monotonic() + self._first_s)
+        elif full and (series := self._history.to_document()):
             content["series"] = series
         if self._thumbnail is not None:
             shown, self._thumbnail = self._thumbnail, None

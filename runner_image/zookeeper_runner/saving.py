@@ -61,6 +61,7 @@ class Saver:
         # Whoever asked an earlier attempt meant the state that it had.
         asked = None if session.attempt == 1 else session.launch["desired"].get("save")
         self._heard: str | None = None if asked is None else asked["id"]
+        self._writing: Occasion | None = None
         self._flying: Occasion | None = None
         self._landed = threading.Event()
         self._count = 0
@@ -103,12 +104,14 @@ class Saver:
 
     def save(self, desired: Desired) -> None:
         """Saves what is due, and returns as soon as the author's `save` has; what became of it is reported later."""
-        occasion = self._occasion(desired)
+        occasion = self._writing = self._occasion(desired)
         try:
             written = self._write()
         except ZookeeperError as error:
             self._failed(occasion, error)
             return
+        finally:
+            self._writing = None
         self._flying = occasion
         self._landed = threading.Event()
         deadline = time.monotonic() + self._session.cadence.orphan_s
@@ -208,9 +211,12 @@ class Saver:
     def finish(self, desired: Desired, patience_s: float) -> None:
         """Waits until what is on its way has arrived, and tells who has asked in vain."""
         self._land(patience_s)
+        late = self._writing  # by a save that does not return
         if (asked := self._asked(desired)) is not None:
             self._heard = asked
-            self._failed(Occasion("ASKED", "", asked), InvalidTransition("it ended before it could be saved"))
+            late = Occasion("ASKED", "", asked)
+        if late is not None:
+            self._failed(late, InvalidTransition("it ended before it could be saved"))
 
     def _land(self, patience_s: float) -> None:
         """Waits for what is on its way, and gives it up."""

@@ -129,7 +129,7 @@ def test_it_goes_back_and_another_begins_there(client: Zookeeper) -> None:
     again = instance.save_checkpoint()
     assert (again.timeline, again.parents) == (2, (steady.commit,))
     assert again.step >= steady.step
-    assert instance.metrics("env.reward")["env.reward"].timeline == 2
+    until(lambda: instance.metrics("env.reward")["env.reward"].timeline == 2)
     instance.restore(later)
     assert (instance.info.attempt, instance.info.timeline) == (1, 3)
     other = client.launch("Counter", "Line", checkpoint=steady, name="other")
@@ -238,7 +238,7 @@ def test_a_stop_in_the_middle_of_a_save(tmp_path: Path, start_zoo: ZooStarter, s
         instance = client.instance(instance.id)
         goes_on(instance, 2)
         newest = instance.checkpoints()[0]
-        assert newest.kind == "DEPARTURE"
+        assert newest.kind in {"ASKED", "DEPARTURE"}  # of the same step, where both were in time
         assert until(lambda: loaded(instance)) == [newest.step]
         assert newest.step >= step
         assert instance.save_checkpoint().parents == (newest.commit,)
