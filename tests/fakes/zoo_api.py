@@ -38,6 +38,7 @@ def model_row(name: str, **changes: Any) -> Row:
         "parameters": [],
         "findings": [],
         "launchable": True,
+        "scan": None,
         **changes,
     }
 
@@ -167,6 +168,9 @@ class FakeZoo:
         """What the next mutation answers instead of doing something."""
         self.refusals: dict[str, list[Row]] = {}
         """What a mutation of that name always answers instead."""
+        self.uploaded: tuple[httpx.Headers, bytes] | None = None
+        """What came by the last link of an upload."""
+        self.upload_status = 201
         self.streams: list[list[Row | None] | httpx.Response | httpx.TransportError] = []
         """Events of each stream in the order of opening; a None at the end cuts the connection. Or what else is
         answered, or why nothing is."""
@@ -183,6 +187,9 @@ class FakeZoo:
         return httpx.MockTransport(self._handle)
 
     def _handle(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "PUT":
+            self.uploaded = (request.headers, request.read())
+            return httpx.Response(self.upload_status)
         body = json.loads(request.content)
         if request.headers["accept"] == "text/event-stream":
             return self._stream(body)
@@ -227,6 +234,8 @@ class FakeZoo:
             "checkpointSave": self._save,
             "checkpointRestore": self._changer("checkpointRestore"),
             "checkpointDelete": self._answering("checkpointDelete", lambda given: {"deletedId": given["checkpointId"]}),
+            "uploadCreate": self._answering("uploadCreate", self._upload),
+            "modelCreate": self._answering("modelCreate", lambda _given: {"model": self.models[0]}),
             "node": self._node,
             **{f"instance{change}": self._changer(f"instance{change}") for change in changes},
         }
@@ -241,6 +250,9 @@ class FakeZoo:
             return {**answer(input), **self._said(name, input)}
 
         return mutate
+
+    def _upload(self, _given: Row) -> Row:
+        return {"uploadId": "upl_1", "url": "http://bucket.test/uploads/upl_1", "headers": {"x-once": "1"}}
 
     def _newest_world(self, _given: Row) -> Row:
         return {"environmentInstance": self.worlds[0]}

@@ -76,8 +76,11 @@ def test_source_and_what_it_saved(tmp_path: Path, folder: str) -> None:
 def test_a_checkpoint_goes_before_what_was_packed(tmp_path: Path) -> None:
     """An attempt that starts from a checkpoint is made with its folder, and loads nothing else."""
     file = zipped(tmp_path / "w.zip", {"ainimal.py": SAVES, "legs.py": "LENGTH = 2", "saved/stride": "1.5"})
-    agent = load(file, save_path="/checkpoint")
-    assert agent.subject.place == "/checkpoint"
+    (tmp_path / "checkpoint").mkdir()
+    assert load(file, save_path=str(tmp_path / "checkpoint")).subject.stride == 1.5  # it holds nothing that was saved
+    (tmp_path / "checkpoint" / "stride").write_text("7")
+    agent = load(file, save_path=str(tmp_path / "checkpoint"))
+    assert agent.subject.place == str(tmp_path / "checkpoint")
     assert agent.subject.stride == 0.0
 
 

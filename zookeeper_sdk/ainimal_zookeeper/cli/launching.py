@@ -16,7 +16,7 @@ from .exit_status import INTERRUPTED
 from .output import console, show_json
 
 if TYPE_CHECKING:
-    from ainimal_zookeeper.client import InstanceInfo, WorldInfo, Zookeeper
+    from ainimal_zookeeper.client import InstanceInfo, ModelInfo, WorldInfo, Zookeeper
 
 MODES = ("both", "training", "inference", "none")
 
@@ -57,6 +57,7 @@ def launch(
 ) -> None:
     """Launches MODEL."""
     offered = zoo.model(model)
+    _warn(offered)
     world = zoo.environment(env) if env else None
     instance = zoo.launch(
         offered.id,
@@ -81,6 +82,14 @@ def launch(
         show_json(instance.info.document)
     else:
         click.echo(f"{instance.name} ({instance.id}) is {instance.phase}")
+
+
+def _warn(model: ModelInfo) -> None:
+    """Says what is in the file of a model before anything of it runs."""
+    if model.scan == "WAITING":
+        click.echo(f"{model.name}: nobody has looked into its file yet", err=True)
+    for finding in model.findings if model.scan not in {None, "CLEAN"} else ():
+        click.echo(f"{model.name}: {finding}", err=True)
 
 
 @contextmanager

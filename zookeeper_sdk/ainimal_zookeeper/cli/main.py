@@ -16,6 +16,7 @@ from .groups import Passing, passing
 VERBS = {
     "up": "hosting",
     "models": "listing",
+    "model": "models",
     "environments": "listing",
     "worlds": "listing",
     "instances": "listing",

@@ -39,11 +39,23 @@ MODELS: Final = f"""
 query Models($first: Int, $after: String) {{
   models(first: $first, after: $after) {{
     nodes {{
-      id name type source revision description trainable findings launchable
+      id name type source revision description trainable findings launchable scan
       parameters {_PARAMETER} inputs {_MODALITY} outputs {_MODALITY}
     }}
     pageInfo {{ hasNextPage endCursor }}
   }}
+}}
+"""
+
+UPLOAD: Final = f"""
+mutation Upload($input: UploadCreateInput!) {{
+  uploadCreate(input: $input) {{ uploadId url headers {_USER_ERRORS} }}
+}}
+"""
+
+MODEL_CREATE: Final = f"""
+mutation CreateModel($input: ModelCreateInput!) {{
+  modelCreate(input: $input) {{ model {{ id }} {_USER_ERRORS} }}
 }}
 """
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import httpx
 from httpx_sse import EventSource, SSEError
 
-from ainimal_zookeeper.domain.errors import InvalidInput, NotFound, Transient, Unauthenticated, ZookeeperError
+from ainimal_zookeeper.domain.errors import InvalidInput, NotFound, Rejected, Transient, Unauthenticated, ZookeeperError
 
 from .address import DEFAULT_URL
 from .refusals import misfit, refusal
@@ -81,6 +82,25 @@ class Endpoint:
             if not connection["pageInfo"]["hasNextPage"]:
                 return
             after = connection["pageInfo"]["endCursor"]
+
+    def put(self, url: str, headers: Mapping[str, str], file: Path) -> None:
+        """Sends the bytes of a file to a link that the zoo has given out, and nothing that says who sends them.
+
+        Raises: Rejected for what the link does not take; Transient when nobody is there.
+        """
+        with file.open("rb") as opened:
+            size = {"Content-Length": str(file.stat().st_size), "Content-Type": "application/octet-stream"}
+            request = self._client.build_request(
+                "PUT", url, content=opened, headers={**size, **headers}, timeout=self._timeout_s
+            )
+            request.headers.pop("Authorization", None)
+            try:
+                response = self._client.send(request)
+            except httpx.TransportError as error:
+                raise Transient(f"{file.name} could not be sent to {request.url.host}: {error!r}") from error
+        if not response.is_success:
+            message = f"{file.name} was not taken by {request.url.host} ({response.status_code}): {response.text[:300]}"
+            raise Transient(message) if response.status_code >= 500 else Rejected(message)
 
     def live(self, document: str, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yields the events of the subscription `live`, across rotations and lost connections, until it completes."""

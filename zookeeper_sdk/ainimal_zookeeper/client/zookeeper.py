@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,6 +24,7 @@ from .instance import Instance
 from .names import pick
 from .refusals import raise_user_errors
 from .tables import Table
+from .uploading import add_model
 from .waiting import wait_until
 from .world import WorldInfo, read_world
 
@@ -42,6 +45,9 @@ class ModelInfo:
     """What is wrong with it or was inferred of it."""
     launchable: bool
     """False when a launch would be refused, for one of the findings."""
+    scan: str | None
+    """What a look into a pickle or zip told, of which nothing was run: WAITING (for it), CLEAN, UNKNOWN, DANGEROUS or
+    UNREADABLE; `findings` say it in sentences. None for source."""
     document: Mapping[str, Any] = field(repr=False, compare=False)
 
 
@@ -114,6 +120,7 @@ class Zookeeper:
                     parameters=tuple(row["parameters"]),
                     findings=tuple(row["findings"]),
                     launchable=row["launchable"],
+                    scan=row["scan"],
                     document=row,
                 )
                 for row in self._endpoint.rows(documents.MODELS, "models")
@@ -125,6 +132,7 @@ class Zookeeper:
                 "trains": lambda model: {True: "yes", False: "no", None: ""}[model.trainable],
                 "id": lambda model: model.id,
                 "findings": lambda model: len(model.findings) or None,
+                "scan": lambda model: model.scan and model.scan.lower(),
             },
         )
 
@@ -183,6 +191,19 @@ class Zookeeper:
                 "id": lambda instance: instance.id,
             },
         )
+
+    def add_model(
+        self, file: str | os.PathLike[str], *, name: str | None = None, command_id: str | None = None
+    ) -> ModelInfo:
+        """Uploads a pickle (.pkl, .pickle) or a packed folder (.zip) and puts it on offer; nothing in it runs here.
+
+        Args:
+            name: what to call it; None: as the file.
+            command_id: any unique text; the same one again makes no other model.
+
+        Raises: NotFound, InvalidInput and LimitReached for the file; AlreadyExists for the name; DataCorrupt.
+        """
+        return self.model(add_model(self._endpoint, Path(file), name, command_id))
 
     def model(self, wanted: str) -> ModelInfo:
         return pick(self.models(), wanted, "model", identity=lambda row: row.id, name=lambda row: row.name)

@@ -49,7 +49,7 @@ def load(
         return pickled.load(
             {**spec, "path": str(found)}, parameters, observation=observation, action=action, stage=stage
         )
-    saved, given = root / SAVED, spec.get("save_path")
+    saved, given = root / SAVED, _given(spec)
     spec = {**spec, "path": str(found), "module": f"ainimal_{found.stem}_packed"}
     if given is None and saved.is_dir():
         spec["save_path"] = str(saved)
@@ -57,6 +57,12 @@ def load(
     if given is None and saved.is_dir():
         _become(agent, saved, archive.name)
     return agent
+
+
+def _given(spec: Mapping[str, Any]) -> str | None:
+    """Returns the folder of what a checkpoint's `save` wrote; None without a checkpoint of that kind."""
+    path = spec.get("save_path")
+    return path if path and any(Path(path).iterdir()) else None
 
 
 def _unpacked(archive: Path) -> Path:
