@@ -6,6 +6,7 @@ estimate of the return are two small networks, each one layer of tanh.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -117,13 +118,15 @@ class Balancer(AInimal):
 
     def save(self, path: str) -> None:
         moments = {f"momentum_{name}": array for name, array in self.momentum.items()}
-        np.savez(Path(path) / "balancer.npz", updates=self.updates, **self.weights, **moments)
+        chance = json.dumps(self.rng.bit_generator.state)
+        np.savez(Path(path) / "balancer.npz", updates=self.updates, chance=chance, **self.weights, **moments)
 
     def load(self, path: str) -> None:
         with np.load(Path(path) / "balancer.npz") as saved:
             self.weights = {name: saved[name] for name in self.weights}
             self.momentum = {name: saved[f"momentum_{name}"] for name in self.momentum}
             self.updates = int(saved["updates"])
+            self.rng.bit_generator.state = json.loads(str(saved["chance"]))
 
     def _advantages(self, traj: Trajectory, rewards: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns how much better each action turned out than expected, and the returns that this implies."""

@@ -6,7 +6,6 @@ when the ball is so far to the left or right, and so high.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -137,13 +136,6 @@ class Catcher(AInimal):
         self.epsilon = max(0.02, self.epsilon * 0.99)
         self.log({"epsilon": self.epsilon})
         return float(np.mean(surprises))
-
-    def save(self, path: str) -> None:
-        np.savez(Path(path) / "catcher.npz", values=self.values, epsilon=self.epsilon)
-
-    def load(self, path: str) -> None:
-        with np.load(Path(path) / "catcher.npz") as saved:
-            self.values, self.epsilon = saved["values"], float(saved["epsilon"])
 
     def _place(self, image: np.ndarray) -> tuple[int, int]:
         """Returns where the ball is, seen from the paddle: in 4-pixel columns and 12-pixel rows."""

@@ -1,11 +1,11 @@
 """The balancer again, with PyTorch: the same method in half the lines, as gradients come by themselves.
 
-Needs the package torch. Its networks are modules, so that their layers can be watched and changed.
+Needs the package torch. Its networks are modules, so that their layers can be watched and changed. It writes no save:
+a checkpoint holds what its networks, its optimizer and its other attributes have become.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -91,16 +91,6 @@ class DeepBalancer(AInimal):
                 losses.append(loss.item())
         self.log({"entropy": entropy.item(), "return_estimate": float(returns.mean())})
         return sum(losses) / len(losses)
-
-    def save(self, path: str) -> None:
-        parts = {"policy": self.policy, "value": self.value, "optimizer": self.optimizer}
-        torch.save({name: part.state_dict() for name, part in parts.items()}, Path(path) / "deep_balancer.pt")
-
-    def load(self, path: str) -> None:
-        saved = torch.load(Path(path) / "deep_balancer.pt", weights_only=True)
-        self.policy.load_state_dict(saved["policy"])
-        self.value.load_state_dict(saved["value"])
-        self.optimizer.load_state_dict(saved["optimizer"])
 
     def _advantages(self, traj: Trajectory, seen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Returns how much better each action turned out than expected, and the returns that this implies."""

@@ -9,13 +9,14 @@ leaves as soon as the bell rings. Whatever changes a value on its way belongs in
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
 from ainimal_zookeeper.domain.documents import Mode
 from ainimal_zookeeper.domain.errors import AInimalFault, EnvFault
+from ainimal_zookeeper.environments.memory import Memory
 from ainimal_zookeeper.environments.world import World
 from ainimal_zookeeper.models.agent import Agent
 from ainimal_zookeeper.models.outputs import compile_check
@@ -39,6 +40,7 @@ class Actor:
         self._journal = journal
         self._bell = bell
         self._seed = seed
+        self._memory = Memory(world)
         self._forward = of_one(agent)
         self._names = tuple(world.action)
         self._neutral = neutral_action(world.action, world.action_key)
@@ -69,10 +71,64 @@ class Actor:
         if self._trainer is not None:
             self._trainer.cut()
         self._begin()
+        self._show()
+
+    def _show(self) -> None:
         moment = self._journal.moment
         moment.inputs = inputs_of(self._observation, self._world.observation_key)
         moment.step = self._journal.counters.step
         moment.version += 1
+
+    def snapshot(self) -> dict[str, Any]:
+        """Returns what `put_back` takes."""
+        steps = self._journal.counters.step - self._began_at
+        return {
+            "episodeStep": steps,
+            "episodeReturn": self._episode_return,
+            "observation": kept(self._observation),
+            "world": self._memory.snapshot(at_start=steps == 0),
+            "trainer": None if self._trainer is None else self._trainer.snapshot(),
+            "journal": self._journal.snapshot(),
+        }
+
+    def put_back(self, kept: Mapping[str, Any] | None, become: Callable[[], None]) -> list[str]:
+        """Goes on where `kept` was taken: in the same episode, or at the beginning of another one, and says so.
+
+        `become` makes the agent, and chance, what they were. The counters are there already.
+        """
+        if kept is None:
+            become()
+            self.begin()
+            return []
+        memory, world = self._memory, kept["world"]
+        told = why_not(memory, kept)
+        if told is not None:
+            self._seed = None
+            become()
+            memory.rewind({name: part for name, part in world.items() if name != "seed"})
+            self.begin()
+        else:
+            self._seed = memory.rewind(world)
+            self.begin()
+            told = self._go_on(kept)
+            become()
+        if self._trainer is not None and kept["trainer"] is not None:
+            self._trainer.put_back(kept["trainer"], goes_on=told is None)
+        self._journal.put_back(kept["journal"])
+        return [] if told is None else [told]
+
+    def _go_on(self, kept: Mapping[str, Any]) -> str | None:
+        """Takes up the episode of `kept` after one has begun; returns why it is another one, None when it is not."""
+        memory, world = self._memory, kept["world"]
+        if memory.gives_state and "state" in world:
+            memory.go_on(world)
+            self._observation = kept["observation"]
+        elif not same(self._observation, kept["observation"]):
+            return f"{memory.name} cannot restore its state: it began another episode than it had begun then"
+        self._episode_return = kept["episodeReturn"]
+        self._began_at = self._journal.counters.step - kept["episodeStep"]
+        self._show()
+        return None
 
     def cut(self) -> None:
         """Ends the trajectory here: learning was switched."""
@@ -198,6 +254,7 @@ class Actor:
             except BaseException as error:
                 raise fault_of(error, AInimalFault) from error
         try:
+            self._memory.begin(self._seed)
             self._observation = self._world.reset(self._seed)
         except Leave:
             raise
@@ -216,6 +273,29 @@ class Actor:
         moment.inputs, moment.outputs, moment.action, moment.reward = inputs, outputs, action, reward
         moment.step = self._journal.counters.step
         moment.version += 1
+
+
+def why_not(memory: Memory, kept: Mapping[str, Any]) -> str | None:
+    """Returns why `memory` cannot go on where `kept` was taken; None when it can."""
+    name, before = memory.name, kept["world"]["name"]
+    if memory.is_shared:
+        return "it shares its world with others, which does not go back: a new episode starts"
+    if name != before:
+        return f"the checkpoint was saved in {before}: a new episode of {name} starts"
+    if kept["episodeStep"] and not (memory.gives_state and "state" in kept["world"]):
+        return f"{name} cannot restore its state: a new episode starts"
+    return None
+
+
+def same(one: Any, other: Any) -> bool:
+    """Tells whether two observations are equal to the bit, as far as they are arrays or plain values."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
+    return type(one) is type(other) and bool(one == other or one != one)  # noqa: PLR0124 - only NaN differs from itself
 
 
 def _shares(tree: Any, other: Any) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from ainimal_zookeeper.domain.documents import Mode
 from ainimal_zookeeper.models.agent import Agent
 from ainimal_zookeeper.models.outputs import compile_check
@@ -35,6 +38,18 @@ class Answerer:
         """Opens the desk."""
         agent = self._agent
         self._inference.serve(agent, of_one(agent), compile_check(agent.outputs))
+
+    def snapshot(self) -> dict[str, Any]:
+        """Returns nothing but what is counted: conversations are not kept."""
+        return {"episodeStep": 0, "journal": self._journal.snapshot()}
+
+    def put_back(self, kept: Mapping[str, Any] | None, become: Callable[[], None]) -> list[str]:
+        """Lets the agent `become` what it was. Conversations begin anew."""
+        self.begin()
+        become()
+        if kept is not None:
+            self._journal.put_back(kept["journal"])
+        return []
 
     def cut(self) -> None:
         """There is no trajectory."""

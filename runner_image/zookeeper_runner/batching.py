@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
 from ainimal_zookeeper.domain.documents import Mode
 from ainimal_zookeeper.domain.errors import AInimalFault, EnvFault
+from ainimal_zookeeper.environments.memory import Memory
 from ainimal_zookeeper.environments.world import World
 from ainimal_zookeeper.models.agent import Agent
 from ainimal_zookeeper.models.outputs import compile_check
 from ainimal_zookeeper.timestep import Timestep
 
+from .acting import same, why_not
 from .bell import Bell
 from .fault import fault_of
 from .forwarding import action_of, inputs_of, neutral_action, of_many
@@ -36,6 +38,8 @@ class BatchActor:
         self._journal = journal
         self._bell = bell
         self._seed = seed
+        self._memory = Memory(world)
+        self._began_at = 0
         count = self._count = world.num_envs
         self._forward = of_many(agent, count)
         self._check = compile_check({**agent.outputs, **world.action}, count)
@@ -70,16 +74,52 @@ class BatchActor:
         self.cut()
         self._reset_agent(None)
         try:
+            self._memory.begin(self._seed)
             self._observation = self._world.reset(self._seed)
         except BaseException as error:
             raise fault_of(error, EnvFault) from error
         self._seed = None
+        self._began_at = self._journal.counters.step
         self._returns[:] = 0
         self._lengths[:] = 0
         moment = self._journal.moment
         moment.inputs = inputs_of(self._observation, self._world.observation_key)
         moment.step = self._journal.counters.step
         moment.version += 1
+
+    def snapshot(self) -> dict[str, Any]:
+        """Returns what `put_back` takes. Only before its first step all environments are where an episode begins."""
+        steps = self._journal.counters.step - self._began_at
+        return {
+            "episodeStep": steps,
+            "observation": kept(self._observation),
+            "world": self._memory.snapshot(at_start=steps == 0),
+            "trainers": [trainer.snapshot() for trainer in self._trainers()],
+            "journal": self._journal.snapshot(),
+        }
+
+    def put_back(self, kept: Mapping[str, Any] | None, become: Callable[[], None]) -> list[str]:
+        """As `Actor.put_back`; what was going on in the environments is cut off but at their very beginning."""
+        if kept is None:
+            become()
+            self.begin()
+            return []
+        told = why_not(self._memory, kept)
+        world = kept["world"] if told is None else {**kept["world"], "seed": None}
+        if told is None:
+            self._seed = self._memory.rewind(world)
+            self.begin()
+            become()
+            if not same(self._observation, kept["observation"]):
+                told = f"{self._memory.name} cannot restore its state: it began other episodes than it had begun then"
+        else:
+            become()
+            self._seed = self._memory.rewind(world)
+            self.begin()
+        for trainer, before in zip(self._trainers(), kept.get("trainers", ()), strict=False):
+            trainer.put_back(before, goes_on=told is None)
+        self._journal.put_back(kept["journal"])
+        return [] if told is None else [told]
 
     def cut(self) -> None:
         """Ends all trajectories here."""

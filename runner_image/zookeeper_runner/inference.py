@@ -58,11 +58,13 @@ class Inference:
         forward: Callable[[dict[str, Any]], Any],
         check: Callable[[Mapping[str, Any]], None],
     ) -> None:
-        """Begins to answer with `agent` by its plain `forward`, whose outputs `check` judges."""
+        """Begins to answer with `agent` by its plain `forward`, whose outputs `check` judges; once more: anew."""
+        known = self._agent is agent
+        self._conversations.clear()
         self._agent = agent
         self._forward = forward
         self._check = check
-        if agent.can.get_recurrent is not None:
+        if agent.can.get_recurrent is not None and not known:
             self._fresh = agent.can.get_recurrent()
 
     @property

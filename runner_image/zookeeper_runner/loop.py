@@ -201,6 +201,7 @@ class Loop:
     def _go_back(self) -> None:
         if self._going_back.restore():
             self._keeping.went_back()
+            self._mode = None  # what it has become may have been saved in another mode: it is told which one holds
             self._pace.restart(self._clock())
 
     def _count_step(self) -> None:

@@ -134,6 +134,7 @@ class Runner:
             self._link,
             tell=partial(self._lines.add, "zoo"),
             seeds=lambda: self._seeder.seeds,
+            body=stage.keeps,
         )
         self._restorer = Restorer(
             session,

@@ -18,7 +18,7 @@ from ainimal_zookeeper.domain.documents import CheckpointPoint, Desired
 from ainimal_zookeeper.domain.errors import InvalidTransition, Transient, ZookeeperError
 from ainimal_zookeeper.models.agent import Agent
 
-from .checkpoint import Written, deliver, lacking, write
+from .checkpoint import Keeps, Written, deliver, lacking, write
 from .fault import first_line
 from .link import Link
 from .session import End, Session
@@ -38,7 +38,7 @@ class Occasion:
 class Saver:
     """Saves one agent; without one it answers whoever asks that there is nothing to save.
 
-    tell: adds a line to the log. seeds: what was seeded, by name. clock: seconds.
+    tell: adds a line to the log. seeds: what was seeded, by name. body: what is kept beside the agent. clock: seconds.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Saver:
         *,
         tell: Callable[[str], None],
         seeds: Callable[[], Mapping[str, Any]],
+        body: Keeps | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._agent = agent
@@ -56,6 +57,7 @@ class Saver:
         self._link = link
         self._tell = tell
         self._seeds = seeds
+        self._body = body
         self._clock = clock
         self._lacking = "there is no model in it" if agent is None else lacking(agent)
         # Whoever asked an earlier attempt meant the state that it had.
@@ -148,7 +150,7 @@ class Saver:
             raise InvalidTransition(f"it cannot be saved: {self._lacking}")
         self._session.working = True
         self._session.enter(f"saving a checkpoint of step {self._session.counters.step:,}")
-        return write(self._agent, self._session.counters)
+        return write(self._agent, self._session.counters, self._body, self._session.launch.get("parameters"))
 
     # --- while it is sent: a thread of its own ---------------------------------------------------------------------
 
@@ -156,7 +158,7 @@ class Saver:
         try:
             point = deliver(written, self._link, occasion.name, deadline)
             if self._flying is occasion:
-                self._arrived(occasion, point)
+                self._arrived(occasion, point, written)
         except BaseException as error:  # noqa: BLE001 - whoever asked is told, whatever it is
             if self._flying is occasion:
                 self._failed(occasion, error)
@@ -166,8 +168,8 @@ class Saver:
             landed.set()
             self._session.bell.ring()
 
-    def _arrived(self, occasion: Occasion, point: CheckpointPoint) -> None:
-        facts = {"seeds": dict(self._seeds()), "libraries": libraries()}
+    def _arrived(self, occasion: Occasion, point: CheckpointPoint, written: Written) -> None:
+        facts = {"seeds": dict(self._seeds()), "libraries": libraries(), "needsPickle": written.needs_pickle}
         self._session.saved({"id": occasion.id, "kind": occasion.kind, **facts}, point)
         self._complaint = None
         if self._session.ending is End.SIGNAL:
@@ -193,12 +195,13 @@ class Saver:
         deadline = time.monotonic() + patience_s
         occasion = Occasion("DEPARTURE", "checkpoints/departure.zip")
         try:
-            point = deliver(self._write(), self._link, occasion.name, deadline)
+            written = self._write()
+            point = deliver(written, self._link, occasion.name, deadline)
         except BaseException as error:
             self._failed(occasion, error)
             raise
         self._land(deadline - time.monotonic())  # the newest state is told last
-        self._arrived(occasion, point)
+        self._arrived(occasion, point, written)
 
     def meet(self, desired: Desired, patience_s: float) -> None:
         """Saves, and waits until it has arrived, what was asked for before the end was. Step thread only."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from .acting import Actor
 from .answering import Answerer
 from .batching import BatchActor
 from .bell import Bell
-from .checkpoint import fetch, stage_of
+from .checkpoint import Keeps, fetch, saved_in, stage_of
 from .fault import fault_of, first_line
 from .home import at_home
 from .inference import Inference
@@ -27,6 +28,7 @@ from .loop import Body
 from .manifest import manifest_of, sentences
 from .seats import STEP_TIMEOUT_S, SeatBoard, WorldHost
 from .session import Leave
+from .uploaded import specification
 
 Launch = Mapping[str, Any]
 T = TypeVar("T")
@@ -63,25 +65,31 @@ class Stage:
     close: Callable[[], None] = field(default=lambda: None)
     folder: str | None = None  # the checkpoint that the launch starts from, fetched and unpacked; None: it starts anew
 
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # what the agent was made with
+    keeps: Keeps | None = None  # the body, where there is an agent to save with it
+
     @property
     def in_place(self) -> str | None:
         """Why only a new attempt can go back to a checkpoint; None when `put_back` can."""
         if self.agent is None:
             return "there is no model in it"
-        if self.agent.can.load is None:
+        if self.agent.can.save is not None and self.agent.can.load is None:
             return "the model has no load: its constructor takes save_path, so that it is made anew"
         return None
 
     def put_back(self, folder: str, point: Mapping[str, Any]) -> list[str]:
-        """Becomes what was saved, and begins the episode. Step thread only.
+        """Becomes what was saved, and goes on from there. Step thread only; the counters are at `point` already.
 
-        folder: a checkpoint that was fetched and unpacked. point: `step` says which. Returns what people should be
-        told, in sentences. Raises: AInimalFault, EnvFault.
+        folder: of `checkpoint.fetch`. Returns what people should be told, in sentences. Raises: DataCorrupt, and
+        InvalidInput where it does not fit, before anything is changed; AInimalFault, EnvFault for user code.
         """
-        if self.agent is not None:
-            _restore(self.agent, folder, point["step"], made_of_it=folder == self.folder)
-        self.body.begin()
-        return []
+        if self.agent is None:
+            self.body.begin()
+            return []
+        from .resuming import resume
+
+        made_of_it = folder == self.folder
+        return resume(self.agent, self.body, folder, point["step"], self.parameters, made_of_it=made_of_it)
 
 
 def is_asked(launch: Launch) -> bool:
@@ -98,13 +106,16 @@ def load(launch: Launch, around: Surroundings) -> Stage:
         return _host(launch, around)
     world = _world(launch, around)
     agent, folder = _agent(launch, world, around)
+    parameters = launch.get("parameters") or {}
     if world is None:
         if around.inference is None:
             raise RuntimeError("a model without an environment needs somewhere to be asked")
         answerer = Answerer(agent, around.inference, around.journal, around.bell)
-        return Stage(answerer, agent, describe=lambda: manifest_of_agent(agent, None), folder=folder)
+        about = partial(manifest_of_agent, agent, None)
+        return Stage(answerer, agent, describe=about, folder=folder, parameters=parameters, keeps=answerer)
     actor = (BatchActor if world.vectorized else Actor)(agent, world, around.journal, around.bell, launch.get("seed"))
-    return Stage(actor, agent, world.render, lambda: manifest_of_agent(agent, world), world.close, folder)
+    about = partial(manifest_of_agent, agent, world)
+    return Stage(actor, agent, world.render, about, world.close, folder, parameters, actor)
 
 
 def _world(launch: Launch, around: Surroundings) -> World | None:
@@ -125,11 +136,12 @@ def _environment(launch: Launch, around: Surroundings) -> tuple[Mapping[str, Any
 
 def _agent(launch: Launch, world: World | None, around: Surroundings) -> tuple[Agent, str | None]:
     """Returns the agent, and the folder of its checkpoint, which it still has to become."""
-    point, spec = launch.get("checkpoint"), at_home(launch["model"]["spec"], around.home)
+    point = launch.get("checkpoint")
+    spec = specification(launch["model"], around.home, around.enter, around.patience_s)
     folder = None
     if point is not None:
         folder = fetch(point, around.enter, around.patience_s)
-        spec = {**spec, "save_path": folder}
+        spec = {**spec, "save_path": saved_in(folder)}
     around.enter("loading the model")
     agent = _guarded(
         AInimalFault,
@@ -144,22 +156,6 @@ def _agent(launch: Launch, world: World | None, around: Surroundings) -> tuple[A
     if point is not None:
         around.enter(stage_of(point))
     return agent, folder
-
-
-def _restore(agent: Agent, folder: str, step: int, *, made_of_it: bool) -> None:
-    """made_of_it: whether the constructor was given `folder`."""
-    if agent.can.load is None:
-        if agent.takes_save_path and made_of_it:
-            return
-        raise AInimalFault(
-            "the model was saved, but it cannot be loaded any more: write load(path), or take save_path in its "
-            "constructor; or launch it anew"
-        )
-    try:
-        agent.can.load(folder)
-    except BaseException as error:
-        fault = fault_of(error, AInimalFault)
-        raise AInimalFault(f"it cannot load its checkpoint of step {step:,}: {fault}", fault.traceback) from error
 
 
 def _host(launch: Launch, around: Surroundings) -> Stage:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +18,10 @@ from .fault import fault_of
 LONGEST = 2048
 KEPT_TIMESTEPS = 16_384
 KEPT_BYTES = 256 * 2**20
+_FIELDS = (
+    "observation", "outputs", "action", "reward", "terminated", "truncated", "final_inputs", "overridden", "driver",
+    "info",
+)  # fmt: skip
 
 
 class Trainer:
@@ -87,6 +92,32 @@ class Trainer:
             self._current[-1].final_inputs = timestep.observation
         return False
 
+    def snapshot(self) -> dict[str, Any]:
+        """Returns what `put_back` takes; the timesteps themselves are looked at later, in any thread."""
+        from .state.taking import Later
+
+        current = list(self._current)
+        if current:
+            current[-1] = copy.copy(current[-1])  # what followed it may still be added to it
+        past = [trajectory for trajectory, _ in self._past]
+        return {
+            "turn": self._turn,
+            "current": Later(lambda: _rows(current)),
+            "lengths": [len(trajectory) for trajectory in past],
+            "past": Later(lambda: [row for trajectory in past for row in _rows(trajectory)]),
+        }
+
+    def put_back(self, kept: Mapping[str, Any], *, goes_on: bool) -> None:
+        """Becomes what `snapshot` returned. goes_on: whether what comes next follows from the current trajectory."""
+        self._current = _timesteps(kept["current"]) if goes_on else []
+        self._past.clear()
+        self._past_timesteps = self._past_bytes = 0
+        timesteps, at = _timesteps(kept["past"]), 0
+        for length in kept["lengths"]:
+            self._keep(Trajectory(timesteps[at : at + length]))
+            at += length
+        self._turn = kept["turn"]
+
     def cut(self) -> None:
         """Ends the trajectory without learning from it: what comes next does not follow from what was."""
         self._current = []
@@ -128,6 +159,14 @@ class Trainer:
             oldest, size = self._past.popleft()
             self._past_timesteps -= len(oldest)
             self._past_bytes -= size
+
+
+def _rows(timesteps: Iterable[Timestep]) -> list[tuple[Any, ...]]:
+    return [tuple(getattr(timestep, field) for field in _FIELDS) for timestep in timesteps]
+
+
+def _timesteps(rows: Iterable[tuple[Any, ...]]) -> list[Timestep]:
+    return [Timestep(**dict(zip(_FIELDS, row, strict=True))) for row in rows]
 
 
 def kept(tree: Any) -> Any:

@@ -191,11 +191,14 @@ FORGETFUL = """
 class Forgetful:
     def act(self, observation):
         return 1
+
+    def save(self, path):
+        pass
 """
 
 
 def test_who_cannot_be_saved_is_lost_and_idle_worlds_come_back(tmp_path: Path, start_zoo: ZooStarter) -> None:
-    """A model without save and load says why it is gone; a world in which nothing has happened starts anew."""
+    """A model with save and without load says why it is gone; a world in which nothing has happened starts anew."""
     furnish(tmp_path, TINY_ZOO + "    autostart: true\n", {"pole.py": FORGETFUL})
     worlds = "{ environmentInstances { nodes { id phase } } }"
 
@@ -214,5 +217,6 @@ def test_who_cannot_be_saved_is_lost_and_idle_worlds_come_back(tmp_path: Path, s
     assert found["phase"] == "LOST"
     assert "it was asked to leave; it left no checkpoint" in found["failure"]["message"]
     warned = [each["message"] for each in found["events"]["nodes"] if each["kind"] == "WARNING"]
-    assert warned == ["it leaves without a checkpoint: the model has no save"]
+    why = "the model has no load, and its constructor takes no save_path"
+    assert warned == [f"it leaves without a checkpoint: {why}"]
     assert idle["id"] == world["id"]

@@ -83,7 +83,7 @@ def test_sigterm_saves_and_the_next_attempt_carries_on(processes: Processes) -> 
     assert (point["step"], point["episode"]) == (report["stats"]["step"], report["stats"]["episode"])
     assert (point["sizeBytes"], point["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
     assert any(f"leaves a checkpoint of step {point['step']:,}" in text for text in texts(link))
-    calls = json.loads(zipfile.ZipFile(io.BytesIO(data)).read("calls.json"))
+    calls = json.loads(zipfile.ZipFile(io.BytesIO(data)).read("saved/calls.json"))
     assert calls >= point["step"] >= 1
 
     again = launch_of(attempt=2, timeline=2, model=counter(processes), environment=CARTPOLE)

@@ -47,7 +47,10 @@ class AInimal(ABC):
         raise NotImplementedError
 
     def save(self, path: str) -> None:
-        """Writes all that `load` needs into the existing directory `path`."""
+        """Writes all that `load` needs into the existing directory `path`.
+
+        Who does not write it is saved all the same: the zoo copies the attributes (docs/checkpoints.md).
+        """
         raise NotImplementedError
 
     def load(self, path: str) -> None:

@@ -93,7 +93,7 @@ class Setting:
             train_every=train_every,
         )
         kind = BatchActor if world.vectorized else Actor
-        self.actor = kind(self.agent, world, self.journal, self.bell, 11)
+        self.actor: Any = kind(self.agent, world, self.journal, self.bell, 11)
         self.actor.begin()
 
     def steps(self, count: int, mode: Mode = ACT) -> None:

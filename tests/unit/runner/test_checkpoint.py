@@ -15,7 +15,7 @@ from ainimal_zookeeper import models
 from ainimal_zookeeper.domain.errors import AInimalFault, Conflict, DataCorrupt, NotFound, Transient
 from ainimal_zookeeper.models.agent import Agent
 from zookeeper_runner import objects
-from zookeeper_runner.checkpoint import deliver, fetch, lacking, write
+from zookeeper_runner.checkpoint import deliver, discard, fetch, lacking, saved_in, write
 from zookeeper_runner.link import Link
 from zookeeper_runner.session import Counters
 from zookeeper_runner.settings import Settings
@@ -46,8 +46,8 @@ def agent_of(folder: Path, body: str, **spec: Any) -> Agent:
     [
         (SAVE + LOAD, {}, None),
         (SAVE + TAKES, {}, None),
-        (LOAD, {}, "the model has no save"),
-        (TAKES, {}, "the model has no save"),
+        (LOAD, {}, None),
+        (TAKES, {}, None),
         (SAVE, {}, "the model has no load, and its constructor takes no save_path"),
         (
             SAVE + TAKES,
@@ -57,7 +57,7 @@ def agent_of(folder: Path, body: str, **spec: Any) -> Agent:
     ],
 )
 def test_who_can_start_again(tmp_path: Path, body: str, spec: dict[str, Any], why: str | None) -> None:
-    """It takes a save, and a load or a constructor that is given the folder by us and by nobody else."""
+    """Who writes save needs a load, or a constructor that is given the folder by us; who does not is copied."""
     assert lacking(agent_of(tmp_path, body, **spec)) == why
 
 
@@ -74,10 +74,14 @@ def test_what_is_saved_is_fetched(tmp_path: Path, link: FakeRunnerLink) -> None:
     folder = fetch(given, stages.append, 5.0)
 
     assert (point["object"], point["step"], point["episode"]) == ("runs/ins_1/1/checkpoints/a.zip", 1234, 5)
-    assert (Path(folder) / "it").read_text() == "it"
+    assert (Path(saved_in(folder)) / "it").read_text() == "it"
     assert not Path(written.place.name).exists()
     assert given["sha256"] == point["sha256"]
     assert stages == ["loading checkpoint of step 1,234"]
+    discard(folder)
+    assert not Path(folder).parent.exists()
+    discard(str(tmp_path))
+    assert tmp_path.exists()
 
 
 def test_saving_that_fails_keeps_nothing(tmp_path: Path, link: FakeRunnerLink) -> None:

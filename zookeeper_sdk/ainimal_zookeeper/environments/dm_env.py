@@ -44,6 +44,9 @@ class DmEnvWorld:
         physics = getattr(env, "physics", None)  # dm_control's
         return physics.render(240, 320) if physics is not None else None
 
+    def inner(self) -> list[Any]:
+        return [self._env]
+
     def close(self) -> None:
         env, self._env = self._env, None
         if env is not None and hasattr(env, "close"):

@@ -122,6 +122,15 @@ class GymnasiumWorld:
             picture = picture[0] if picture else None
         return picture
 
+    def inner(self) -> list[Any]:
+        """Returns the environments without their wrappers."""
+        envs = getattr(self._env, "envs", ()) if self.vectorized else [self._env]
+        return [getattr(env, "unwrapped", env) for env in envs]
+
+    def wrapped(self) -> Any:
+        """Returns the environment with its wrappers."""
+        return self._env
+
     def close(self) -> None:
         env, self._env = self._env, None
         self._render = _nothing

@@ -120,6 +120,9 @@ class PlainWorld:
     def render(self) -> Any:
         return self._render() if self._env is not None and callable(self._render) else None
 
+    def inner(self) -> list[Any]:
+        return [self._env]
+
     def close(self) -> None:
         env, self._env = self._env, None
         if env is not None and hasattr(env, "close"):

@@ -191,6 +191,9 @@ class FirstSeat:
     def render(self) -> Any:
         return self._world.render()
 
+    def inner(self) -> list[Any]:
+        return [getattr(self._world, "_env", self._world)]
+
     def close(self) -> None:
         self._world.close()
 

@@ -26,6 +26,8 @@ class World(Protocol):
     Modalities are those of one environment, also for vectors. A vector starts ended episodes anew within the same
     step: the observation is the next episode's first, and `info["final_obs"][i]` is the last of the ended one where
     `info["_final_obs"][i]`.
+    A world that runs in this process also has `inner()`, the author's environment objects, and `wrapped()` where others
+    wrap them: `memory` looks there for what a checkpoint keeps of it.
     """
 
     observation: Mapping[str, Modality]
