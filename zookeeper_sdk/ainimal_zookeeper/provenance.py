@@ -144,7 +144,7 @@ class _Look:
         try:
             return head.state_of(source)
         except InvalidInput as error:
-            return _trouble(error)
+            return _trouble(error, tree)
 
     def _find_tree(self, folder: Path) -> Path | None:
         if (folder / ".git").exists():  # a file in the work trees of submodules and of `git worktree`
@@ -159,11 +159,13 @@ class _Look:
         try:
             return Head(tree, self._stack.enter_context(SourceRepository(tree, tree).opened()))
         except InvalidInput as error:
-            return _trouble(error)
+            return _trouble(error, tree)
 
 
-def _trouble(error: InvalidInput) -> str:
-    return f"{error.message}; checkpoints begin without its history"
+def _trouble(error: InvalidInput, tree: Path) -> str:
+    """Returns the finding, without the path: the catalogue holds none of one machine."""
+    said = error.message.replace(f"git repository {tree}", "git repository of the source").replace(str(tree), ".")
+    return f"{said}; checkpoints begin without its history"
 
 
 @lru_cache(maxsize=4096)

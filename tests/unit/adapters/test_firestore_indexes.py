@@ -31,6 +31,7 @@ SHAPES = {
     Collections.UPLOADS: documents.UploadDoc,
     Collections.SCANS: documents.ScanDoc,
     Collections.DISCARDED: documents.DiscardDoc,
+    Collections.WITHDRAWN: documents.WithdrawalDoc,
     Collections.DUTIES: documents.DeadLettersDoc,
 }
 

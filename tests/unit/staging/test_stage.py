@@ -16,9 +16,13 @@ import pytest
 from ainimal_zookeeper.cli.main import zoo
 from ainimal_zookeeper.config import load
 from ainimal_zookeeper.domain.errors import InvalidInput
-from ainimal_zookeeper.staging import FUNCTIONS, MANIFEST, stage
+from ainimal_zookeeper.staging import FUNCTIONS, MANIFEST, deployable, stage
 from ainimal_zookeeper.staging.function import Function
 from click.testing import CliRunner
+from job_launcher.staged import read_offer
+
+from tests.conftest import ToolFinder
+from tests.unit.checkpoints.lineage import Git
 
 ROOT = Path(__file__).parents[3]
 SOURCES = ("functions", "zookeeper_sdk", "ainimals")
@@ -215,6 +219,33 @@ class TestVerb:
         assert "API_KEY" in done.stderr
         assert SECRET not in done.output
         assert not (tmp_path / "to").exists()
+
+
+def test_the_commit_of_the_sources_is_staged(tmp_path: Path, require_tool: ToolFinder) -> None:
+    """Where nobody can see the sources, checkpoints still begin at their commit; another one is another revision."""
+    home = furnish(tmp_path / "zoo")
+    compiled = load(home, {}).compile()
+    plain = deployable(compiled, {})
+    git = Git(require_tool("git", "apt-get install git"), home, tmp_path)
+    git("init", "-q")
+    first = git.commit("models/caller.py", MODEL)
+    begun = deployable(compiled, {})
+    second = git.commit("README", "")
+    gone_on = deployable(compiled, {})
+
+    assert plain == compiled.document()
+    assert begun["models"][0]["code"] == {
+        "commit": first,
+        "path": "models/caller.py",
+        "modified": False,
+        "atHand": False,
+    }
+    assert gone_on["models"][0]["code"]["commit"] == second
+    assert len({one["configuration"]["revision"] for one in (plain, begun, gone_on)}) == 3
+    assert deployable(compiled, {}) == gone_on
+    stage(gone_on, tmp_path / "staged")
+    offer = read_offer(tmp_path / "staged" / "job_launcher" / "configuration.json")
+    assert offer.models[0]["code"]["commit"] == second
 
 
 def test_nothing_of_the_operator_is_staged(tmp_path: Path) -> None:

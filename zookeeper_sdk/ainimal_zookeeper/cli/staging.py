@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ainimal_zookeeper.config import load
+from ainimal_zookeeper.staging import deployable
 from ainimal_zookeeper.staging import stage as stage_functions
 
 from .output import show_json
@@ -30,7 +31,7 @@ from .output import show_json
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def stage(config: Path | None, target: Path, as_json: bool) -> None:
     """Builds the folder and the archive of each function, ready to be deployed to Google Cloud."""
-    staged = stage_functions(load(config, os.environ).compile().document(), target)
+    staged = stage_functions(deployable(load(config, os.environ).compile(), os.environ), target)
     if as_json:
         show_json([{"folder": str(one.folder), "archive": str(one.archive)} for one in staged])
         return

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from .configuration import deployable
 from .function import FUNCTIONS, Function
 from .stage import MANIFEST, Staged, stage
 
-__all__ = ["FUNCTIONS", "MANIFEST", "Function", "Staged", "stage"]
+__all__ = ["FUNCTIONS", "MANIFEST", "Function", "Staged", "deployable", "stage"]

@@ -40,7 +40,7 @@ class Staged:
 def stage(configuration: Mapping[str, Any], target: Path) -> list[Staged]:
     """Writes the folder and the archive of every function to `target`, in place of those staged there before.
 
-    configuration: `Compilation.document()`, which the launcher brings. `staged.json` beside the folders tells the
+    configuration: as `deployable` returns it; the launcher brings it. `staged.json` beside the folders tells the
     archive and the entry points of each function.
 
     Raises: InvalidInput for a target that holds folders of the same names which were not staged; NotFound for an

@@ -71,7 +71,7 @@ _OF_ROWS = (
 
 EXEMPT: Mapping[str, tuple[str, ...]] = {
     Collections.CONFIGURATION: ("computes",),
-    Collections.MODELS: ("defect", "description", "findings", "parameters", "source", "specJson", "uploaded"),
+    Collections.MODELS: ("code", "defect", "description", "findings", "parameters", "source", "specJson", "uploaded"),
     Collections.ENVIRONMENTS: ("parameters", "specJson"),
     Collections.PROBES: ("manifestJson",),
     Collections.INSTANCES: _OF_ROWS,
@@ -87,6 +87,7 @@ EXEMPT: Mapping[str, tuple[str, ...]] = {
     Collections.UPLOADS: ("filename", "object", "sha256", "sizeBytes"),
     Collections.SCANS: ("findings",),
     Collections.DISCARDED: ("object", "tag"),
+    Collections.WITHDRAWN: ("tag", "target"),
     Collections.DUTIES: ("told",),
 }
 """Fields without an index of their own, by collection; what lies below one is exempt, too."""
