@@ -25,14 +25,17 @@ def packed(files: Mapping[str, bytes]) -> bytes:
     return archive.getvalue()
 
 
+MARK = {"zoo.json": b'{"format": 2, "needsPickle": false}'}
+
+
 def captured(tensors: Mapping[str, Any], **files: bytes) -> bytes:
     """Returns the archive of a model without `save`."""
-    return packed({"zoo.json": b'{"format": 2}', "model/tensors.safetensors": safetensors(tensors), **files})
+    return packed({**MARK, "model/tensors.safetensors": safetensors(tensors), **files})
 
 
 def saved(files: Mapping[str, bytes]) -> bytes:
     """Returns the archive of what `save` wrote."""
-    return packed({"zoo.json": b'{"format": 2}', **{f"saved/{name}": content for name, content in files.items()}})
+    return packed({**MARK, **{f"saved/{name}": content for name, content in files.items()}})
 
 
 def safetensors(tensors: Mapping[str, Any]) -> bytes:

@@ -48,7 +48,7 @@ def test_captured_tensors_go_by_their_own_names() -> None:
     """What the zoo keeps of a run besides is not looked at; what it could not take apart is compared as bytes."""
     content = archives.captured(
         {"policy.0.weight": ONES},
-        **{"model/rest.pickle": b"rest", "model/values.json": b"{}", "runner/chance.json": b"{}", "other": b"x"},
+        **{"model/rest.pickle": b"rest", "model/values.json": b"null", "runner/chance.json": b"{}", "other": b"x"},
     )
     assert names(content) == ["model/rest.pickle", "model/values.json", "policy.0.weight"]
     found = contents.tensors_in(region(content))["policy.0.weight"]
@@ -76,6 +76,96 @@ def test_files_that_save_wrote_are_looked_into(pack: Callable[[dict[str, bytes]]
     assert values(content, "e.safetensors/x.y") == ONES.tobytes()
     assert contents.tensors_in(region(content))["folder/d.npy"].fortran
     assert values(content, "torch.pt") == b"not looked into"
+
+
+NODES = {
+    "$": "object",
+    "class": "Learner",
+    "items": {
+        "epsilon": 0.5,
+        "greedy": False,
+        "steps": 7,
+        "name": "größer",
+        "unknown": None,
+        "layers": [{"width": 8}, 2],
+        "optimizer": {"$": "dict", "items": {"lr": {"$": "float", "bits": struct.pack(">d", np.inf).hex()}}, "id": 1},
+        "temperature": {"$": "scalar", "dtype": "<f4", "hex": np.float32(1.5).tobytes().hex()},
+        "chance": {"$": "random", "state": [1, 2, 3]},
+        "weights": {"$": "array", "tensor": "weights"},
+        "text": {"$": "scalar", "dtype": "<U1", "hex": "41000000"},
+        "huge": {"$": "int", "hex": hex(2**70)},
+    },
+}
+
+
+def valued(nodes: Any) -> bytes:
+    return archives.captured({}, **{"model/values.json": json.dumps(nodes).encode()})
+
+
+def test_numbers_among_the_values_go_by_name() -> None:
+    """Of attributes, and of what they hold; the rest is compared without them."""
+    changed = json.loads(json.dumps(NODES))
+    changed["items"] |= {"epsilon": 0.25, "greedy": True, "steps": 7.0}
+    changed["items"]["layers"][0]["width"] = 12
+    changed["items"]["temperature"]["hex"] = np.float32(2).tobytes().hex()
+    before, after = (contents.tensors_in(region(valued(nodes))) for nodes in (NODES, changed))
+    differ = [change for change in compare_tensors(before, after) if change.kind != "same"]
+    assert [(change.name, change.norm, change.dtype_after, change.shape_after) for change in differ] == [
+        ("epsilon", 0.25, "float64", ()),
+        ("greedy", 1.0, "bool", ()),
+        ("layers.0.width", 4.0, "int64", ()),
+        ("steps", 0.0, "float64", ()),
+        ("temperature", 0.5, "float32", ()),
+    ]
+    assert {"layers.1", "optimizer.lr", "model/values.json"} <= before.keys()
+    changed["items"]["chance"]["state"] = [4]
+    after = contents.tensors_in(region(valued(changed)))
+    assert "model/values.json" in {change.name for change in compare_tensors(before, after) if change.kind != "same"}
+
+
+def test_a_value_may_be_nothing_but_a_number() -> None:
+    """Its name is empty then, as it has none."""
+    assert names(valued(5)) == ["", "model/values.json"]
+
+
+@pytest.mark.parametrize(
+    "nodes", [{f"n{number}": 1 for number in range(1_001)}, {"text": "x" * (4 << 20)}], ids=["numbers", "bytes"]
+)
+def test_many_values_are_compared_as_a_whole(nodes: Any) -> None:
+    """A thousand numbers without axes tell nobody anything."""
+    assert names(valued(nodes)) == ["model/values.json"]
+    assert values(valued(nodes), "model/values.json") == json.dumps(nodes).encode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"{", b"[" * 100_000, b'{"$": "float"}', b'{"$": "float", "bits": 5}', b'{"$": "scalar", "dtype": 1, "hex": ""}'],
+)
+def test_values_that_are_none_are_corrupt(text: bytes) -> None:
+    """They are named."""
+    with pytest.raises(DataCorrupt, match=r"^model/values\.json: it"):
+        contents.tensors_in(region(archives.captured({}, **{"model/values.json": text})))
+
+
+KEYS = st.sampled_from(["$", "items", "a", "bits", "hex", "dtype"]) | st.text(max_size=2)
+LEAVES = st.none() | st.integers() | st.floats() | st.text() | st.sampled_from(["float", "scalar", "<f4", "0000803f"])
+
+
+@given(st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner)))
+def test_any_values_are_refused_or_compared(nodes: Any) -> None:
+    """And differ in nothing from themselves."""
+    content = valued(nodes)
+    with suppress(DataCorrupt):
+        found = contents.tensors_in(region(content))
+        assert {change.kind for change in compare_tensors(found, contents.tensors_in(region(content)))} == {"same"}
+
+
+def test_only_what_a_newer_zoo_knows_is_refused() -> None:
+    """A file that `save` calls as the zoo calls its own is one that `save` wrote."""
+    with pytest.raises(DataCorrupt, match="format 3, which only a newer zoo"):
+        contents.tensors_in(region(archives.packed({"zoo.json": b'{"format": 3, "needsPickle": true}'})))
+    for mine in (b"{}", b"[]", b"\xff", b'{"format": 2}', b"[" * 100_000):
+        assert names(archives.packed({"zoo.json": mine, "saved/x": b""})) == ["saved/x", "zoo.json"]
 
 
 def test_objects_are_never_unpickled() -> None:
@@ -154,7 +244,7 @@ def test_names_cannot_steer_a_terminal() -> None:
 )
 def test_a_header_that_lies_is_corrupt(header: Any) -> None:
     """Sizes and shapes that do not fit, lie outside, overlap, or overflow."""
-    content = archives.packed({"zoo.json": b"{}", "model/tensors.safetensors": archives.framed(header, bytes(24))})
+    content = archives.packed({**archives.MARK, "model/tensors.safetensors": archives.framed(header, bytes(24))})
     with pytest.raises(DataCorrupt, match=r"^model/tensors\.safetensors: it"):
         contents.tensors_in(region(content))
 
@@ -270,7 +360,7 @@ def test_a_name_may_be_empty() -> None:
 def test_too_many_are_not_compared() -> None:
     """The number is in the message; files of tensors count for what is in them."""
     header = {f"t{number}": {"dtype": "U8", "shape": [0], "data_offsets": [0, 0]} for number in range(10_001)}
-    content = archives.packed({"zoo.json": b"{}", "model/tensors.safetensors": archives.framed(header, b"")})
+    content = archives.packed({**archives.MARK, "model/tensors.safetensors": archives.framed(header, b"")})
     with pytest.raises(LimitReached, match="10,001 tensors and files"):
         contents.tensors_in(region(content))
 

@@ -121,7 +121,7 @@ async def test_one_that_is_not_there_is_named(visitor: Visitor, made: Made) -> N
     ("content", "said"),
     [
         (b"no archive", "the checkpoint b cannot be compared: it is no archive that can be read"),
-        (archives.packed({"zoo.json": b"{}", "model/tensors.safetensors": b"\xff" * 9}), "model/tensors.safetensors"),
+        (archives.packed({**archives.MARK, "model/tensors.safetensors": b"\xff" * 9}), "model/tensors.safetensors"),
     ],
 )
 async def test_what_is_no_archive_is_corrupt(visitor: Visitor, made: Made, content: bytes, said: str) -> None:

@@ -2,52 +2,53 @@
 
 zoo.json                    absent in what older zoos saved: then all entries are what `save` wrote
 saved/...                   what `save` wrote: files of tensors are looked into, others compared as bytes
-model/tensors.safetensors   what the zoo found in a model without `save`; model/...: what else of it there is
+model/tensors.safetensors   what the zoo found in a model without `save`
+model/values.json           and the numbers in it; what else there is below model/ is compared as bytes
 runner/...                  what else of a run goes on: chance, buffers, the world; not looked at
 """
 
 from __future__ import annotations
 
+import json
 import struct
 import zipfile
 from collections.abc import Callable
 
 from ainimal_zookeeper.domain.errors import DataCorrupt, LimitReached
 
-from . import tensor_files
+from . import tensor_files, values
 from .elements import Element
-from .regions import Region
-from .tensor_files import BROKEN_ZIP, check_count
+from .regions import Held, Region
+from .tensor_files import BROKEN_ZIP, MAX_HEADER_BYTES, check_count
 from .tensors import Tensor
 
 MAX_BYTES = 512 << 20
 
 _BYTES = Element("bytes")
 _MARK = "zoo.json"
-_CAPTURED = "model/tensors.safetensors"
+_FORMAT = 2
+_VALUES = "model/values.json"
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 
 
 def tensors_in(archive: Region, go_on: Callable[[], None] = lambda: None) -> dict[str, Tensor]:
     """Returns what is to be compared of an archive, by names as people see them.
 
-    `balancer.npz/policy` is the array `policy` of what `save` wrote as `balancer.npz`; what was captured goes by its
-    own name. A file that is not what its name says is compared as bytes. `go_on`, which may raise, is called for each
-    file.
+    `balancer.npz/policy` is the array `policy` of what `save` wrote as `balancer.npz`; what the zoo found in a model
+    goes by its own name. A file that is not what its name says is compared as bytes. `go_on`, which may raise, is
+    called for each file.
 
     Raises: DataCorrupt for an archive that is none of the zoo's; LimitReached for one that is too big to be compared.
     """
     entries = _entries(archive)
-    prefix = "saved/" if _MARK in entries else ""
+    prefix = "saved/" if _is_marked(entries.get(_MARK)) else ""
     found, room = dict[str, Tensor](), MAX_BYTES
     for name, region in entries.items():
         go_on()
-        if name == _CAPTURED and prefix:
-            inner = _captured(region)
-        elif name.startswith(prefix):
+        if name.startswith(prefix):
             inner = _look_into(name.removeprefix(prefix), region, room)
         elif name.startswith("model/"):
-            inner = {name: _file(region)}
+            inner = _captured(name, region)
         else:
             continue
         found.update(inner)
@@ -62,11 +63,31 @@ def check_size(size: int) -> None:
         raise LimitReached(f"it has {size:,} bytes; up to {MAX_BYTES:,} are compared")
 
 
-def _captured(region: Region) -> dict[str, Tensor]:
+def _is_marked(region: Region | None) -> bool:
+    """Tells whether an archive is one with parts. Raises: DataCorrupt where only a newer zoo knows them."""
     try:
-        return tensor_files.safetensors(region)
+        facts = {} if region is None else json.loads(region.read_at(0, MAX_HEADER_BYTES))
+    except (ValueError, RecursionError):
+        facts = {}
+    if not isinstance(facts, dict) or not isinstance(facts.get("format"), int) or "needsPickle" not in facts:
+        return False  # a file that `save` calls so
+    if facts["format"] != _FORMAT:
+        raise DataCorrupt(f"it is of format {facts['format']}, which only a newer zoo can compare")
+    return True
+
+
+def _captured(name: str, region: Region) -> dict[str, Tensor]:
+    """Returns what is in a file below model/."""
+    try:
+        if name == "model/tensors.safetensors":
+            return tensor_files.safetensors(region)
+        if name == _VALUES:
+            numbers, rest = values.numbers_in(region)
+            held = region if rest is None else Region(Held(rest), 0, len(rest))
+            return {**numbers, name: _file(held)}
     except (DataCorrupt, LimitReached) as error:
-        raise type(error)(f"{_CAPTURED}: {error}") from None
+        raise type(error)(f"{name}: {error}") from None
+    return {name: _file(region)}
 
 
 def _look_into(name: str, region: Region, room: int) -> dict[str, Tensor]:
