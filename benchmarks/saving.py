@@ -9,33 +9,22 @@ other step until the state has arrived is shown beside the longest while nothing
 from __future__ import annotations
 
 import statistics
-import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from ainimal_zookeeper.domain.documents import SaveRequest
+from ainimal_zookeeper.domain.documents import Desired
 from ainimal_zookeeper.models.agent import Agent, Capabilities
-from zookeeper_runner.bell import Bell
-from zookeeper_runner.history import History
-from zookeeper_runner.journal import Journal
-from zookeeper_runner.link import Link
-from zookeeper_runner.loop import Loop
-from zookeeper_runner.saving import Saver
-from zookeeper_runner.session import End, Leave, Session
-from zookeeper_runner.settings import Settings
-from zookeeper_runner.signals import Signals
 
-from benchmarks.row import Row
-from tests.fakes.runner_link import FakeRunnerLink, launch_of, wanted
+from tests.fakes.runner_link import wanted
+
+from .idling import CALM_S, Idling
+from .row import Row
 
 SAVES = 21
 FLOATS = 5_000_000
 PROMISED_MS = 20.0
-CALM_S = 0.5
 
 
 class Model:
@@ -49,71 +38,24 @@ class Model:
         self.took.append(time.perf_counter() - began)
 
 
-class Body:
-    """Steps that do nothing but look at the clock; a state is asked for once the one before has arrived.
+def gaps_while_saving(agent: Agent) -> tuple[list[float], list[list[float]]]:
+    """Returns how far apart the steps of a loop were, in seconds: without a save, and from each save to its arrival."""
+    with Idling(agent) as idling:
 
-    forget: called before each, for what need not be kept.
-    """
+        def requests() -> Iterator[Desired]:
+            for number in range(SAVES):
+                idling.runner_link.objects.clear()
+                yield wanted(save={"id": f"sav_{number}", "tag": None, "authorId": None})
 
-    can_learn = has_past = False
-
-    def __init__(self, session: Session, forget: Callable[[], None]) -> None:
-        self.gaps: list[list[float]] = [[]]  # s, between two steps: first without a save, then of each save
-        self._session = session
-        self._forget = forget
-        self._stepped_at = time.perf_counter()
-        self._calm_until = self._stepped_at + CALM_S
-
-    def begin(self) -> None: ...
-
-    def cut(self) -> None: ...
-
-    def relearn(self) -> None: ...
-
-    def ready(self, _mode: Any) -> bool:
-        return True
-
-    def act(self, _mode: Any) -> None:
-        session = self._session
-        while True:
-            session.counters.step += 1
-            now = time.perf_counter()
-            self.gaps[-1].append(now - self._stepped_at)
-            self._stepped_at = now
-            if session.take_answer() or (len(self.gaps) == 1 and now > self._calm_until):
-                self._ask()
-            if session.bell.rung:
-                return
-
-    def _ask(self) -> None:
-        number = len(self.gaps)
-        self._forget()
-        if number > SAVES:
-            self._session.end(End.ASKED)
-            return
-        self.gaps.append([])
-        request: SaveRequest = {"id": f"sav_{number}", "tag": None, "authorId": None}
-        self._session.offer(wanted(save=request), number + 1)
+        idling.run(requests())
+        assert all("checkpoint" in answer for answer in idling.answers), idling.answers
+        calm, *saves = idling.gaps
+    return calm, saves
 
 
 def main() -> list[Row]:
-    launch = launch_of(settings={"hangSeconds": 60})
-    runner_link = FakeRunnerLink(launch)
-    bell, model = Bell(), Model()
-    session = Session(launch, bell)
-    signals = Signals(bell)
-    body = Body(session, runner_link.objects.clear)
-    link = Link(Settings.from_environ(runner_link.variables("ins_1")))
-    agent = Agent(forward=dict, can=Capabilities(save=model.save, load=lambda _: None))
-    saver = Saver(agent, session, link, tell=lambda _: None, seeds=dict)
-    journal = Journal(session, signals, History(0))
-    loop = Loop(session, signals, journal, body, on_mode=None, refuse=None, gather=lambda: None, keeping=saver)
-    sys.setswitchinterval(0.001)  # as the runner does
-    with suppress(Leave):
-        loop.run()
-    link.close()
-    runner_link.close()
-    calm, *saves = body.gaps
+    model = Model()
+    calm, saves = gaps_while_saving(Agent(forward=dict, can=Capabilities(save=model.save, load=lambda _: None)))
     added = [max(gaps) - took for gaps, took in zip(saves, model.took, strict=True)]
     others = [sorted(gaps)[-2] for gaps in saves]
     return [
