@@ -103,6 +103,7 @@ const StartFields = graphql(
   fragment StartParts on Checkpoint {
     ...CheckpointParts
     modelId
+    modelName
     parameters
   }
 `,
@@ -166,6 +167,7 @@ export const ModelsQuery = graphql(
         trainable
         findings
         launchable
+        scan
         viewerCan
         parameters { ...ParameterParts }
         inputs { ...ModalityParts }
@@ -180,13 +182,13 @@ export const ModelsQuery = graphql(
 
 export const ModelNamesQuery = graphql(`
   query ModelNames {
-    models(first: 100) { nodes { id name description source launchable } totalCount }
+    models(first: 100) { nodes { id name description source launchable scan } totalCount }
   }
 `);
 
 export const ModelPageQuery = graphql(`
   query ModelPage($id: ID!) {
-    model(id: $id) { id name type source revision description trainable findings launchable viewerCan }
+    model(id: $id) { id name type source revision description trainable findings launchable scan viewerCan }
   }
 `);
 
@@ -303,6 +305,15 @@ export const CheckpointQuery = graphql(
   [StartFields],
 );
 
+export const DiffQuery = graphql(`
+  query Diff($fromId: ID!, $toId: ID!) {
+    checkpointDiff(fromId: $fromId, toId: $toId) {
+      parameters
+      tensors { path change norm relative fromShape toShape fromDtype toDtype }
+    }
+  }
+`);
+
 export const LogsQuery = graphql(`
   query Logs($id: ID!, $first: Int!, $after: String) {
     instance(id: $id) {
@@ -406,6 +417,18 @@ export const CheckpointDeleteMutation = graphql(
   }`,
   [UserErrorFields],
 );
+export const UploadMutation = graphql(
+  `mutation Upload($input: UploadCreateInput!) {
+    outcome: uploadCreate(input: $input) { uploadId url headers userErrors { ...UserErrorParts } }
+  }`,
+  [UserErrorFields],
+);
+export const ModelCreateMutation = graphql(
+  `mutation CreateModel($input: ModelCreateInput!) {
+    outcome: modelCreate(input: $input) { model { id name } userErrors { ...UserErrorParts } }
+  }`,
+  [UserErrorFields],
+);
 export const InferMutation = graphql(
   `mutation Infer($input: InstanceInferInput!) {
     outcome: instanceInfer(input: $input) { outputs step userErrors { ...UserErrorParts } }
@@ -475,4 +498,5 @@ export type ModelOffer = ResultOf<typeof ModelsQuery>['models']['nodes'][number]
 export type EnvironmentOffer = NonNullable<ResultOf<typeof WorldsQuery>>['environments']['nodes'][number];
 export type InstancePage = NonNullable<ResultOf<typeof InstancePageQuery>['instance']>;
 export type SignalOffer = NonNullable<ResultOf<typeof SignalsQuery>['instance']>['signals']['nodes'][number];
+export type TensorRow = NonNullable<ResultOf<typeof DiffQuery>['checkpointDiff']>['tensors'][number];
 export type TensorParts = NonNullable<SignalValue['tensor']>;

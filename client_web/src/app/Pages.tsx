@@ -19,7 +19,9 @@ import { ShortcutSheet } from './ShortcutSheet';
 const LaunchView = page('launch', () => import('../views/launch/LaunchView').then((module) => module.LaunchView));
 const LaunchWorldView = page('launch-world', () => import('../views/launch/LaunchWorldView').then((module) => module.LaunchWorldView));
 const InstanceView = page('instance', () => import('../views/instance/InstanceView').then((module) => module.InstanceView));
+const AddModelView = page('add-model', () => import('../views/model/AddModelView').then((module) => module.AddModelView));
 const ModelView = page('model', () => import('../views/model/ModelView').then((module) => module.ModelView));
+const CompareView = page('compare', () => import('../views/compare/CompareView').then((module) => module.CompareView));
 const WorldView = page('world', () => import('../views/world/WorldView').then((module) => module.WorldView));
 
 interface Props {
@@ -76,7 +78,9 @@ function Framed({ own, onLeave }: Omit<Props, 'connection'>) {
               <Route path="/launch" component={LaunchView} />
               <Route path="/launch/world" component={LaunchWorldView} />
               <Route path="/instances/:id">{({ id }) => <InstanceView key={id} id={id} />}</Route>
+              <Route path="/models/new" component={AddModelView} />
               <Route path="/models/:id">{({ id }) => <ModelView key={id} id={id} />}</Route>
+              <Route path="/compare" component={CompareView} />
               <Route path="/worlds/:id">{({ id }) => <WorldView key={id} id={id} />}</Route>
               <Route>
                 <div className="empty">

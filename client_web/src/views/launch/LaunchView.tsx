@@ -5,6 +5,7 @@ import { CheckpointQuery, LastWorldQuery, ModelsQuery, WorldsQuery, type Environ
 import { hasEnded } from '../../domain/phase';
 import { useAnswer } from '../../live/answer';
 import { useMay } from '../../live/home';
+import { Icon } from '../../ui/Icon';
 import { Notice } from '../../ui/Notice';
 import { Findings } from '../model/Findings';
 import { PageHead } from '../PageHead';
@@ -13,12 +14,23 @@ import { ModelChoice } from './ModelChoice';
 
 export function LaunchView() {
   const mayLaunch = useMay('LAUNCH');
-  const models = useAnswer(ModelsQuery, { after: null });
+  const mayCreate = useMay('CREATE_MODEL');
+  const models = useAnswer(ModelsQuery, { after: null }, { everyMs: 8000 });
   const worlds = useAnswer(WorldsQuery, {}, { everyMs: 6000 });
   const error = models.error ?? worlds.error;
   return (
     <div className="narrow">
-      <PageHead title="Launch an AInimal" />
+      <PageHead
+        title="Launch an AInimal"
+        aside={
+          mayCreate && (
+            <Link href="/models/new" className="button">
+              <Icon name="upload" />
+              Add a model
+            </Link>
+          )
+        }
+      />
       {!mayLaunch && <Notice>You may look at this zoo, but not launch in it.</Notice>}
       {error !== undefined && <Notice tone="bad">{error}</Notice>}
       {mayLaunch && models.data !== undefined && worlds.data !== undefined && (

@@ -1,5 +1,6 @@
 import type { ModelOffer } from '../../api/documents';
 import { Icon } from '../../ui/Icon';
+import { ScanBadge } from '../model/Findings';
 
 interface Props {
   readonly models: readonly ModelOffer[];
@@ -32,6 +33,7 @@ export function ModelChoice({ models, chosen, search, onSearch, onChoose }: Prop
             <input type="radio" name="model" checked={model === chosen} onChange={() => onChoose(model)} />
             <span className="model-name">{model.name}</span>
             <span className="soft small">{model.description ?? model.source}</span>
+            {model.scan !== null && model.scan !== 'CLEAN' && <ScanBadge scan={model.scan} />}
             {(model.launchable ? [] : model.findings).map((finding) => (
               <span key={finding} className="trouble small">
                 <Icon name="alert" />

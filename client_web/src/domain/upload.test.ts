@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { fileProblem, modelName, uploadAddress } from './upload';
+
+describe('a file that becomes a model', () => {
+  it.each(['walker.pkl', 'Walker.PICKLE', 'folder.tar.zip'])('may be %s', (name) => {
+    expect(fileProblem({ name, size: 1 })).toBeUndefined();
+  });
+
+  it.each([
+    ['walker.py', 1, /none of \.pkl/],
+    ['walker', 1, /none of/],
+    ['walker.pkl', 0, /is empty/],
+  ] as const)('may not be %s of %i bytes', (name, size, problem) => {
+    expect(fileProblem({ name, size })).toMatch(problem);
+  });
+
+  it.each([
+    ['tiny_walker-2.pkl', 'TinyWalker2'],
+    ['größe.zip', 'Größe'],
+    ['CamelCase.v1.pickle', 'CamelCaseV1'],
+    ['.pkl', ''],
+  ])('%s is called %s unless it is called something else', (filename, name) => {
+    expect(modelName(filename)).toBe(name);
+  });
+});
+
+describe('the bytes', () => {
+  const link = 'http://127.0.0.1:3000/bucket/uploads/upl_1?expires=9&signature=a%2Bb';
+
+  it('go to the zoo under the name that this page knows it by, where the zoo takes them itself', () => {
+    expect(uploadAddress(link, 'http://192.168.1.5:3000', 'embedded')).toBe('http://192.168.1.5:3000/bucket/uploads/upl_1?expires=9&signature=a%2Bb');
+  });
+
+  it('go where the link says elsewhere', () => {
+    expect(uploadAddress(link, 'https://zoo.example.org', 'gcp')).toBe(link);
+  });
+});

@@ -1,0 +1,48 @@
+/** A file that becomes a model: what may be one, what it would be called, and where its bytes go. */
+
+export const ENDINGS: readonly string[] = ['.pkl', '.pickle', '.zip'];
+
+/** What is wrong with a file, before anybody is asked. */
+export function fileProblem({ name, size }: { readonly name: string; readonly size: number }): string | undefined {
+  if (!ENDINGS.some((ending) => name.toLowerCase().endsWith(ending))) return `${name} is none of ${ENDINGS.join(', ')}: pickle the model, or zip its folder`;
+  if (size === 0) return `${name} is empty`;
+  return undefined;
+}
+
+/** "tiny_walker-2.pkl" becomes "TinyWalker2". */
+export function modelName(filename: string): string {
+  return filename
+    .replace(/\.[^.]*$/, '')
+    .split(/[^\p{L}\p{N}]+/u)
+    .map((word) => word.replace(/^./u, (first) => first.toUpperCase()))
+    .join('');
+}
+
+/**
+ * Where to send the bytes. A zoo on one machine takes them itself and knows itself as 127.0.0.1, whatever name this page has
+ * reached it by; links to storage elsewhere stay as they are.
+ */
+export function uploadAddress(link: string, zooOrigin: string, profile: string): string {
+  const { pathname, search } = new URL(link, zooOrigin);
+  return profile === 'embedded' ? `${zooOrigin}${pathname}${search}` : link;
+}
+
+/** What the form says while it is busy; a share from 0 to 1 where one can be told. */
+export type UploadStage =
+  | { readonly kind: 'reading'; readonly share: number }
+  | { readonly kind: 'asking' }
+  | { readonly kind: 'sending'; readonly share: number }
+  | { readonly kind: 'making' };
+
+export function stageLabel({ kind }: UploadStage): string {
+  switch (kind) {
+    case 'reading':
+      return 'Reading the file…';
+    case 'asking':
+      return 'Asking for a place…';
+    case 'sending':
+      return 'Sending the file…';
+    case 'making':
+      return 'Checking what has arrived…';
+  }
+}
