@@ -171,6 +171,20 @@ class RunnerLinkTests:
         assert zoo.read(store)["status"]["phase"] == "STARTING"
         assert events(store) == ["CLAIMED"]
 
+    async def test_claim_hands_out_the_file_of_an_uploaded_model(
+        self, runner: Runner, store: DocumentStore, bucket: Bucket
+    ) -> None:
+        """A link to its bytes and what they must be; where they lie in the bucket is nobody's business."""
+        bucket.put("uploads/upl_1", STATE)
+        sha256 = hashlib.sha256(STATE).hexdigest()
+        facts = {"filename": "rex.pkl", "sizeBytes": len(STATE), "sha256": sha256}
+        where = {"object": "uploads/upl_1", "ownerId": None, "createdAt": "2026-01-01T00:00:00.000000Z"}
+        zoo.put(store, Collections.MODELS, {**zoo.model(), "type": "pickle", "uploaded": {**facts, **where}})
+        file = (await runner.ask("claim")).json()["model"]["file"]
+        signed = bucket.sign_get("uploads/upl_1", 3600)
+        assert file.pop("url").partition("?")[0] == signed.url.partition("?")[0]
+        assert file == {**facts, "headers": dict(signed.headers)}
+
     async def test_claim_again_gives_the_same(self, runner: Runner, store: DocumentStore) -> None:
         """A runner whose answer was lost claims again without a second event."""
         first = (await runner.ask("claim", runner="one")).json()

@@ -39,6 +39,16 @@ class Sitter:
     def load(self, path):
         self.calls = int((Path(path) / "calls").read_text())
 """
+HOARDER = """
+class Treasure(dict):
+    def __reduce__(self):
+        return eval, ({evil!r},)
+class Hoarder:
+    def __init__(self):
+        self.treasure = Treasure()
+    def act(self, observation):
+        return 0
+"""
 MARK = """(lambda os, sys: (
     open({folder!r} + '/' + str(os.getpid()), 'a').write(' '.join(sys.orig_argv) + chr(10)),
     __import__('e_sitter').Sitter())[1])(__import__('os'), __import__('sys'))"""
@@ -135,6 +145,35 @@ def test_evil_files_run_in_runners_alone(packed: HostedZoo, marked: Marked, tmp_
         assert len(roles) == 3
         assert set(roles) <= runners
         assert all("zookeeper_runner" in role and "probe" not in role for role in roles.values())
+
+
+def test_an_evil_checkpoint_runs_in_runners_alone(packed: HostedZoo, marked: Marked) -> None:
+    """What a model holds is pickled into its checkpoints: they are listed, compared and shown without running it."""
+    evil = MARK.format(folder=str(marked.folder))
+    (packed.folder / "ainimals" / "hoarder.py").write_text(HOARDER.format(evil=evil))
+    with Zookeeper(packed.url) as zoo:
+        until(lambda: any(row.name == "Hoarder" for row in zoo.models()))
+        instance = zoo.launch("Hoarder", "cartpole")
+        first = instance.save_checkpoint("first")
+        second = instance.save_checkpoint("second")
+        assert marked.roles() == {}
+        compared = packed.ask(
+            "query($a: ID!, $b: ID!) { checkpointDiff(fromId: $a, toId: $b) { __typename } node(id: $a) { id } }",
+            a=first.id,
+            b=second.id,
+        )
+        assert compared["node"] == {"id": first.id}
+        listed = packed.ask("{ models { nodes { checkpoints { nodes { id needsPickle } } } } }")
+        assert {"id": first.id, "needsPickle": True} in [
+            row for model in listed["models"]["nodes"] for row in model["checkpoints"]["nodes"]
+        ]
+        instance.terminate()
+        assert marked.roles() == {}
+        zoo.launch("Hoarder", "cartpole", checkpoint=second)
+        runners = {process.pid for process in packed.runners()}
+    roles = marked.roles()
+    assert roles
+    assert set(roles) <= runners
 
 
 def test_a_pickle_that_ends_its_process_ends_nothing_else(packed: HostedZoo) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ainimal_zookeeper import LocalModelProvider, Server
+from ainimal_zookeeper import LocalModelProvider, PackedModel, Server
 from ainimal_zookeeper.config.source import read_source
 from ainimal_zookeeper.domain.documents import ModelDoc
 
@@ -307,3 +308,49 @@ def test_interpreters_reach_the_specifications(root: Path, tmp_path: Path) -> No
     specs = [json.loads(document["specJson"]) for document in [*compiled.models, *compiled.environments]]
     assert [spec.get("python") for spec in specs] == [pythons[0], pythons[1], None]
     assert [compute["python"] for compute in compiled.configuration["computes"]] == [None, pythons[2]]
+
+
+def test_pickles_and_zips_are_offered_unopened(root: Path) -> None:
+    """By the names of their files, with the hash of their bytes; nothing is known of what is in them."""
+    (root / "rex.pkl").write_bytes(b"\x80\x04N.")
+    (root / "Max.PICKLE").write_bytes(b"not even a pickle")
+    (root / "deep").mkdir()
+    (root / "deep" / "walker.zip").write_bytes(b"nor a zip")
+    (root / "notes.txt").write_text("no model")
+    (root / "_private.pkl").write_bytes(b"")
+
+    found = models(root, rate=5)
+
+    offered = [(model["name"], model["type"], model["defect"]) for model in found]
+    assert offered == [("Max", "pickle", None), ("walker", "archive", None), ("rex", "pickle", None)]
+    rex = found[-1]
+    assert rex["revision"] == hashlib.sha256(b"\x80\x04N.").hexdigest()[:12]
+    assert rex["parameters"] == []
+    spec = json.loads(rex["specJson"])
+    assert (spec["type"], spec["rate"]) == ("pickle", 5.0)
+    assert Path(spec["path"]).name == "rex.pkl"
+    assert len({model["id"] for model in found}) == 3
+
+
+def test_a_pickle_that_changes_is_another_revision(root: Path) -> None:
+    """Of the same model, noticed by the next compilation."""
+    (root / "rex.pkl").write_bytes(b"\x80\x04N.")
+    server = Server(model_providers=[LocalModelProvider(root)])
+    (before,) = server.compile().models
+    (root / "rex.pkl").write_bytes(b"\x80\x04K\x01.")
+    (after,) = server.compile().models
+    assert after["id"] == before["id"]
+    assert after["revision"] != before["revision"]
+
+
+def test_one_pickle_or_zip_is_named(root: Path) -> None:
+    """With what a model may be told; by its file or by its type."""
+    (root / "rex.pkl").write_bytes(b"\x80\x04N.")
+    (root / "walker.zip").write_bytes(b"PK")
+    walker = {"type": ".zip", "path": root / "walker.zip", "class_name": "Walker", "create_params": [{"name": "depth"}]}
+    server = Server(models=[PackedModel(root / "rex.pkl", name="Rex", act_func="move"), walker])
+    rex, packed = server.compile().models
+    assert (rex["name"], rex["type"], packed["name"], packed["type"]) == ("Rex", "pickle", "walker", "archive")
+    assert json.loads(rex["specJson"])["act_func"] == "move"
+    assert json.loads(packed["specJson"])["class_name"] == "Walker"
+    assert [parameter["name"] for parameter in packed["parameters"]] == ["depth"]
