@@ -66,18 +66,23 @@ def write(store: MemoryStore, change: Callable[[InstanceDoc], InstanceDoc]) -> N
     zoo.put(store, Collections.INSTANCES, cast(Document, change(row)))
 
 
-async def asked(store: MemoryStore) -> str:
-    """Returns the id of the request to save, as soon as there is one that waits."""
+async def until_row(store: MemoryStore, find: Callable[[InstanceDoc], Any]) -> Any:
+    """Returns what `find` finds in the row, as soon as that is not None."""
     loop, there = asyncio.get_running_loop(), asyncio.Event()
     watch = store.watch(instance_ref("ins_a"), lambda _: loop.call_soon_threadsafe(there.set))
     try:
         async with asyncio.timeout(10):
-            while (request := lifecycle.pending_save(zoo.read(store, "ins_a"))) is None:
+            while (found := find(zoo.read(store, "ins_a"))) is None:
                 await there.wait()
                 there.clear()
     finally:
         watch.close()
-    return request["id"]
+    return found
+
+
+async def asked(store: MemoryStore) -> str:
+    """Returns the id of the request to save, as soon as there is one that waits."""
+    return str((await until_row(store, lifecycle.pending_save))["id"])
 
 
 def answer(store: MemoryStore, save_id: str, checkpoint_id: str | None = None, **failure: str) -> None:
@@ -374,6 +379,103 @@ async def test_a_restore_that_cannot_be_is_refused(visitor: Visitor, store: Memo
     write(store, lambda row: lifecycle.finish(row, START))
     (error,) = (await restore(visitor, checkpoint["id"]))["userErrors"]
     assert (error["code"], "it has ended, launch a new one" in error["message"]) == ("INVALID_TRANSITION", True)
+
+
+# --- going back in the process that runs ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def able(store: MemoryStore, clock: FakeClock) -> None:
+    """Its process can go back to a checkpoint."""
+    write(store, lambda row: lifecycle.report(row, 1, {"restorable": True}, clock.now()))
+
+
+async def sent_back(store: MemoryStore) -> str:
+    """Returns the id of the request to restore, as soon as there is one that waits."""
+    found = await until_row(store, lifecycle.pending_restore)
+    return str(found["id"])
+
+
+def answer_restore(store: MemoryStore, restore_id: str, timeline: int | None, **failure: str) -> None:
+    said: Any = {"id": restore_id, "timeline": timeline, "failure": failure or None}
+    write(store, lambda row: lifecycle.restored(row, 1, said))
+
+
+@pytest.mark.usefixtures("able")
+async def test_a_restore_of_what_runs_is_answered_once_it_has_gone_back(
+    visitor: Visitor, store: MemoryStore, queue: FakeQueue, made: Made, runner: FakeRunner
+) -> None:
+    """No other attempt is made; its runner is told at once over its live link, without an address of the bytes."""
+    checkpoint = made("mine", 3)
+    restoring = asyncio.create_task(restore(visitor, checkpoint["id"], expectedGeneration=1))
+    restore_id = await sent_back(store)
+    await runner.until(lambda: any(said["desired"]["restore"] for said in runner.asked("desired")))
+    told = runner.asked("desired")[-1]["desired"]["restore"]
+    assert (told["id"], told["point"]) == (restore_id, checkpoints.point_of(checkpoint))
+    assert not restoring.done()
+    answer_restore(store, restore_id, 2)
+    payload = await restoring
+    assert payload["userErrors"] == []
+    assert payload["instance"] == {
+        "id": "ins_a",
+        "phase": "RUNNING",
+        "attempt": 1,
+        "timeline": 2,
+        "latestCheckpoint": {"tag": "mine", "step": 3.0},
+    }
+    assert queue.published == []
+    assert events(store) == ["CHECKPOINT"]
+
+
+@pytest.mark.usefixtures("able")
+@pytest.mark.parametrize("code", ["DATA_CORRUPT", "AINIMAL_FAULT"])
+async def test_a_restore_that_fails_is_answered_with_why(
+    visitor: Visitor, store: MemoryStore, made: Made, code: str
+) -> None:
+    """It goes on where it was."""
+    restoring = asyncio.create_task(restore(visitor, made("mine")["id"]))
+    answer_restore(store, await sent_back(store), None, code=code, message="it is damaged")
+    (error,) = (await restoring)["userErrors"]
+    assert (error["code"], error["message"]) == (code, "it is damaged")
+    row = zoo.read(store, "ins_a")
+    assert (row["attempt"], row["timeline"], row["status"]["checkpoint"]) == (1, 1, None)
+
+
+@pytest.mark.usefixtures("able")
+async def test_a_restore_that_takes_long_goes_on(visitor: Visitor, store: MemoryStore, made: Made) -> None:
+    """Meanwhile nothing else is saved or put back, and the checkpoint cannot be taken away; then it can."""
+    checkpoint = made("mine")
+    (error,) = (await restore(visitor, checkpoint["id"]))["userErrors"]
+    assert (error["code"], "it goes on" in error["message"]) == ("UNAVAILABLE", True)
+    for refused in (await save(visitor), await restore(visitor, checkpoint["id"])):
+        (error,) = refused["userErrors"]
+        assert (error["code"], "goes back to a checkpoint" in error["message"]) == ("INVALID_TRANSITION", True)
+    (error,) = (await visitor.data(DELETE, id=checkpoint["id"]))["checkpointDelete"]["userErrors"]
+    assert (error["code"], "goes back to the checkpoint mine" in error["message"]) == ("INVALID_TRANSITION", True)
+    answer_restore(store, await sent_back(store), None, code="DATA_CORRUPT", message="no")
+    assert (await visitor.data(DELETE, id=checkpoint["id"]))["checkpointDelete"]["userErrors"] == []
+
+
+@pytest.mark.usefixtures("able")
+async def test_who_waits_for_a_restore_is_told_when_the_instance_ends_or_starts_again(
+    visitor: Visitor, store: MemoryStore, made: Made, clock: FakeClock
+) -> None:
+    """The next attempt starts from what was asked for, and that is the answer."""
+    checkpoint = made("mine")
+    restoring = asyncio.create_task(restore(visitor, checkpoint["id"]))
+    await sent_back(store)
+    write(store, lambda row: lifecycle.recover(row, clock.now(), "gone"))
+    payload = await restoring
+    assert payload["userErrors"] == []
+    assert (payload["instance"]["attempt"], payload["instance"]["timeline"]) == (2, 2)
+    claimed = {"phase": "RUNNING", "restorable": True}
+    write(store, lambda row: lifecycle.claim(row, 2, clock.now()))
+    write(store, lambda row: lifecycle.report(row, 2, claimed, clock.now()))  # type: ignore[arg-type]
+    restoring = asyncio.create_task(restore(visitor, checkpoint["id"]))
+    await sent_back(store)
+    write(store, lambda row: lifecycle.lose(row, clock.now(), "gone"))
+    (error,) = (await restoring)["userErrors"]
+    assert (error["code"], "ended before it was restored" in error["message"]) == ("INVALID_TRANSITION", True)
 
 
 # --- taking away -----------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ whoever comes next clears up. The commit stays, for those that grew from it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import cast
 
@@ -115,15 +115,24 @@ class Discards:
             self.clear(cast(DiscardDoc, left))
 
     def _check_unused(self, checkpoint: CheckpointDoc) -> None:
-        query, cursor = queries.INSTANCES_BY_CHECKPOINT.bind(checkpoint_id=checkpoint["id"]), None
+        for instance in self._all(queries.INSTANCES_BY_RESTORE.bind(checkpoint_id=checkpoint["id"])):
+            if lifecycle.pending_restore(instance) is not None:
+                raise InvalidTransition(
+                    f"instance {instance['id']} goes back to the checkpoint {checkpoint['tag']} just now; wait until "
+                    "that is done"
+                )
+        for instance in self._all(queries.INSTANCES_BY_CHECKPOINT.bind(checkpoint_id=checkpoint["id"])):
+            if not lifecycle.is_final(instance):
+                raise InvalidTransition(
+                    f"instance {instance['id']} would go on from the checkpoint {checkpoint['tag']}; save it anew "
+                    "or terminate it first"
+                )
+
+    def _all(self, query: queries.BoundQuery) -> Iterator[InstanceDoc]:
+        cursor = None
         while True:
             result = self._store.query(query, queries.Page(_PAGE, cursor))
-            for instance in result.documents:
-                if not lifecycle.is_final(cast(InstanceDoc, instance)):
-                    raise InvalidTransition(
-                        f"instance {instance['id']} would go on from the checkpoint {checkpoint['tag']}; save it anew "
-                        "or terminate it first"
-                    )
+            yield from cast("tuple[InstanceDoc, ...]", result.documents)
             if not result.has_next:
                 return
             cursor = result.cursors[-1]

@@ -122,6 +122,11 @@ INSTANCES_BY_CHECKPOINT = _newest(  # those whose next attempt would start from 
     Collections.INSTANCES,
     Condition("status.checkpoint.checkpointId", "==", "checkpoint_id"),
 )
+INSTANCES_BY_RESTORE = _newest(  # those that were asked last to go back to it
+    "instances_by_restore",
+    Collections.INSTANCES,
+    Condition("desired.restore.point.checkpointId", "==", "checkpoint_id"),
+)
 LOGS = Query("logs", Collections.LOGS, (Condition("instanceId", "==", "instance_id"),), "order")
 EVENTS = Query("events", Collections.EVENTS, (Condition("resourceId", "==", "resource_id"),), "at", descending=True)
 

@@ -47,7 +47,9 @@ class Index:
 
 
 _OF_ROWS = (
-    "desired",
+    *(f"desired.{name}" for name in ("mode", "phase", "rate", "resets", "save", "steps")),
+    *(f"desired.restore.{name}" for name in ("authorId", "id", "tag")),
+    *(f"desired.restore.point.{name}" for name in ("episode", "object", "sha256", "sizeBytes", "step")),
     "environmentParametersJson",
     "notes",
     "parametersJson",
