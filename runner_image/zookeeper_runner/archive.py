@@ -6,13 +6,10 @@ came, and a tensor can be read where it lies. It is written front to back and ha
 
 from __future__ import annotations
 
-import hashlib
 import mmap
-import queue
 import shutil
 import stat
 import struct
-import threading
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,6 +19,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ainimal_zookeeper.domain.errors import DataCorrupt
+
+from .digest import Digest
 
 MAX_ENTRIES = 100_000
 _CHUNK = 1 << 20
@@ -59,24 +58,12 @@ def pack(folder: Path, archive: Path, *, max_entries: int = MAX_ENTRIES) -> None
 
 def write(entries: Iterable[Entry], archive: Path) -> tuple[int, str]:
     """Writes a new archive; returns its size in bytes and its SHA-256 in hexadecimal. Raises: OSError."""
-    digest = hashlib.sha256()
-    pieces: queue.Queue[Any] = queue.Queue(16)
-
-    def read_along() -> None:
-        while (piece := pieces.get()) is not None:
+    with archive.open("wb") as file, Digest() as digest:
+        for piece in _pieces(entries):
             digest.update(piece)
-
-    reader = threading.Thread(target=read_along, name="zoo-digest", daemon=True)
-    with archive.open("wb") as file:
-        reader.start()
-        try:
-            for piece in _pieces(entries):
-                pieces.put(piece)
-                file.write(piece)
-        finally:
-            pieces.put(None)
-            reader.join()
-        return file.tell(), digest.hexdigest()
+            file.write(piece)
+        size = file.tell()
+    return size, digest.hexdigest()
 
 
 def unpack(archive: Path, folder: Path, *, below: str = "", max_entries: int = MAX_ENTRIES) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ainimal_zookeeper.domain.errors import Conflict, DataCorrupt, NotFound, Rejected, Transient
+
+from .digest import Digest
 
 _CHUNK = 1 << 20
 _SILENCE_S = 30.0
@@ -65,8 +66,8 @@ def download(
 
     Raises: DataCorrupt when the bytes are others than were saved; NotFound, Rejected, Transient.
     """
-    digest, received = hashlib.sha256(), 0
-    with _connected(url, _SILENCE_S) as connection, file.open("wb") as target:
+    received, digest = 0, Digest()
+    with _connected(url, _SILENCE_S) as connection, file.open("wb") as target, digest:
         connection.request("GET", _target(url), headers=dict(headers))
         response = connection.getresponse()
         _judge(response, drain=False)
