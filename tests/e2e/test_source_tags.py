@@ -13,49 +13,14 @@ from ainimal_zookeeper.domain.errors import NotFound
 
 from tests.conftest import ToolFinder
 from tests.e2e.conftest import ZooStarter
-from tests.e2e.hosting import HostedZoo, furnish, until
+from tests.e2e.hosting import HostedZoo, until
+from tests.e2e.sources import CODE, COUNTER, end, launched, pushed, repository
 from tests.unit.checkpoints.lineage import Git
-
-ZOO = """
-name: sources
-models:
-  - {path: models/counter.py, rate: 100}
-  - {name: Busy, path: models/counter.py, rate: 100, autosave_steps: 20}
-  - {name: Quiet, path: models/counter.py, rate: 100, push_checkpoints: false}
-environments:
-  - {name: Cart, type: gymnasium, env_name: CartPole-v1}
-"""
-COUNTER = """
-import json
-from pathlib import Path
-
-class Counter:
-    def __init__(self):
-        self.calls = 0
-
-    def act(self, observation):
-        self.calls += 1
-        return self.calls % 2
-
-    def save(self, path):
-        (Path(path) / "calls.json").write_text(json.dumps(self.calls))
-
-    def load(self, path):
-        self.calls = json.loads((Path(path) / "calls.json").read_text())
-"""
-CODE = "models/counter.py"
 
 
 @pytest.fixture
 def git(tmp_path: Path, require_tool: ToolFinder) -> Git:
-    """The repository of a zoo in which everything is committed."""
-    place = tmp_path / "zoo"
-    furnish(place, ZOO, {CODE: COUNTER, ".gitignore": ".zoo/\nzoo.out\nzoo.err\n__pycache__/\n"})
-    made = Git(require_tool("git", "apt-get install git"), place, tmp_path)
-    made("init", "-q", "-b", "main")
-    made("add", ".")
-    made("commit", "-qm", "A zoo")
-    return made
+    return repository(tmp_path, require_tool)
 
 
 @pytest.fixture
@@ -68,21 +33,6 @@ def hosted(git: Git, start_zoo: ZooStarter) -> Iterator[HostedZoo]:
 def client(hosted: HostedZoo) -> Iterator[Zookeeper]:
     with Zookeeper(hosted.url) as client:
         yield client
-
-
-def launched(client: Zookeeper, model: str = "Counter") -> Instance:
-    instance = client.launch(model, "Cart", seed=1)
-    until(lambda: instance.refresh().info.stats.step > 5)
-    return instance
-
-
-def end(instance: Instance) -> None:
-    instance.terminate()
-    until(lambda: instance.refresh().ended)
-
-
-def pushed(git: Git, tag: str) -> bool:
-    return tag in git("tag").split()
 
 
 def warnings(hosted: HostedZoo, instance: Instance) -> list[str]:

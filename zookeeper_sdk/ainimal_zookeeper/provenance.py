@@ -81,10 +81,10 @@ class Provenance:
         try:
             resolved = look.resolved(path)
             state = resolved.stat()
-        except OSError:
+            tree = look.tree_of(resolved.parent)
+        except (OSError, RuntimeError):  # the latter: links that lead in a circle
             return None
         file = (state.st_dev, state.st_ino, state.st_mtime_ns, state.st_size)
-        tree = look.tree_of(resolved.parent)
         head = None if tree is None else look.head_of(tree)
         before = self._seen.get(path)
         if before is not None and (before.file, before.tree, before.head) == (file, tree, head):
@@ -116,7 +116,7 @@ class _Look:
         self._heads: dict[Path, Head | str] = {}  # a text says why it cannot be read
 
     def resolved(self, path: Path) -> Path:
-        """Returns the file that a path leads to. Raises: OSError where there is none."""
+        """Returns the file that a path leads to. Raises: OSError, RuntimeError where there is none."""
         if path.is_symlink():
             return path.resolve(strict=True)
         parent = path.parent

@@ -47,6 +47,19 @@ def test_models_say_when_they_are_saved_by_themselves(zoo: Path) -> None:
     }
 
 
+def test_models_say_whose_tags_stay_in_the_zoo(zoo: Path) -> None:
+    """Tags go where the source is unless a model, or the provider of it, says no."""
+    compiled = Server(
+        model_providers=[LocalModelProvider(root=zoo / "models", push_checkpoints=False)],
+        models=[
+            PythonModel(zoo / "models" / "walker.py", name="Told", push_checkpoints=True),
+            PythonModel(zoo / "models" / "walker.py", name="Plain"),
+        ],
+    ).compile()
+    said = {model["name"]: json.loads(model["specJson"]).get("push_checkpoints") for model in compiled.models}
+    assert said == {"Told": None, "Plain": None, "Walker": False}
+
+
 @pytest.mark.parametrize("wrong", [{"autosave_minutes": 0}, {"autosave_steps": 0}, {"keep_checkpoints": -1}])
 def test_when_to_save_is_a_number_above_0(zoo: Path, wrong: dict[str, Any]) -> None:
     """Whoever wants none leaves the key out; the message names the key."""

@@ -155,6 +155,17 @@ async def test_a_model_with_a_syntax_error_is_refused_with_it(visitor: Visitor, 
     assert "learner.py:3" in error["message"]
 
 
+async def test_an_instance_says_where_its_source_stood(visitor: Visitor, store: MemoryStore) -> None:
+    """The commit that the catalogue tells is the instance's from the start."""
+    code = {"commit": "c" * 40, "path": "learner.py", "modified": False, "atHand": True}
+    plain = (await launch(visitor))["instance"]
+    change(store, Collections.MODELS, "mod_learner", code=code)
+    known = (await launch(visitor))["instance"]
+    told = {"id": "mod_learner", "name": "learner", "revision": "r1"}
+    assert zoo.read(store, plain["id"])["model"] == told
+    assert zoo.read(store, known["id"])["model"] == {**told, "code": code}
+
+
 async def test_the_same_command_launches_once(visitor: Visitor, queue: FakeQueue, store: MemoryStore) -> None:
     """The second time answers with the same instance; for anything else the id is refused."""
     first = (await launch(visitor, commandId="c1"))["instance"]

@@ -84,9 +84,11 @@ def test_links_lead_to_where_the_source_is(tmp_path: Path, git: Git) -> None:
     (tmp_path / "link.py").symlink_to(git.place / "models/pilot.py")
     (tmp_path / "folder").symlink_to(git.place / "models")
     (tmp_path / "nowhere.py").symlink_to(git.place / "nothing.py")
+    (tmp_path / "circle.py").symlink_to(tmp_path / "circle.py")
     for name in ("link.py", "folder/pilot.py"):
         assert told(git, str(tmp_path / name))["code"]["path"] == "models/pilot.py"
-    assert "code" not in told(git, str(tmp_path / "nowhere.py"))
+    for name in ("nowhere.py", "circle.py"):
+        assert "code" not in told(git, str(tmp_path / name))
 
 
 @pytest.mark.parametrize("broken", ["sha256", "extension", "damage"])
