@@ -256,7 +256,7 @@ def test_no_tag_without_its_bytes_whoever_is_killed(
                 if "host" in blow:
                     target.open()
                 kills[blow] += 1
-            took_s, interrupted = time.monotonic() - began, len(list(left.rglob("*.zip")))
+            took_s, interrupted = time.monotonic() - began, len(list(left.rglob("checkpoint.zip")))
             until(lambda: all(victim.has_saved() for victim in victims), _WAIT_S)
             for collector in collectors:
                 collector.close()
