@@ -156,12 +156,16 @@ class FakeZoo:
         self.instances: list[Row] = []
         self.checkpoints: list[Row] = []
         """All of them are of the first model."""
+        self.others_checkpoints: dict[str, list[Row]] = {}
+        """Those of other models, by the model's id."""
         self.differences: dict[tuple[str, str], Row] = {}
         """`CheckpointDiff`s by the tags of both."""
         self.not_saved: list[Row] = []
         """What the next saves answer, an error each, before one makes a checkpoint."""
         self.profile = "embedded"
         self.page = 100
+        self.pages = 0
+        """How many pages of lists were asked for."""
         self.asked: list[tuple[str, Row]] = []
         """Every mutation with its input, in order."""
         self.user_errors: list[Row] = []
@@ -271,7 +275,7 @@ class FakeZoo:
         row = next((row for row in self.models if row["id"] == id), None)
         if row is None:
             return None
-        saved = self.checkpoints if row is self.models[0] else []
+        saved = self.checkpoints if row is self.models[0] else self.others_checkpoints.get(id, [])
         return {**row, "checkpoints": lambda _info, **page: self._connection(saved, **page)}
 
     def _changer(self, name: str) -> Callable[..., Row]:
@@ -323,6 +327,7 @@ class FakeZoo:
         return {"__typename": "EnvironmentInstance", **row}
 
     def _connection(self, rows: list[Row], first: int = 20, after: str | None = None) -> Row:
+        self.pages += 1
         start = int(after or 0)
         stop = start + min(first, self.page)
         return {"nodes": rows[start:stop], "pageInfo": {"hasNextPage": stop < len(rows), "endCursor": str(stop)}}

@@ -84,9 +84,16 @@ def test_one_that_is_not_there_is_named(zoo: Zookeeper) -> None:
 
 def test_one_of_several_models_needs_its_model(zoo: Zookeeper, fake: FakeZoo) -> None:
     """The candidates are in the message."""
-    fake.checkpoints.append(checkpoint_row("calm", 30, modelId="mod_reader"))
+    fake.others_checkpoints = {"mod_reader": [checkpoint_row("calm", 30, modelId="mod_reader")]}
     with pytest.raises(errors.InvalidInput, match=r"'calm' may be any of 2: .*; give an id"):
         zoo.checkpoint_diff("calm", "wild")
+
+
+def test_a_tag_ends_the_search(zoo: Zookeeper, fake: FakeZoo) -> None:
+    """A model of ten thousand checkpoints is not read through for its newest."""
+    fake.page = 1
+    assert zoo.checkpoint("calm", "mod_painter").tag == "calm"
+    assert fake.pages == 3  # two of models, one of checkpoints
 
 
 def test_it_reads_well(zoo: Zookeeper) -> None:

@@ -111,8 +111,10 @@ def checkpoints_of(endpoint: Endpoint, model_id: str) -> Iterator[Checkpoint]:
         yield read_checkpoint(endpoint, row)
 
 
-def find_checkpoint(endpoint: Endpoint, wanted: str, of_model: Iterable[Checkpoint]) -> Checkpoint:
-    """Returns the one that `wanted` names: by its id, or among those of a model by tag or the beginning of either.
+def find_checkpoint(endpoint: Endpoint, wanted: str, *of_models: Iterable[Checkpoint]) -> Checkpoint:
+    """Returns the one that `wanted` names: by its id, or among those of each model by tag or the beginning of either.
+
+    A model has a tag once: of one that has it no more is read.
 
     Raises: NotFound with the tags, nearest first; InvalidInput with the candidates when several fit.
     """
@@ -120,4 +122,11 @@ def find_checkpoint(endpoint: Endpoint, wanted: str, of_model: Iterable[Checkpoi
         document = endpoint.ask(documents.CHECKPOINT, id=wanted)["node"]
         if document:
             return read_checkpoint(endpoint, document)
-    return pick(list(of_model), wanted, "checkpoint", identity=lambda row: row.id, name=lambda row: row.tag)
+    known, exact = list[Checkpoint](), list[Checkpoint]()
+    for rows in of_models:
+        for row in rows:
+            known.append(row)
+            if row.tag == wanted:
+                exact.append(row)
+                break
+    return pick(exact or known, wanted, "checkpoint", identity=lambda row: row.id, name=lambda row: row.tag)

@@ -125,6 +125,7 @@ class Instance:
         self._change(documents.PAUSE, "instancePause")
         if save is not False:
             self._save_held(save, "it is paused all the same")
+            self.refresh()  # it has followed since
         return self
 
     def resume(self) -> Instance:
@@ -238,15 +239,15 @@ class Instance:
     def restore(self, checkpoint: Checkpoint | str) -> Instance:
         """Puts a checkpoint of its model into it, on the next timeline.
 
-        While it runs or is paused that happens in its process, has happened when this returns, and it stays paused; where
-        its process cannot, a new attempt starts from the checkpoint.
+        While it runs or is paused that happens in its process, has happened when this returns, and it stays paused;
+        where its process cannot, a new attempt starts from the checkpoint.
 
         Args:
             checkpoint: of this or another instance of its model; or its id, its tag, or the beginning of either.
 
         Raises: InvalidInput that says what differs, for a checkpoint of something else; DataCorrupt when its bytes are
-        not what they were, and AInimalFault; NotFound; InvalidTransition, also while it is saved or goes back; Transient
-        when it takes longer than half a minute, and goes on.
+        not what they were, and AInimalFault; NotFound; InvalidTransition, also while it is saved or goes back;
+        Transient when it takes longer than half a minute, and goes on.
         """
         if isinstance(checkpoint, str):
             checkpoint = find_checkpoint(self._endpoint, checkpoint, self._siblings())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -248,7 +248,8 @@ class Zookeeper:
 
         It is one of `model`, or of any model where that is None. Raises: InvalidInput when several fit.
         """
-        return find_checkpoint(self._endpoint, wanted, self._checkpoints_of(model))
+        models = self.models() if model is None else [self.model(model)]
+        return find_checkpoint(self._endpoint, wanted, *(checkpoints_of(self._endpoint, found.id) for found in models))
 
     def checkpoint_diff(
         self, before: Checkpoint | str, after: Checkpoint | str, model: str | None = None
@@ -267,10 +268,6 @@ class Zookeeper:
             if model is not None or not isinstance(after, str):
                 raise
         return first.diff(self.checkpoint(after))
-
-    def _checkpoints_of(self, model: str | None) -> Iterator[Checkpoint]:
-        for found in self.models() if model is None else [self.model(model)]:
-            yield from checkpoints_of(self._endpoint, found.id)
 
     # --- launching ---------------------------------------------------------------------------------------------------
 
