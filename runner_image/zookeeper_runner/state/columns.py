@@ -39,7 +39,7 @@ def column_of(values: list[Any], put: Callable[[Any], str], node: Callable[[Any]
         return {"of": "array", "tensor": put(np.stack(values))}
     elif isinstance(first, np.generic) and code_of(first.dtype) is not None:
         return {"of": "scalar", "tensor": put(np.asarray(values, first.dtype))}
-    elif kind is dict and all(type(key) is str for key in first) and _same_keys(values):
+    elif kind is dict and all(map(is_name, first)) and _same_keys(values):
         return {"of": "dict", "length": len(values), "parts": {
             key: column_of([value[key] for value in values], put, node) for key in first
         }}  # fmt: skip
@@ -77,6 +77,11 @@ def values_of(column: dict[str, Any], get: Callable[[str], Any], value: Callable
         make = tuple if kind == "tuple" else list
         return [make(part[index] for part in rows) for index in range(length)]
     raise DataCorrupt(f"the checkpoint holds a column of {kind!r}, which this version cannot read")
+
+
+def is_name(key: Any) -> bool:
+    """Tells whether a key can be one of JSON: a text without halves of characters, which would pair up there."""
+    return type(key) is str and (key.isascii() or not any("\ud800" <= each <= "\udfff" for each in key))
 
 
 def _alike(arrays: list[Any]) -> bool:

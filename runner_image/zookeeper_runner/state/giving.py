@@ -125,7 +125,7 @@ class _Giver:
     def _check_class(self, node: Mapping[str, Any], live: Any, path: str) -> None:
         if live is not ABSENT and class_name(live) == node["class"]:
             return
-        if node["$"] == "object" and self._class(node["class"]) is not None:
+        if node["$"] == "object" and path and self._class(node["class"]) is not None:
             return
         have = "nothing of that name" if live is ABSENT else f"a {class_name(live)}"
         raise InvalidInput(

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from . import torches
-from .columns import column_of
+from .columns import column_of, is_name
 from .tensors import Tensor, code_of
 
 KEPT = (
@@ -65,6 +65,7 @@ class Taken:
 
     def put(self, tensor: Tensor, path: str) -> str:
         """Keeps a tensor by `path`, or a name like it, which is returned."""
+        path = path.encode("utf-8", "replace").decode()
         name, number = path, 1
         while name in self._names:
             number += 1
@@ -120,9 +121,8 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if kind is str:
-        return value if value.isascii() or not any("\ud800" <= each <= "\udfff" for each in value) else {
-            "$": "text", "base64": _base64(value.encode("utf-8", "surrogatepass"))
-        }  # fmt: skip
+        whole = is_name(value)
+        return value if whole else {"$": "text", "base64": _base64(value.encode("utf-8", "surrogatepass"))}
     if kind is int:
         return value if -_INT64 <= value < _INT64 else {"$": "int", "hex": hex(value)}
     if kind is float:
@@ -224,7 +224,7 @@ class _Taker:
         if isinstance(value, defaultdict) and value.default_factory in _FACTORIES:
             made["factory"] = _FACTORIES[value.default_factory]
         items = list(value.items())
-        if all(type(key) is str for key, _ in items):
+        if all(is_name(key) for key, _ in items):
             made["items"] = {key: self.node(part, _join(path, key), depth) for key, part in items}
         else:
             made["pairs"] = [

@@ -58,11 +58,11 @@ def tensor_of(made: Mapping[str, Any], tensor: Tensor, live: Any, *, copy: bool 
     torch = _needed()
     view = _FROM_VIEW.get(tensor.dtype)
     array = tensor.data.view(np.int16) if tensor.dtype == "BF16" else tensor.data
+    if "complex" in made:
+        array = array.view(made["complex"]).reshape(made["shape"])
     data = torch.from_numpy(array.copy() if copy or not array.flags.writeable else array)
     if view is not None:
         data = data.view(getattr(torch, view))
-    elif "complex" in made:
-        data = data.view(getattr(torch, made["complex"])).reshape(made["shape"])
     if "strides" in made:
         data = torch.empty_strided(data.shape, made["strides"], dtype=data.dtype).copy_(data)
     fits = isinstance(live, torch.Tensor) and live.is_leaf and _fits(made, data, live)
@@ -120,19 +120,22 @@ def _fill_tensor(torch: Any, made: dict[str, Any], value: Any, path: str, put: P
     plain = type(value) in {torch.Tensor, torch.nn.Parameter} or isinstance(value, getattr(torch.nn, "Buffer", ()))
     if not plain or value.layout is not torch.strided or value.is_quantized or value.device.type == "meta":
         return False
+    name = str(value.dtype).removeprefix("torch.")
+    shown = value.detach().cpu().resolve_conj().resolve_neg()
+    try:
+        if name in _BY_VIEW:
+            code, view = _BY_VIEW[name]
+            array = shown.view(getattr(torch, view)).numpy()
+        else:
+            array = shown.numpy()
+            code = code_of(array.dtype) or ""
+    except TypeError:  # a dtype that NumPy does not have
+        return False
     made |= {"$": "tensor", "grad": bool(value.requires_grad and value.is_leaf)}
     if type(value) is torch.nn.Parameter:
         made["parameter"] = True
     if value.ndim > 1 and not value.is_contiguous() and _is_dense(value):
         made["strides"] = list(value.stride())
-    name = str(value.dtype).removeprefix("torch.")
-    shown = value.detach().cpu().resolve_conj().resolve_neg()
-    if name in _BY_VIEW:
-        code, view = _BY_VIEW[name]
-        array = shown.view(getattr(torch, view)).numpy()
-    else:
-        array = shown.numpy()
-        code = code_of(array.dtype) or ""
     # Copied by NumPy: torch's own threads wait for each other where the machine is busy.
     array = np.array(array, order="C")
     if not code:
