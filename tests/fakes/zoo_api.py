@@ -172,9 +172,10 @@ class FakeZoo:
         """What the next mutation answers instead of doing something."""
         self.refusals: dict[str, list[Row]] = {}
         """What a mutation of that name always answers instead."""
-        self.uploaded: tuple[httpx.Headers, bytes] | None = None
+        self.uploaded: tuple[httpx.URL, httpx.Headers, bytes] | None = None
         """What came by the last link of an upload."""
         self.upload_status = 201
+        self.upload_url = "http://bucket.test/uploads/upl_1"
         self.streams: list[list[Row | None] | httpx.Response | httpx.TransportError] = []
         """Events of each stream in the order of opening; a None at the end cuts the connection. Or what else is
         answered, or why nothing is."""
@@ -192,7 +193,7 @@ class FakeZoo:
 
     def _handle(self, request: httpx.Request) -> httpx.Response:
         if request.method == "PUT":
-            self.uploaded = (request.headers, request.read())
+            self.uploaded = (request.url, request.headers, request.read())
             return httpx.Response(self.upload_status)
         body = json.loads(request.content)
         if request.headers["accept"] == "text/event-stream":
@@ -256,7 +257,7 @@ class FakeZoo:
         return mutate
 
     def _upload(self, _given: Row) -> Row:
-        return {"uploadId": "upl_1", "url": "http://bucket.test/uploads/upl_1", "headers": {"x-once": "1"}}
+        return {"uploadId": "upl_1", "url": self.upload_url, "headers": {"x-once": "1"}}
 
     def _newest_world(self, _given: Row) -> Row:
         return {"environmentInstance": self.worlds[0]}

@@ -39,11 +39,20 @@ def test_a_file_is_sent_and_becomes_a_model(client: Zookeeper, fake: FakeZoo, fi
     created = {"name": "rex", "uploadId": "upl_1", "commandId": "c1"}
     assert fake.asked == [("uploadCreate", announced), ("modelCreate", created)]
     assert fake.uploaded is not None
-    headers, content = fake.uploaded
+    url, headers, content = fake.uploaded
+    assert str(url) == "http://bucket.test/uploads/upl_1"
     assert content == b"\x80\x04N."
     assert headers["content-length"] == "4"
     assert headers["x-once"] == "1"
     assert "authorization" not in headers
+
+
+def test_the_zoos_own_links_lead_to_where_the_zoo_is(client: Zookeeper, fake: FakeZoo, file: Path) -> None:
+    """A zoo on another computer calls itself loopback."""
+    fake.upload_url = "http://127.0.0.1:3000/bucket/uploads/upl_1?signature=a%3D&size=4"
+    client.add_model(file)
+    assert fake.uploaded is not None
+    assert str(fake.uploaded[0]) == "http://zoo.test/bucket/uploads/upl_1?signature=a%3D&size=4"
 
 
 def test_what_is_no_file_is_not_sent(client: Zookeeper, fake: FakeZoo, tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from ainimal_zookeeper.domain.addresses import is_loopback
 from ainimal_zookeeper.domain.errors import InvalidInput, NotFound
 
 from . import documents
@@ -29,7 +31,7 @@ def add_model(endpoint: Endpoint, file: Path, name: str | None, command_id: str 
     given = {"filename": file.name, "sizeBytes": float(size), "sha256": _sha256(file)}
     ticket = endpoint.ask(documents.UPLOAD, input=given)["uploadCreate"]
     raise_user_errors(ticket)
-    endpoint.put(ticket["url"], ticket["headers"] or {}, file)
+    endpoint.put(_address(ticket["url"], endpoint.url), ticket["headers"] or {}, file)
     wanted = {"name": name or file.stem, "uploadId": ticket["uploadId"], "commandId": command_id}
     made = endpoint.ask(
         documents.MODEL_CREATE,
@@ -39,6 +41,15 @@ def add_model(endpoint: Endpoint, file: Path, name: str | None, command_id: str 
     raise_user_errors(made)
     created: str = made["model"]["id"]
     return created
+
+
+def _address(link: str, zoo: str) -> str:
+    """Returns a link into the zoo's own bucket by the address at which the zoo was reached: from elsewhere, loopback is
+    another computer."""
+    parts = urlsplit(link)
+    if not parts.path.startswith("/bucket/") or not is_loopback(parts.hostname or ""):
+        return link
+    return f"{zoo}{parts.path}?{parts.query}"
 
 
 def _sha256(file: Path) -> str:

@@ -27,6 +27,9 @@ class Kind:
     """What the variable's value has before the address."""
 
 
+_LINK_HEADERS = "x-goog-if-generation-match,x-goog-content-length-range"  # of links to which pages send files
+
+
 def _firestore(address: str, folder: Path, lasting: bool) -> list[str]:
     gcloud = programs.gcloud("cloud-firestore-emulator")
     command = [str(gcloud), "emulators", "firestore", "start", "--quiet", f"--host-port={address}"]
@@ -44,7 +47,8 @@ def _storage(address: str, folder: Path, lasting: bool) -> list[str]:
     host, _, port = address.partition(":")
     backend = ["filesystem", "-filesystem-root", str(folder)] if lasting else ["memory"]
     command = [str(programs.fake_gcs_server()), "-backend", *backend, "-scheme", "http", "-host", host, "-port", port]
-    return [*command, "-public-host", address, "-external-url", f"http://{address}", "-log-level", "warn"]
+    command += ["-public-host", address, "-external-url", f"http://{address}", "-log-level", "warn"]
+    return [*command, "-cors-headers", _LINK_HEADERS]
 
 
 def _auth(address: str, folder: Path, _lasting: bool) -> list[str]:
