@@ -171,6 +171,55 @@ def test_launch_that_the_host_did_not_finish_fails(place: ProcessPlace) -> None:
     eventually(lambda: compute.observe() == [], "the job is gone")
 
 
+def temporary(place: ProcessPlace) -> tuple[dict[str, str], Path]:
+    """Returns an environment whose temporary files are in a folder of the test's, and the folder."""
+    folder = place.folder / "temporary"
+    folder.mkdir()
+    return {**os.environ, "TMPDIR": str(folder)}, folder
+
+
+def test_what_a_killed_job_was_working_on_goes_with_it(place: ProcessPlace) -> None:
+    """Each job has a temporary folder of its own, which is gone when its end is known."""
+    environ, folder = temporary(place)
+    compute = ProcessCompute(place.root, place.clock, module=_PROGRAM, environ=environ)
+    jobs = [place.job("look", "ins_a"), place.job("run", "ins_b")]
+    for job in jobs:
+        compute.launch(job)
+    assert Path(place.said(jobs[0])["variables"]["TMPDIR"]).parent == folder
+    running = psutil.Process(place.said(jobs[1])["pid"])
+    own = Path(running.environ()["TMPDIR"])
+    assert own.stat().st_mode & 0o777 == 0o700
+    (own / "archive").mkdir()
+    (own / "archive" / "state.zip").write_bytes(b"half of it")
+    running.kill()
+    eventually(lambda: {state.phase for state in compute.observe()} == {JobPhase.ENDED, JobPhase.FAILED}, "both end")
+    assert list(folder.iterdir()) == []
+
+
+def test_the_next_host_clears_up_after_jobs_that_died_with_theirs(place: ProcessPlace) -> None:
+    """When the job is deleted, as all are that have ended."""
+    environ, folder = temporary(place)
+    command = [sys.executable, "-c", _DYING_HOST, str(place.root), str(place.folder), "run"]
+    subprocess.run(command, env=environ, check=False)
+    running = psutil.Process(place.said(place.job("run", "ins_0"))["pid"])
+    assert Path(running.environ()["TMPDIR"]).parent == folder
+    running.kill()
+    compute = ProcessCompute(place.root, place.clock, module=_PROGRAM, environ=environ)
+    compute.delete("ins_0", 1, 0)
+    eventually(lambda: compute.observe() == [], "the job is gone")
+    assert list(folder.iterdir()) == []
+
+
+def test_without_room_for_a_folder_a_job_runs_all_the_same(place: ProcessPlace) -> None:
+    """It looks for a place by itself."""
+    environ = {**os.environ, "TMPDIR": str(place.folder / "missing")}
+    compute = ProcessCompute(place.root, place.clock, module=_PROGRAM, environ=environ)
+    job = place.job("look")
+    compute.launch(job)
+    assert place.said(job)["variables"]["TMPDIR"] == environ["TMPDIR"]
+    compute.close(1)
+
+
 def test_launches_that_a_host_died_in_are_taken_over(place: ProcessPlace) -> None:
     """The next host finds the process that was started, and forgets the launch that was not, which may come again."""
     place.root.mkdir()

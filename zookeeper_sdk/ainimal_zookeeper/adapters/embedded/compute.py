@@ -25,6 +25,7 @@ from ainimal_zookeeper.ports.compute import Job, JobPhase, JobState
 
 from .interpreter import environment, interpreter
 from .job_record import JobRecord, JobRecords
+from .scratch import Scratch
 
 _ID = re.compile(r"[A-Za-z0-9_\-]{1,100}\Z")
 _STARTING_S = 10.0  # how long a record without a process is a launch in progress
@@ -63,6 +64,7 @@ class ProcessCompute:
         self._environ = environ
         self._own = {} if home is None else {"ZOO_HOME": str(home.absolute())}
         self._records = JobRecords(self._root)
+        self._scratch = Scratch(self._root, environ)
         self._lock = threading.Lock()
         self._waiters: dict[str, threading.Thread] = {}  # by job, while its process is a child of ours
         self._endings: dict[str, _Ending] = {}
@@ -81,15 +83,18 @@ class ProcessCompute:
         try:
             with self._log(record.name).open("ab") as log:
                 variables = environment(executable, self._root / "imports", self._environ) | self._own
+                variables |= self._scratch.make(record.name)
                 variables |= job.variables
                 variables[_NAME_VARIABLE] = self._mark(record)
                 child = self._start(executable, variables, log)
         except OSError as error:
+            self._scratch.remove(record.name)
             self._records.remove(record.name)
             raise Transient(
                 f"job files cannot be written below {self._root}: {error.strerror or error}", 5.0
             ) from error
         except BaseException:
+            self._scratch.remove(record.name)
             self._records.remove(record.name)
             raise
         waiter = threading.Thread(target=self._wait, args=(record.name, child), name=f"job-{record.name}", daemon=True)
@@ -133,6 +138,7 @@ class ProcessCompute:
                     found = dataclasses.replace(unfinished.pop(mark), pid=process.pid, started_at=process.create_time())
                     self._records.replace(found)
         for record in unfinished.values():
+            self._scratch.remove(record.name)
             self._records.remove(record.name)
 
     def _mark(self, record: JobRecord) -> str:
@@ -165,6 +171,7 @@ class ProcessCompute:
         status = child.wait()
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
+        self._scratch.remove(name)
         try:
             self._records.note_end(name, status)
         except Transient as error:
@@ -237,6 +244,7 @@ class ProcessCompute:
         waiter = self._waiters.get(name)
         if waiter is not None:
             waiter.join()
+        self._scratch.remove(name)
         with self._lock:
             if ending.forget:
                 self._records.remove(name)
