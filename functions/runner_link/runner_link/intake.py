@@ -25,6 +25,7 @@ from . import timelines
 from .keeping import Keeping, Kept
 from .requests import Caller, Reported
 from .saves import NotSaved, Saved
+from .turns import Turns
 
 MAX_LOG_LINES = 5_000  # kept of an instance
 TRIM_LINES = 500  # how many lines come between two looks for old ones
@@ -32,18 +33,29 @@ TRIM_CHUNKS = 100  # how many old chunks one report takes away
 
 
 class Intake:
-    """Takes reports in. Thread-safe."""
+    """Takes reports in. Thread-safe.
+
+    Of an instance one state at a time becomes a checkpoint: a runner that has waited for long enough tells of it again,
+    and must not let the same be done twice by a machine that is slow as it is.
+    """
 
     def __init__(self, *, store: DocumentStore, clock: Clock, keeping: Keeping) -> None:
         self._store = store
         self._clock = clock
         self._keeping = keeping
+        self._turns = Turns()
 
     def report(self, caller: Caller, said: Reported) -> dict[str, Any]:
         """Returns what the instance should do. A report that was taken in before changes only the heartbeat.
 
         Raises: Conflict when the caller's attempt has no say any more; NotFound for a deleted instance.
         """
+        if not isinstance(said.save, Saved):
+            return self._take(caller, said)
+        with self._turns.of(caller.instance_id):
+            return self._take(caller, said)
+
+    def _take(self, caller: Caller, said: Reported) -> dict[str, Any]:
         now = self._clock.now()
         kept = self._keep(caller, said, now)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import random
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -14,12 +16,13 @@ from ainimal_zookeeper.adapters.embedded.bucket import DirectoryBucket
 from ainimal_zookeeper.adapters.embedded.clock import SystemClock
 from ainimal_zookeeper.checkpoints import Repository
 from ainimal_zookeeper.domain import lifecycle, queries
-from ainimal_zookeeper.domain.documents import Document, instance_ref
+from ainimal_zookeeper.domain.documents import CheckpointPoint, Document, InstanceDoc, instance_ref
 from ainimal_zookeeper.ports.bucket import ObjectInfo
 from ainimal_zookeeper.ports.store import Transaction
 from runner_link.intake import Intake
-from runner_link.keeping import Keeping
+from runner_link.keeping import Keeping, Kept
 from runner_link.requests import Caller, reported
+from runner_link.saves import Saved
 
 from tests.conformance.keeping_suite import KeepingTests
 from tests.conformance.runner_link_suite import furnish, specify
@@ -111,6 +114,15 @@ class Zoo:
 
     def report(self, step: int, save_id: str | None, fate: Fate | None = None) -> None:
         """The runner link of a process that meets its fate is told of the state of `step`."""
+        body = self.body(step, save_id)
+        fate = fate or Fate(10**6, acts=True)
+        store: Any = FatedStore(self.store, fate)
+        keeping = Keeping(store=store, bucket=FatedBucket(self.bucket, fate), clock=self.clock)
+        self.clock.advance(1)
+        Intake(store=store, clock=self.clock, keeping=keeping).report(Caller("ins_1", 1), reported(body))
+
+    def body(self, step: int, save_id: str | None = None) -> dict[str, Any]:
+        """Returns a report that tells of the state of `step`, which is in the bucket."""
         content = f"state {step}".encode()
         name = f"runs/ins_1/1/checkpoints/{step}.zip"
         if self.bucket.info(name) is None:
@@ -118,12 +130,7 @@ class Zoo:
         sha256 = hashlib.sha256(content).hexdigest()
         point = {"object": name, "step": step, "episode": 0, "sizeBytes": len(content), "sha256": sha256}
         save = {"id": save_id, "kind": "AUTOSAVE" if save_id is None else "ASKED"}
-        body = {"sequence": step, "report": {"checkpoint": point, "save": save}}
-        fate = fate or Fate(10**6, acts=True)
-        store: Any = FatedStore(self.store, fate)
-        keeping = Keeping(store=store, bucket=FatedBucket(self.bucket, fate), clock=self.clock)
-        self.clock.advance(1)
-        Intake(store=store, clock=self.clock, keeping=keeping).report(Caller("ins_1", 1), reported(body))
+        return {"sequence": step, "report": {"checkpoint": point, "save": save}}
 
     def documents(self) -> list[Document]:
         query = queries.CHECKPOINTS_BY_INSTANCE.bind(instance_id="ins_1")
@@ -163,3 +170,48 @@ def test_whoever_is_killed_while_a_state_is_kept_leaves_no_broken_tag(seed: int)
         assert a_zoo.repository.verify(document["tag"]).id == document["id"]
     assert sorted(a_zoo.repository) == sorted(document["tag"] for document in kept)
     assert a_zoo.store.query(queries.DISCARDED.bind(), queries.Page()).documents == ()
+
+
+class SlowKeeping(Keeping):
+    """Begins, and goes on when it may."""
+
+    def __init__(self, a_zoo: Zoo) -> None:
+        super().__init__(store=a_zoo.store, bucket=a_zoo.bucket, clock=a_zoo.clock)
+        self.begun, self.goes_on, self.times = threading.Event(), threading.Event(), 0
+
+    def keep(self, document: InstanceDoc, point: CheckpointPoint, saved: Saved) -> Kept:
+        self.times += 1
+        self.begun.set()
+        assert self.goes_on.wait(10)
+        return super().keep(document, point, saved)
+
+
+def test_a_state_that_is_told_again_meanwhile_is_kept_once() -> None:
+    """A slow disk makes a runner ask again: the second time waits for the first, and finds nothing left to do."""
+    a_zoo = Zoo()
+    keeping = SlowKeeping(a_zoo)
+    intake = Intake(store=a_zoo.store, clock=a_zoo.clock, keeping=keeping)
+    told = reported(a_zoo.body(10))
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(intake.report, Caller("ins_1", 1), told)
+        assert keeping.begun.wait(10)
+        second = pool.submit(intake.report, Caller("ins_1", 1), told)
+        keeping.goes_on.set()
+        assert first.result(10) == second.result(10)
+
+    assert keeping.times == 1
+    assert [document["step"] for document in a_zoo.documents()] == [10]
+
+
+def test_what_a_save_says_of_pickles_is_in_the_manifest_and_the_entry() -> None:
+    """People see it before they start from it."""
+    a_zoo = Zoo()
+    body = a_zoo.body(10)
+    body["report"]["save"] |= {"needsPickle": True, "architecture": {"layers": 2}}
+    keeping = Keeping(store=a_zoo.store, bucket=a_zoo.bucket, clock=a_zoo.clock)
+    Intake(store=a_zoo.store, clock=a_zoo.clock, keeping=keeping).report(Caller("ins_1", 1), reported(body))
+
+    (document,) = a_zoo.documents()
+    manifest = a_zoo.repository.read(document["tag"]).manifest
+    assert (document["needsPickle"], manifest.needs_pickle) == (True, True)
+    assert manifest.architecture == {"layers": 2}

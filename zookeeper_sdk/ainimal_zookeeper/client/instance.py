@@ -18,7 +18,7 @@ from .endpoint import Endpoint
 from .history import LogLine, Series, read_line, read_series
 from .info import InstanceInfo, read_info, read_mode
 from .refusals import raise_user_errors, refusal
-from .saving import ask_to_save, save_to_the_end
+from .saving import ANSWERED_S, ask_to_save, save_to_the_end
 from .signals import Value, decode, encode, read_value
 from .tables import Table
 from .waiting import wait_until
@@ -211,7 +211,9 @@ class Instance:
         return outputs
 
     def _change(self, document: str, mutation: str, **values: Any) -> Instance:
-        answer = self._endpoint.ask(document, input={"instanceId": self.id, **values})[mutation]
+        return self._became(self._endpoint.ask(document, input={"instanceId": self.id, **values})[mutation])
+
+    def _became(self, answer: dict[str, Any]) -> Instance:
         raise_user_errors(answer)
         self.info = read_info(answer["instance"])
         return self
@@ -251,7 +253,9 @@ class Instance:
         """
         if isinstance(checkpoint, str):
             checkpoint = find_checkpoint(self._endpoint, checkpoint, self._siblings())
-        return self._change(documents.CHECKPOINT_RESTORE, "checkpointRestore", checkpointId=checkpoint.id)
+        wanted = {"instanceId": self.id, "checkpointId": checkpoint.id}
+        answer = self._endpoint.ask(documents.CHECKPOINT_RESTORE, patience_s=ANSWERED_S, input=wanted)
+        return self._became(answer["checkpointRestore"])
 
     def _siblings(self) -> Iterator[Checkpoint]:
         for page in self._pages(documents.SIBLINGS, "checkpoints", of="model"):

@@ -12,14 +12,14 @@ from .checkpoint import Checkpoint, read_checkpoint
 from .endpoint import Endpoint
 from .refusals import raise_user_errors
 
-_PATIENCE_S = 60.0  # the zoo answers after 30 s at the latest, that it is still saving
+ANSWERED_S = 60.0  # the zoo answers after 30 s at the latest, that it is still at it
 
 
 def ask_to_save(endpoint: Endpoint, instance_id: str, tag: str | None, command_id: str | None) -> Checkpoint:
     """Asks once. Raises: why there is no checkpoint; Transient while it is still being made."""
     wanted = {"instanceId": instance_id, "tag": tag, "commandId": command_id}
     given = {key: value for key, value in wanted.items() if value is not None}
-    answer = endpoint.ask(documents.CHECKPOINT_SAVE, patience_s=_PATIENCE_S, input=given)
+    answer = endpoint.ask(documents.CHECKPOINT_SAVE, patience_s=ANSWERED_S, input=given)
     raise_user_errors(answer["checkpointSave"])
     return read_checkpoint(endpoint, answer["checkpointSave"]["checkpoint"])
 
