@@ -45,7 +45,7 @@ MAX_BYTES: Final = 1 << 30
 LINK_S: Final = 3600.0  # for the bytes to begin to arrive
 LIFE_S: Final = 86_400.0  # until what nobody made a model of may go
 
-_MAX_FILENAME = 200
+_MAX_FILENAME = 200  # bytes
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _CHUNK = 8 << 20
 _CLEARED_AT_ONCE = 10
@@ -255,10 +255,9 @@ def _filename(given: str) -> str:
         filename = labels.line(given, "filename", where)
     except InvalidInput as error:
         raise InvalidInput(error.message, where) from None
-    if not filename or len(filename) > _MAX_FILENAME or "/" in filename or "\\" in filename:
+    if not filename or len(filename.encode()) > _MAX_FILENAME or "/" in filename or "\\" in filename:
         raise InvalidInput(
-            f"filename is {given!r:.250}; give the name of a file without folders, of at most {_MAX_FILENAME} "
-            "characters",
+            f"filename is {given!r:.250}; give the name of a file without folders, of at most {_MAX_FILENAME} bytes",
             where,
         )
     if "." + filename.lower().rpartition(".")[2] not in PACKED_FILES or filename.startswith("."):

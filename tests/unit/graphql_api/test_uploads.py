@@ -117,7 +117,18 @@ async def test_the_end_of_the_name_says_what_it_is(
 
 
 @pytest.mark.parametrize(
-    "filename", ["rex.py", "rex", ".pkl", "a/rex.pkl", "..\\rex.pkl", "", "x" * 300 + ".pkl", "a\n.zip"]
+    "filename",
+    [
+        "rex.py",
+        "rex",
+        ".pkl",
+        "a/rex.pkl",
+        "..\\rex.pkl",
+        "",
+        "x" * 200 + ".pkl",
+        "\U0001f981" * 50 + ".pkl",
+        "a\n.zip",
+    ],
 )
 async def test_another_file_name_is_refused(visitor: Visitor, filename: str) -> None:
     """Paths, other kinds and what breaks lines."""
