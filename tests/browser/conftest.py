@@ -56,6 +56,22 @@ class Forgetful(AInimal):
     def load(self, path):
         pass
 """,
+    "amnesiac.py": """
+from pathlib import Path
+
+from ainimal_zookeeper import AInimal
+
+
+class Amnesiac(AInimal):
+    def forward(self, inputs):
+        return {"action": 0}
+
+    def save(self, path):
+        Path(path, "notes.txt").write_text("the keeper comes at nine")
+
+    def load(self, path):
+        raise LookupError("where was it that they kept the notes?")
+""",
     "misspelt.py": "class Misspelt:\n    def act(self, observation)\n        return 0\n",
 }
 
@@ -68,6 +84,7 @@ server = Server(
         PythonModel("{ainimals}/parrot.py", class_name="Parrot"),
         PythonModel("stumbler.py", class_name="Stumbler", rate=100),
         PythonModel("forgetful.py", class_name="Forgetful", rate=100),
+        PythonModel("amnesiac.py", class_name="Amnesiac", rate=100),
         PythonModel("misspelt.py", class_name="Misspelt"),
     ],
     environments=[

@@ -34,7 +34,8 @@ def save(page: Page, tag: str = "") -> None:
 
 
 def test_it_is_saved_and_goes_back(zoo: LiveZoo, learner: str, open_page: OpenPage) -> None:
-    """A tag of one's own, then one that is made up, which grew from it; a restore begins the next timeline."""
+    """A tag of one's own, then one that is made up, which grew from it; a restore begins the next timeline in the same
+    process, and says so."""
     page = opened(zoo, learner, open_page)
     rows = panel(page).get_by_role("listitem")
     expect(panel(page)).to_contain_text("Nothing is saved yet")
@@ -52,6 +53,9 @@ def test_it_is_saved_and_goes_back(zoo: LiveZoo, learner: str, open_page: OpenPa
     page.get_by_role("dialog").get_by_role("button", name="Restore").click()
     expect(page.locator("[data-stat=timeline]")).to_have_text("2")
     expect(page.locator("[data-phase=RUNNING]")).to_be_visible()
+    expect(panel(page).get_by_role("status").first).to_contain_text(re.compile(r"goes on from step [\d,]+.*steady"))
+    attempt = zoo.ask("query($id: ID!) { instance(id: $id) { attempt } }", id=learner)["instance"]["attempt"]
+    assert attempt == 1
 
 
 def test_another_is_launched_from_it(zoo: LiveZoo, learner: str, open_page: OpenPage) -> None:
@@ -94,6 +98,19 @@ def test_a_save_that_fails_says_why(zoo: LiveZoo, open_page: OpenPage) -> None:
     expect(panel(page).get_by_role("alert")).to_contain_text("nothing comes to mind")
     expect(panel(page)).to_contain_text("Nothing is saved yet")
     expect(page.locator("[data-phase=RUNNING]")).to_be_visible()
+    zoo.terminate(instance_id)
+
+
+def test_what_cannot_be_put_back_says_why(zoo: LiveZoo, open_page: OpenPage) -> None:
+    """What the model's own code raised is shown at the checkpoint, with what becomes of the instance."""
+    instance_id = zoo.launch("Amnesiac", name="Blank")
+    zoo.save(instance_id, "notes")
+    page = opened(zoo, instance_id, open_page)
+    panel(page).get_by_role("button", name="Restore notes").click()
+    page.get_by_role("dialog").get_by_role("button", name="Restore").click()
+
+    expect(panel(page).get_by_role("alert")).to_contain_text("It has not gone back to notes")
+    expect(panel(page).get_by_role("alert")).to_contain_text("where was it that they kept the notes?")
     zoo.terminate(instance_id)
 
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkpointFacts, checkpointId, checkpointOffers, checkpointOrigin, olderFirst, picked, tagProblem, tagsByCommit, withNewest, type Checkpoint } from './checkpoint';
+import { checkpointFacts, checkpointId, checkpointOffers, checkpointOrigin, olderFirst, picked, restoreTold, tagProblem, tagsByCommit, withNewest, type Checkpoint } from './checkpoint';
 import type { Phase, Steerable } from './phase';
 
 const checkpoint = (parts: Partial<Checkpoint> = {}): Checkpoint => ({
@@ -95,5 +95,18 @@ describe('two to compare', () => {
 
   it('are one fewer when one is picked again', () => {
     expect(picked([c, a], c)).toEqual([a]);
+  });
+});
+
+describe('a restore', () => {
+  const event = (kind: string, message: string, second: number) => ({ kind, message, at: `2026-01-01T00:00:${String(second).padStart(2, '0')}Z` });
+
+  it('is told with what was warned of at that time', () => {
+    const happened = [event('WARNING', 'long ago', 0), event('RESTORED', 'before', 1), event('WARNING', 'a new episode starts', 28), event('RESTORED', 'goes on from step 5', 30), event('WARNING', 'later', 50)];
+    expect(restoreTold(happened)).toEqual(['It goes on from step 5', 'a new episode starts']);
+  });
+
+  it('that was none is not told', () => {
+    expect(restoreTold([event('WARNING', 'something else', 3)])).toEqual([]);
   });
 });

@@ -77,3 +77,19 @@ export function picked<T extends Pick<Checkpoint, 'id' | 'createdAt'>>(before: r
 export function olderFirst<T extends Pick<Checkpoint, 'createdAt'>>(checkpoints: readonly T[]): readonly T[] {
   return checkpoints.toSorted((a, b) => Date.parse(a.createdAt) - Date.parse(b.createdAt));
 }
+
+export interface Happened {
+  readonly kind: string;
+  readonly message: string;
+  readonly at: string;
+}
+
+const WARNED_WITHIN_MS = 5000;
+
+/** What became of the last restore in `happened`, and what was warned of at that time; nothing where nothing was restored. */
+export function restoreTold(happened: readonly Happened[]): readonly string[] {
+  const restored = happened.findLast(({ kind }) => kind === 'RESTORED');
+  if (restored === undefined) return [];
+  const near = ({ kind, at }: Happened): boolean => kind === 'WARNING' && Math.abs(Date.parse(at) - Date.parse(restored.at)) <= WARNED_WITHIN_MS;
+  return [`It ${restored.message}`, ...happened.filter(near).map(({ message }) => message)];
+}

@@ -38,26 +38,29 @@ export function Checkpoint({ checkpoint, row, lanes, now, modelId, instance, nex
   const { complain, announce } = useVoice();
   const mayLaunch = useMay('LAUNCH');
   const [asking, setAsking] = useState<'restore' | 'delete'>();
-  const [busy, setBusy] = useState(false);
+  const [doing, setDoing] = useState<'restore' | 'delete'>();
   const [refusals, setRefusals] = useState<readonly UserError[]>([]);
   const { id, tag, author } = checkpoint;
   const mayRestore = instance !== undefined && checkpointOffers(instance).restore;
   const mayGoOn = next && instance !== undefined && !hasEnded(instance.phase);
+  const busy = doing !== undefined;
+  const restoring = doing === 'restore';
+  const onItsWay = refusals.every(({ code }) => code === 'UNAVAILABLE');
   const why = checkpointOrigin(checkpoint);
 
   const restore = async (instanceId: string): Promise<void> => {
-    setBusy(true);
+    setDoing('restore');
     setRefusals([]);
     const outcome = await outcomeOf(zoo.mutate(RestoreMutation, { input: { instanceId, checkpointId: id } }));
-    setBusy(false);
+    setDoing(undefined);
     if (!outcome.ok) { setRefusals(outcome.errors); return; }
     if (outcome.value.instance !== null) live.learn([outcome.value.instance]);
-    announce(`Going back to ${tag}`);
+    announce(`It goes on from ${tag}`);
   };
   const remove = async (): Promise<void> => {
-    setBusy(true);
+    setDoing('delete');
     const outcome = await outcomeOf(zoo.mutate(CheckpointDeleteMutation, { input: { checkpointId: id } }));
-    setBusy(false);
+    setDoing(undefined);
     if (!outcome.ok) complain(reasons(outcome.errors));
     else announce(`${tag} is deleted`);
     onChange();
@@ -92,12 +95,12 @@ export function Checkpoint({ checkpoint, row, lanes, now, modelId, instance, nex
         <div className="checkpoint-actions">
           {mayRestore && (
             <Button tone="plain" busy={busy} aria-label={`Restore ${tag}`} onClick={() => setAsking('restore')}>
-              Restore
+              {restoring ? 'Restoring…' : 'Restore'}
             </Button>
           )}
           {mayLaunch && modelId !== undefined && (
             <Link className="button" data-tone="plain" href={`/launch?model=${encodeURIComponent(modelId)}&checkpoint=${encodeURIComponent(id)}`} aria-label={`Launch from ${tag}`}>
-              Launch from
+              Launch
             </Link>
           )}
           {onChoose !== undefined && (
@@ -107,15 +110,19 @@ export function Checkpoint({ checkpoint, row, lanes, now, modelId, instance, nex
           )}
         </div>
         {refusals.length > 0 && (
-          <Notice tone="bad" role="alert">
-            <strong>It did not go back to {tag}{'\n'}</strong>
+          <Notice tone={onItsWay ? 'wait' : 'bad'} role="alert">
+            <strong>
+              It has not gone back to {tag}
+              {onItsWay && ' yet'}
+              {'\n'}
+            </strong>
             {reasons(refusals)}
           </Notice>
         )}
       </div>
       {asking === 'restore' && instance !== undefined && (
         <Confirm title={`Restore ${tag}?`} action="Restore" onConfirm={() => void restore(instance.id)} onClose={() => setAsking(undefined)}>
-          {instance.name} goes on from there on a new timeline. What it has become since is lost, unless it is saved.
+          {instance.name} goes on from there on the next timeline, between two of its steps. What it has become since it was last saved is lost.
           {checkpoint.needsPickle && ' What was saved holds code, which its runner runs.'}
         </Confirm>
       )}

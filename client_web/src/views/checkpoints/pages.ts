@@ -41,12 +41,14 @@ export interface CheckpointPages<Of> {
 interface Options {
   readonly first: number;
   readonly everyMs?: number;
+  /** Asks again when it changes. */
+  readonly upon?: string;
 }
 
 export function useCheckpointPages<Of extends Connected>(
   document_: TypedDocumentNode<{ of: Of | null }, Variables>,
   id: string,
-  { first, everyMs }: Options,
+  { first, everyMs, upon }: Options,
 ): CheckpointPages<Of> {
   const { zoo } = useConnection();
   const [known, setKnown] = useState<Known<Of>>();
@@ -90,7 +92,7 @@ export function useCheckpointPages<Of extends Connected>(
       clearInterval(timer);
       counter.current += 1;
     };
-  }, [ask, everyMs]);
+  }, [ask, everyMs, upon]);
 
   const next = known?.next ?? null;
   return {

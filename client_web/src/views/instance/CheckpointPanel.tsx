@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'react';
 import { Link } from 'wouter';
 import { CheckpointQuery, CheckpointsQuery, type InstanceRow } from '../../api/documents';
-import { checkpointId, checkpointOffers, tagProblem } from '../../domain/checkpoint';
+import { checkpointId, checkpointOffers, restoreTold, tagProblem, type Happened } from '../../domain/checkpoint';
 import { useAnswer } from '../../live/answer';
 import { useConnection } from '../../live/hooks';
 import { Button } from '../../ui/Button';
@@ -15,11 +15,22 @@ import { SaveNotice } from '../SaveNotice';
 import { useSaving } from '../saving';
 
 const PAGE = 10;
+const REMEMBERED = 20;
 
 export function CheckpointPanel({ row }: { readonly row: InstanceRow }) {
   const { live } = useConnection();
-  const { of, checkpoints, answered, error, more, ask } = useCheckpointPages(CheckpointsQuery, row.id, { first: PAGE });
-  useEffect(() => live.onEvent((event) => event.resourceId === row.id && event.kind === 'CHECKPOINT' && ask()), [live, row.id, ask]);
+  const { of, checkpoints, answered, error, more, ask } = useCheckpointPages(CheckpointsQuery, row.id, { first: PAGE, upon: row.phase });
+  const [happened, setHappened] = useState<readonly Happened[]>([]);
+  useEffect(
+    () =>
+      live.onEvent((event) => {
+        if (event.resourceId !== row.id) return;
+        if (event.kind === 'CHECKPOINT' || event.kind === 'RESTORED') ask();
+        if (event.kind === 'RESTORED' || event.kind === 'WARNING') setHappened((before) => [...before.slice(1 - REMEMBERED), event]);
+      }),
+    [live, row.id, ask],
+  );
+  const told = restoreTold(happened);
 
   const may = checkpointOffers(row);
   const modelId = of?.model?.id;
@@ -30,6 +41,9 @@ export function CheckpointPanel({ row }: { readonly row: InstanceRow }) {
     <Panel title="Checkpoints" aside={modelId !== undefined && checkpoints.length > 0 && <Link href={`/models/${encodeURIComponent(modelId)}`} className="small">All of {row.modelName}</Link>}>
       {may.save && <SaveForm instanceId={row.id} onSaved={ask} />}
       {error !== undefined && <Notice tone="bad">{error}</Notice>}
+      <div className="outcome" role="status">
+        {told.length > 0 && <Notice>{told.join('\n')}</Notice>}
+      </div>
       {checkpoints.length === 0 && error === undefined && (
         <p className="soft small">Nothing is saved yet. What is saved can be gone back to, and others can be launched from it.</p>
       )}
