@@ -12,7 +12,7 @@ from ainimal_zookeeper.config import Compilation, ConfigurationError
 from ainimal_zookeeper.domain import lifecycle
 from ainimal_zookeeper.domain.access import Principal
 from ainimal_zookeeper.domain.documents import Collections, Document, Ref
-from ainimal_zookeeper.domain.errors import LimitReached
+from ainimal_zookeeper.domain.errors import LimitReached, Transient
 from ainimal_zookeeper.provenance import Provenance
 from ainimal_zookeeper.server.autostart import Autostart
 from ainimal_zookeeper.server.catalogue import Catalogue
@@ -79,6 +79,33 @@ def test_rescan_writes_only_when_something_changed() -> None:
     assert runs == 1
     catalogue.rescan()
     assert store.runs == runs
+
+
+class AwayStore(MemoryStore):
+    """A store that can be away."""
+
+    away = False
+
+    def transact(self, fn: Any) -> Any:
+        if self.away:
+            raise Transient("the store is away")
+        return super().transact(fn)
+
+
+def test_what_could_not_be_published_is_published_at_the_next_look() -> None:
+    """A store that is away for a moment leaves no change behind."""
+    store = AwayStore()
+    found: list[Compilation] = []
+    found.append(compilation([zoo.model()], [], recompile=lambda: found[-1]))
+    catalogue = catalogue_of(store, found[0])
+    catalogue.write()
+    found.append(compilation([zoo.model()], [zoo.environment()], recompile=lambda: found[-1]))
+    store.away = True
+    with pytest.raises(Transient):
+        catalogue.rescan()
+    store.away = False
+    catalogue.rescan()
+    assert "world_box" in stored(store)
 
 
 def test_configuration_that_is_broken_for_now_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:

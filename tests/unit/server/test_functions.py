@@ -51,3 +51,19 @@ async def test_gate_lets_those_inside_finish_and_nobody_in() -> None:
         slow.let_go.set()
         assert (await early).text == "/launches"
         assert await asyncio.to_thread(gate.close, 0)
+
+
+async def test_something_may_be_done_before_each_call() -> None:
+    """The application is called once that is done, and those who find the gate closed cause nothing."""
+    done = list[str]()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        done.append("called")
+        await PlainTextResponse("")(scope, receive, send)
+
+    gate = Gate(app, lambda: done.append("looked"))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(gate), base_url="http://zoo") as client:
+        await client.get("/launches")
+        assert await asyncio.to_thread(gate.close, 1)
+        await client.get("/launches")
+    assert done == ["looked", "called"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 from job_launcher.catalogue import Catalogue as Published
 from job_launcher.catalogue import Offer
@@ -16,7 +17,10 @@ _log = logging.getLogger(__name__)
 
 
 class Catalogue:
-    """Writes compilations. `rescan` looks whether the files of the models, or where they stand in git, have changed."""
+    """Writes compilations. `rescan` looks whether the files of the models, or where they stand in git, have changed.
+
+    Thread-safe.
+    """
 
     def __init__(self, store: DocumentStore, compilation: Compilation, provenance: Provenance) -> None:
         self._published = Published(store)
@@ -24,15 +28,25 @@ class Catalogue:
         self._provenance = provenance
         self._models: list[ModelDoc] | None = None
         self._trouble: str | None = None
+        self._alone = threading.Lock()
 
     def write(self) -> None:
         """Makes the store agree with the compilation."""
-        compilation, models = self._compilation, self._provenance.told(self._compilation.models)
-        self._published.publish(Offer(compilation.configuration, models, compilation.environments))
-        self._models = models
+        with self._alone:
+            self._write()
 
     def rescan(self) -> None:
         """Compiles again and writes what has changed. A configuration that is broken for now changes nothing."""
+        with self._alone:
+            self._rescan()
+
+    def _write(self) -> None:
+        compilation, models = self._compilation, self._provenance.told(self._compilation.models)
+        self._models = None  # until it is published, which may fail
+        self._published.publish(Offer(compilation.configuration, models, compilation.environments))
+        self._models = models
+
+    def _rescan(self) -> None:
         try:
             fresh = self._compilation.recompile()
         except ConfigurationError as error:
@@ -43,4 +57,4 @@ class Catalogue:
         self._trouble = None
         if fresh is not self._compilation or self._provenance.told(fresh.models) != self._models:
             self._compilation = fresh
-            self.write()
+            self._write()

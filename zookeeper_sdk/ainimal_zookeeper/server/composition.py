@@ -11,7 +11,7 @@ from runner_link import RunnerLink, RunnerSettings
 from starlette.routing import BaseRoute
 
 from ainimal_zookeeper.config import Compilation
-from ainimal_zookeeper.ports.queue import LAUNCH_TOPIC
+from ainimal_zookeeper.ports.queue import LAUNCH_TOPIC, Delivery, Message
 from ainimal_zookeeper.profiles.embedded import EmbeddedProfile
 
 from .app import route
@@ -28,6 +28,7 @@ class EmbeddedZoo:
     """A `Zoo` in this process and files of one folder."""
 
     profile = "embedded"
+    links: Sequence[str] = ()
 
     def __init__(self, compilation: Compilation, state: StateDirectory, url: str, environ: Mapping[str, str]) -> None:
         """`url` is where runners on this machine reach the zoo, `environ` of this process.
@@ -87,7 +88,7 @@ class EmbeddedZoo:
 
     def start(self, fail: Fail) -> None:  # noqa: ARG002  nothing that it stands on is a program of its own
         self._reconciler.run_once()
-        self._queue.subscribe(LAUNCH_TOPIC, self._launcher.deliver)
+        self._queue.subscribe(LAUNCH_TOPIC, self._deliver)
         self._routine.start()
 
     def stop(self) -> None:
@@ -101,3 +102,7 @@ class EmbeddedZoo:
 
     def kill(self) -> None:
         self._routine.kill()
+
+    def _deliver(self, message: Message) -> Delivery:
+        self._routine.look()
+        return self._launcher.deliver(message)

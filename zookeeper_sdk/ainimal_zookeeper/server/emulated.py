@@ -127,13 +127,15 @@ class EmulatedZoo:
 
         Raises: InvalidInput, NotFound.
         """
+        self.links: Sequence[str] = (environ[STORAGE.variable].rstrip("/"),)
         self._settings = settings
         self._emulators = emulators
         self._url = url
         self._names = Names(settings.project, settings.topic_prefix)
         self._api = functions.load("graphql_api", "graphql")
         link, launcher = functions.load("runner_link", "link"), functions.load("job_launcher", "launch", "reconcile")
-        self._launch, self._reconcile = map(functions.Gate, launcher.applications.values())
+        self._launch = functions.Gate(launcher.applications["launch"], self._look)
+        self._reconcile = functions.Gate(launcher.applications["reconcile"])
         self.routes: Sequence[BaseRoute] = (
             Route("/graphql", self._api.applications["graphql"]),
             Route("/healthz", self._api.applications["graphql"]),
@@ -200,6 +202,9 @@ class EmulatedZoo:
     def kill(self) -> None:
         self._emulators.kill()
         self._routine.kill()
+
+    def _look(self) -> None:
+        self._routine.look()
 
     def _reconcile_once(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Mapping
@@ -65,10 +66,14 @@ def load(function: str, *targets: str) -> Function:
 
 
 class Gate:
-    """An application that can be closed: from then on its callers are told to come again."""
+    """An application that can be closed: from then on its callers are told to come again.
 
-    def __init__(self, app: ASGIApp) -> None:
+    first: what is done before each call, in a thread.
+    """
+
+    def __init__(self, app: ASGIApp, first: Callable[[], None] | None = None) -> None:
         self._app = app
+        self._first = first
         self._changed = threading.Condition()
         self._open = True
         self._inside = 0
@@ -81,6 +86,8 @@ class Gate:
             await Response(status_code=503, headers={"Retry-After": "5"})(scope, receive, send)
             return
         try:
+            if self._first is not None:
+                await asyncio.to_thread(self._first)
             await self._app(scope, receive, send)
         finally:
             with self._changed:

@@ -8,11 +8,10 @@ from threading import Thread
 from graphql_api.launch import Launches
 
 from ainimal_zookeeper.config import Compilation
-from ainimal_zookeeper.domain.queries import INSTANCES_BY_PHASE
 from ainimal_zookeeper.ports.bucket import Bucket
 from ainimal_zookeeper.ports.clock import Clock
 from ainimal_zookeeper.ports.compute import Compute
-from ainimal_zookeeper.ports.store import DocumentStore, Watch
+from ainimal_zookeeper.ports.store import DocumentStore
 from ainimal_zookeeper.provenance import Provenance
 
 from .autostart import Autostart
@@ -24,8 +23,6 @@ from .ticker import Ticker
 
 RECONCILE_S = 1.0
 RESCAN_S = 2.0
-
-_PENDING = INSTANCES_BY_PHASE.bind(phases=("PENDING",))
 
 
 class Routine:
@@ -51,7 +48,6 @@ class Routine:
     ) -> None:
         self._compilation = compilation
         provenance = Provenance(compilation.home, environ, at_hand=True)
-        self._store = store
         self._catalogue = Catalogue(store, compilation, provenance)
         self._lineages = Lineages(store=store, bucket=bucket, clock=clock, provenance=provenance)
         self._scans = Scans(store=store, bucket=bucket, home=compilation.home, environ=environ)
@@ -61,27 +57,34 @@ class Routine:
         self._reconcile = reconcile
         self._grace_s = grace_s
         self._tickers: list[Ticker] = []
-        self._launched: Watch | None = None
 
     def furnish(self) -> None:
         """Puts the catalogue in place."""
         self._catalogue.write()
 
+    def look(self) -> None:
+        """Publishes the models as they are now, so that whoever is about to be started is known by what it loads.
+
+        What is in the way of that is in no launch's way.
+        """
+        try:
+            self._catalogue.rescan()
+        except Exception:  # noqa: BLE001  the catalogue's own ticker comes to the same, and says so
+            return
+
     def start(self) -> None:
         """Begins once launches are taken."""
-        rescan = Ticker("catalogue", self._catalogue.rescan, RESCAN_S)
-        scans = Ticker("scans", self._scans.look, RESCAN_S)
-        self._tickers = [Ticker("reconciler", self._reconcile, RECONCILE_S), rescan, scans]
-        # A process that begins finds in the catalogue what it is about to load, although it changed a moment ago.
-        self._launched = self._store.watch(_PENDING, lambda found: rescan.wake() if found else None)
+        self._tickers = [
+            Ticker("reconciler", self._reconcile, RECONCILE_S),
+            Ticker("catalogue", self._catalogue.rescan, RESCAN_S),
+            Ticker("scans", self._scans.look, RESCAN_S),
+        ]
         self._lineages.start()
         self._autostart.run(self._compilation)
         self._processes.start()
 
     def rest(self) -> None:
         """Begins nothing more."""
-        if self._launched is not None:
-            self._launched.close()
         self._lineages.close()
         self._scans.close()
         for ticker in self._tickers:

@@ -18,27 +18,17 @@ class Ticker:
         self._task = task
         self._period_s = period_s
         self._closing = threading.Event()
-        self._due = threading.Event()
         self._trouble: str | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def wake(self) -> None:
-        """Lets `task` run as soon as it can."""
-        self._due.set()
-
     def close(self) -> None:
         """Returns when `task` runs no more, or hangs: then it ends with the process."""
         self._closing.set()
-        self._due.set()
         self._thread.join(timeout=1)
 
     def _run(self) -> None:
-        while True:
-            self._due.wait(self._period_s)
-            self._due.clear()
-            if self._closing.is_set():
-                return
+        while not self._closing.wait(self._period_s):
             self._tick()
 
     def _tick(self) -> None:
