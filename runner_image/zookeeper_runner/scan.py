@@ -132,7 +132,7 @@ def _scan_entries(opened: BinaryIO, name: str, scanner: Any, found: Scan) -> Non
 def _pickles(zipped: zipfile.ZipFile, entries: list[zipfile.ZipInfo]) -> Iterator[zipfile.ZipInfo]:
     """Yields what is a pickle by its name or by how it begins."""
     for entry in entries:
-        if entry.is_dir() or entry.filename.endswith(".py"):
+        if entry.filename.endswith(("/", ".py")):
             continue
         if entry.filename.lower().endswith((".pkl", ".pickle", ".joblib", ".dill")):
             yield entry

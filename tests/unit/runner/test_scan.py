@@ -6,6 +6,7 @@ import collections
 import os
 import pickle
 import socket
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 from ainimal_zookeeper.domain.errors import NotFound
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from zookeeper_runner import probe
 from zookeeper_runner.scan import scan
 
@@ -119,3 +122,27 @@ def test_the_probe_says_what_is_not_there(tmp_path: Path) -> None:
     """A file that is gone is an error by name."""
     with pytest.raises(NotFound, match=r"none\.pkl cannot be read"):
         probe.scanned({"spec": {"type": "pickle", "path": str(tmp_path / "none.pkl")}})
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    st.binary(max_size=80), st.sampled_from(["pickle", "archive"]), st.sampled_from([b"", b"\x80\x04", b"PK\x03\x04"])
+)
+def test_whatever_the_bytes_a_scan_has_a_verdict(content: bytes, of_type: str, head: bytes) -> None:
+    """Damage is found, not raised, and what is not a pickle to its end is not clean."""
+    with tempfile.NamedTemporaryFile(suffix=".pkl") as file:
+        file.write(head + content)
+        file.flush()
+        found = scan(Path(file.name), of_type)
+    assert found.findings
+    if of_type == "archive":
+        assert found.verdict == "UNREADABLE"
+    elif b"." not in content:
+        assert found.verdict in {"UNREADABLE", "DANGEROUS"}
+
+
+def test_an_entry_without_a_name_is_looked_into(tmp_path: Path) -> None:
+    """No program makes one, and somebody may."""
+    file = zipped(tmp_path, A=pickle.dumps(Runs()))
+    file.write_bytes(file.read_bytes().replace(b"A\x80", b"\0\x80").replace(b"\0\0\0\0A", b"\0\0\0\0\0"))
+    assert scan(file, "archive").verdict == "DANGEROUS"

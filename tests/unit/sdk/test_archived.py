@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pickle
 import stat
+import tempfile
+import warnings
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,8 @@ from ainimal_zookeeper import models
 from ainimal_zookeeper.domain.errors import AInimalFault
 from ainimal_zookeeper.models.agent import Agent
 from ainimal_zookeeper.models.unpacking import Limits, unpack
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 SAVES = """
 from pathlib import Path
@@ -175,3 +180,19 @@ def test_a_damaged_zip_says_so(tmp_path: Path) -> None:
     content[60] ^= 1
     file.write_bytes(content)
     assert "is no zip that can be read" in refused(file)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.text(st.sampled_from("ab./\\: ~C"), min_size=1, max_size=12), min_size=1, max_size=5, unique=True))
+def test_whatever_the_names_nothing_is_written_outside(names: list[str]) -> None:
+    """A zip is unpacked below its folder, whole, or refused by a fault of its author."""
+    with tempfile.TemporaryDirectory() as place:
+        inside, file = Path(place) / "deep" / "in", Path(place) / "w.zip"
+        inside.mkdir(parents=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of names that come twice
+            zipped(file, dict.fromkeys(names, "x"))
+        with suppress(AInimalFault):
+            unpack(file, inside)
+        assert {path.name for path in Path(place).iterdir()} == {"deep", "w.zip"}
+        assert list((Path(place) / "deep").iterdir()) == [inside]
