@@ -9,8 +9,8 @@ import pytest
 from ainimal_zookeeper.server.app import application, site
 
 
-async def get(path: str, web: Path) -> httpx.Response:
-    app = application(routes=(), client=True, bound="127.0.0.1", allowed_origins=(), web=web)
+async def get(path: str, web: Path, *links: str) -> httpx.Response:
+    app = application(routes=(), client=True, bound="127.0.0.1", allowed_origins=(), web=web, links=links)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
         return await client.get(path, headers={"Accept-Encoding": "br, gzip"})
 
@@ -36,6 +36,13 @@ async def test_client_is_served_with_its_cache_rules(web: Path) -> None:
     script = await get("/assets/main-1a2b.js", web)
     assert "immutable" in script.headers["cache-control"]
     assert (await get("/assets/absent.js", web)).status_code == 404
+
+
+async def test_a_page_may_send_files_to_where_links_lead(web: Path) -> None:
+    """To the zoo and the bucket that is elsewhere, and to nobody else."""
+    assert "connect-src 'self';" in (await get("/", web)).headers["content-security-policy"]
+    policy = (await get("/", web, "http://127.0.0.1:4443")).headers["content-security-policy"]
+    assert "connect-src 'self' http://127.0.0.1:4443;" in policy
 
 
 async def test_page_says_how_to_build_the_client(tmp_path: Path) -> None:

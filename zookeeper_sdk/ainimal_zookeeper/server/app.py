@@ -43,14 +43,15 @@ def application(
     bound: str,
     allowed_origins: Iterable[str],
     web: Path = BUILT,
+    links: Sequence[str] = (),
 ) -> Starlette:
     """Returns the application.
 
     routes: what the zoo answers. client: whether to serve the web client. bound: the address that the host listens on.
-    web: where the built client is.
+    web: where the built client is. links: origins beside the zoo's own to which its links lead.
     """
     guard = Middleware(Guard, bound=bound, allowed_origins=tuple(allowed_origins))
-    return Starlette(routes=[*routes, site(client=client, web=web)], middleware=[guard])
+    return Starlette(routes=[*routes, site(client=client, web=web, links=links)], middleware=[guard])
 
 
 def route(path: str, handler: Handler) -> Route:
@@ -62,12 +63,12 @@ def route(path: str, handler: Handler) -> Route:
     return Route(f"{path}{{rest:path}}" if path.endswith("/") else path, endpoint, methods=_ANY_METHOD)
 
 
-def site(*, client: bool, web: Path = BUILT) -> BaseRoute:
+def site(*, client: bool, web: Path = BUILT, links: Sequence[str] = ()) -> BaseRoute:
     """Returns what answers every other path: the web client, or a page that says why there is none."""
     if not client:
         return _page(_NO_CLIENT)
     try:
-        return Mount("/", WebClient(directory=web))
+        return Mount("/", WebClient(directory=web, connect=" ".join(["'self'", *links])))
     except NotFound:
         return _page(_NOT_BUILT)
 

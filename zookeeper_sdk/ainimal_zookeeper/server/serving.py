@@ -89,7 +89,11 @@ def _run(
                 zoo.furnish()
                 state.announce(url)
                 app = application(
-                    routes=zoo.routes, client=client, bound=host, allowed_origins=compilation.allowed_origins
+                    routes=zoo.routes,
+                    client=client,
+                    bound=host,
+                    allowed_origins=compilation.allowed_origins,
+                    links=zoo.links,
                 )
                 config = uvicorn.Config(
                     app,

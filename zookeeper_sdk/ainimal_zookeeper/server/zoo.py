@@ -26,6 +26,11 @@ class Zoo(Protocol):
         """Who answers which path."""
         ...
 
+    @property
+    def links(self) -> Sequence[str]:
+        """Origins to which the links of its bucket lead, where they are not the zoo's own: pages send files there."""
+        ...
+
     def furnish(self) -> None:
         """Puts the catalogue in place, so that the first request finds it. Raises: DataCorrupt, Transient."""
         ...
