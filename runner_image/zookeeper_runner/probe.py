@@ -31,6 +31,7 @@ from .stage import manifest_of_agent
 from .uploaded import specification
 
 _MEMORY = 4 << 30
+_CPU_S = 120
 
 
 def probed(file: str, class_name: str | None) -> dict[str, Any]:
@@ -73,12 +74,13 @@ def _revision(file: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def _hold_memory() -> None:
-    """Lets what is looked into take no more memory than a scan needs."""
+def _hold_back() -> None:
+    """Lets what is looked into take no more memory and time than a scan needs, also when nobody waits any more."""
     import resource  # of Unix alone, as scans are
 
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY if hard == resource.RLIM_INFINITY else min(_MEMORY, hard), hard))
+    for what, most in ((resource.RLIMIT_AS, _MEMORY), (resource.RLIMIT_CPU, _CPU_S)):
+        _, hard = resource.getrlimit(what)
+        resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def _named(target: str) -> tuple[str, str | None]:
@@ -97,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         if given.scan:
-            _hold_memory()
+            _hold_back()
             answer, status = scanned(json.load(sys.stdin)), 0
         else:
             answer, status = probed(*_named(given.target)), 0

@@ -26,6 +26,7 @@ _MAX_ENTRIES = 10_000
 _LISTED = 8
 _TOO_LONG: Final = f"it has more than {_MAX_INSTRUCTIONS:,} instructions"
 _WORST: Final[tuple[Verdict, ...]] = ("DANGEROUS", "UNREADABLE", "UNKNOWN", "CLEAN")
+_CODE_WRITERS = {"cloudpickle", "dill"}
 _SHOWN_AS = {"posix": "os", "nt": "os", "__builtin__": "builtins"}
 
 
@@ -87,8 +88,13 @@ def _problem(content: bytes) -> str | None:
 
 def _judge(names: list[Any], file: str, found: Scan) -> None:
     by_safety: dict[str, list[str]] = {}
+    writers = {each.module.partition(".")[0] for each in names} & _CODE_WRITERS
+    for writer in sorted(writers):
+        found.add("DANGEROUS", f"{file} is of {writer} and may bring code of its own, which no scan reads")
     for each in names:
         module = _SHOWN_AS.get(each.module, each.module)
+        if module.partition(".")[0] in writers:
+            continue
         by_safety.setdefault(each.safety.value, []).append(f"{module}.{each.name}")
     if dangerous := by_safety.get("dangerous"):
         found.add("DANGEROUS", f"{file} names {_listed(dangerous)}, which can do harm when it is loaded")

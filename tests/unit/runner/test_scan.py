@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import cloudpickle  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 from ainimal_zookeeper.domain.errors import NotFound
@@ -60,6 +61,7 @@ def zipped(tmp_path: Path, **files: bytes) -> Path:
         (pickle.dumps(collections.OrderedDict()), "CLEAN", "no harm"),
         (pickle.dumps(Path("x")), "UNKNOWN", "Path, of which nothing is known"),
         (pickle.dumps(Runs()), "DANGEROUS", "os.system, which can do harm"),
+        (cloudpickle.dumps(lambda: 1), "DANGEROUS", "is of cloudpickle and may bring code of its own"),
         (pickle.dumps(Runs(), 0), "DANGEROUS", "os.system"),
         (pickle.dumps([1, Runs()])[:-3], "DANGEROUS", "os.system"),
         (pickle.dumps(Connects()), "DANGEROUS", "socket.create_connection"),

@@ -13,7 +13,8 @@ CreateParams = Sequence[Mapping[str, Any]]
 
 
 class LocalModelProvider(Described):
-    """Offers every model class in the Python files under the folder `root`, and its Envs when `environments`."""
+    """Offers the model classes in the Python files under the folder `root`, its Envs when `environments`, and each
+    pickle and zip there."""
 
     SECTION: ClassVar[str] = "model_providers"
     TYPE: ClassVar[str | None] = "local_filesystem"
