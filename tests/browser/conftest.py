@@ -100,6 +100,8 @@ class LiveZoo:
     """A zoo that runs, and the way to ask it."""
 
     url: str
+    folder: Path
+    """Where it was started and keeps its state."""
 
     def ask(self, query: str, **variables: Any) -> Any:
         answer = httpx.post(
@@ -211,7 +213,7 @@ def zoo(web_client: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         (folder / name).write_text(text)
     (folder / "zoo.py").write_text(ZOO.format(ainimals=ROOT / "ainimals"))
     process, url = start(["ainimal_zookeeper.server", "--client", "--port", "0", "--config", "zoo.py"], folder)
-    yield LiveZoo(url)
+    yield LiveZoo(url, folder)
     stop(process)
 
 

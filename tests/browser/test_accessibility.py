@@ -19,8 +19,9 @@ def inhabitants(zoo: LiveZoo) -> Iterator[dict[str, str]]:
         "answering": zoo.launch("Parrot", environment=None, name="Talker"),
     }
     world_id = zoo.launch_world("CartPole")
+    zoo.save(ids["learner"], "steadiest")
     ids["guest"] = zoo.launch("Balancer", environment=None, environmentInstanceId=world_id, name="Guest")
-    yield {**ids, "world": world_id}
+    yield {**ids, "world": world_id, "model": zoo.id_of("models", "Balancer")}
     for instance_id in ids.values():
         zoo.terminate(instance_id)
     zoo.terminate_world(world_id)
@@ -30,6 +31,8 @@ PAGES = {
     "home": ("/", "article"),
     "launch": ("/launch", ".model-card"),
     "launch-world": ("/launch/world", "form button"),
+    "model": ("/models/{model}", ".lineage circle"),
+    "add-model": ("/models/new", "input[type=file]"),
     "world": ("/worlds/{world}", "canvas"),
     "instance": ("/instances/{learner}", ".chart canvas"),
     "failed": ("/instances/{failed}", ".traceback"),

@@ -114,6 +114,22 @@ def test_what_cannot_be_put_back_says_why(zoo: LiveZoo, open_page: OpenPage) -> 
     zoo.terminate(instance_id)
 
 
+def test_a_state_that_was_altered_is_said_to_be(zoo: LiveZoo, learner: str, open_page: OpenPage) -> None:
+    """Bytes of the bucket that are not those that were saved change nothing in the instance, which goes on."""
+    zoo.save(learner, "spoilt")
+    (stored,) = zoo.folder.glob(f".zoo/bucket/objects/runs/{learner}/1/checkpoints/*/*")
+    stored.write_bytes(stored.read_bytes()[:-1] + b"!")
+    page = opened(zoo, learner, open_page)
+    panel(page).get_by_role("button", name="Restore spoilt").click()
+    page.get_by_role("dialog").get_by_role("button", name="Restore").click()
+
+    expect(panel(page).get_by_role("alert")).to_contain_text("It has not gone back to spoilt")
+    expect(panel(page).get_by_role("alert")).to_contain_text(re.compile("SHA-256", re.IGNORECASE))
+    expect(page.locator("[data-phase=RUNNING]")).to_be_visible()
+    timeline = zoo.ask("query($id: ID!) { instance(id: $id) { timeline } }", id=learner)["instance"]["timeline"]
+    assert timeline == 1
+
+
 def test_it_is_saved_and_paused(zoo: LiveZoo, learner: str, open_page: OpenPage) -> None:
     """One button does both, and what was saved is listed."""
     page = opened(zoo, learner, open_page)

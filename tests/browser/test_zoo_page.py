@@ -75,7 +75,7 @@ def test_worlds_that_run_on_their_own_are_listed(zoo: LiveZoo, open_page: OpenPa
 
 
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-@pytest.mark.parametrize("path", ["/", "/launch", "/launch/world", "/instances/{id}"])
+@pytest.mark.parametrize("path", ["/", "/launch", "/launch/world", "/instances/{id}", "/models/new"])
 def test_no_page_scrolls_sideways(
     path: str, viewport: dict[str, int], zoo: LiveZoo, learner: str, open_page: OpenPage
 ) -> None:
