@@ -213,7 +213,7 @@ def test_a_shell_saves_goes_back_and_clones(run: Run, require_tool: ToolFinder, 
 
 
 def test_a_script_saves_what_it_holds_and_ends_and_compares_it(zoo: Zookeeper) -> None:
-    """What is saved is what it was held at, to the step; what differs is told by name, with its norm."""
+    """What is saved is what it was held at, to the step, and what is put back differs from it in nothing."""
     counter = zoo.launch("Counter", "CartPole", start=10)
     first = counter.save_checkpoint("first")
     assert until(lambda: counter.refresh().info.stats.step > first.step)
@@ -229,6 +229,8 @@ def test_a_script_saves_what_it_holds_and_ends_and_compares_it(zoo: Zookeeper) -
     other = zoo.launch("Counter", "CartPole", start=3, stride=2, paused=True)
     assert {row.name for row in first.diff(other.save_checkpoint("other")).parameters} == {"start", "stride"}
 
+    counter.restore("first")
+    assert not first.diff(counter.save_checkpoint("again"))
     with pytest.raises(AlreadyExists, match=r"first.*; it is not terminated"):
         counter.resume().terminate(save="first")
     assert counter.refresh().info.desired_phase == "RUNNING"
