@@ -11,10 +11,10 @@ export interface ScanLook {
 
 const LOOKS: Readonly<Record<Scan, ScanLook>> = {
   WAITING: { label: 'not scanned yet', tone: 'muted', meaning: 'Nobody has looked into its file yet. Whoever launches it now lets it do whatever it does, in its runner.' },
-  CLEAN: { label: 'scanned', tone: 'good', meaning: 'Its file names nothing but what is known to do no harm.' },
-  UNKNOWN: { label: 'cannot be judged', tone: 'wait', meaning: 'Its file names code that the scan cannot judge. Launch it if you trust whoever made it.' },
-  DANGEROUS: { label: 'dangerous', tone: 'bad', meaning: 'Its file names what runs commands, opens files or connections, or makes code. Launching it lets it do so, in its runner.' },
-  UNREADABLE: { label: 'cannot be read', tone: 'bad', meaning: 'Its file could not be looked into: it is damaged, or no such file.' },
+  CLEAN: { label: 'nothing found', tone: 'good', meaning: 'Its file names nothing but what is known to do no harm.' },
+  UNKNOWN: { label: 'cannot be judged', tone: 'wait', meaning: 'It holds source, or names what the scan cannot judge. Launch it if you trust whoever made it.' },
+  DANGEROUS: { label: 'dangerous', tone: 'bad', meaning: 'Its file names what runs commands, opens files or connections, or brings code. Launching it lets it do so, in its runner.' },
+  UNREADABLE: { label: 'cannot be read', tone: 'bad', meaning: 'Its file could not be looked into: it is damaged, compressed, no such file, or too large.' },
 };
 
 export function scanLook(scan: Scan): ScanLook {

@@ -1,5 +1,5 @@
 /** Launching: choose a model and a world, fill in what they ask, go. What leaves no choice is not asked. */
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { Link, useSearchParams } from 'wouter';
 import { CheckpointQuery, LastWorldQuery, ModelsQuery, WorldsQuery, type EnvironmentOffer, type ModelOffer, type WorldRow } from '../../api/documents';
 import { hasEnded } from '../../domain/phase';
@@ -12,12 +12,22 @@ import { PageHead } from '../PageHead';
 import { LaunchForm } from './LaunchForm';
 import { ModelChoice } from './ModelChoice';
 
+/** A scan takes about as long. */
+const SCANNED_MS = 3000;
+
 export function LaunchView() {
   const mayLaunch = useMay('LAUNCH');
   const mayCreate = useMay('CREATE_MODEL');
-  const models = useAnswer(ModelsQuery, { after: null }, { everyMs: 8000 });
+  const models = useAnswer(ModelsQuery, { after: null });
   const worlds = useAnswer(WorldsQuery, {}, { everyMs: 6000 });
   const error = models.error ?? worlds.error;
+  const { ask } = models;
+  const unscanned = models.data?.models.nodes.some(({ scan }) => scan === 'WAITING') === true;
+  useEffect(() => {
+    if (!unscanned) return undefined;
+    const timer = setInterval(ask, SCANNED_MS);
+    return () => clearInterval(timer);
+  }, [unscanned, ask]);
   return (
     <div className="narrow">
       <PageHead
