@@ -39,6 +39,7 @@ def manifest_of(
     agents: Mapping[str, tuple[Modalities, Modalities]] | None = None,
     findings: Sequence[str] = (),
     frame_rate: float | None = None,
+    architecture: Mapping[str, Any] | None = None,
 ) -> Manifest:
     """Returns the manifest.
 
@@ -71,7 +72,7 @@ def manifest_of(
         "inputs": [_document(modality) for modality in inputs.values()],
         "outputs": [_document(modality) for modality in outputs.values()],
         "signals": _once(signals),
-        "architecture": None,
+        "architecture": None if architecture is None else dict(architecture),
         "trainable": trainable,
         "findings": told,
         "previewPaths": [paths.FRAME] if picture is not None else images[:2],

@@ -12,7 +12,7 @@ from ainimal_zookeeper import environments, models
 from ainimal_zookeeper.domain.documents import Manifest
 from ainimal_zookeeper.domain.errors import AInimalFault, EnvFault, InvalidInput, UserCodeFault
 from ainimal_zookeeper.environments.world import World
-from ainimal_zookeeper.models.agent import Agent
+from ainimal_zookeeper.models.agent import Agent, Finding
 
 from .acting import Actor
 from .answering import Answerer
@@ -32,6 +32,7 @@ from .uploaded import specification
 
 Launch = Mapping[str, Any]
 T = TypeVar("T")
+_LEFT = 10  # things that are not saved, told one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +192,7 @@ def _host(launch: Launch, around: Surroundings) -> Stage:
 
 def manifest_of_agent(agent: Agent, world: World | None) -> Manifest:
     """Returns what is told of `agent` in `world`, or without any."""
-    findings = sentences(agent.findings)
+    findings = sentences([*agent.findings, *_how_it_is_saved(agent)])
     picture, more = (None, []) if world is None else _picture(world.render)
     findings += more
     state = None
@@ -210,7 +211,34 @@ def manifest_of_agent(agent: Agent, world: World | None) -> Manifest:
         has_world=world is not None,
         findings=findings,
         frame_rate=None if world is None else world.frame_rate,
+        architecture=_architecture(agent),
     )
+
+
+def _how_it_is_saved(agent: Agent) -> list[Finding]:
+    """Returns what is to be said of the checkpoints of a model that writes no save."""
+    if agent.can.save is not None or agent.subject is None:
+        return []
+    from .state.taking import measure
+
+    try:
+        found = measure(agent.subject)
+    except Exception as error:  # noqa: BLE001 - whatever an author's object does when it is looked at
+        return [Finding("save", f"it has no save, and cannot be copied either: {first_line(error)}", "measured")]
+    tensors = f"{found.tensors} tensor{'' if found.tensors == 1 else 's'} ({found.size_bytes:,} bytes)"
+    pickled = f", and pickles {found.pickled} more of what it holds" if found.pickled else ""
+    told = [Finding("save", f"it has no save: the zoo copies its {tensors} and its values{pickled}", "measured")]
+    left = [f"{path} is not saved, it stays as the constructor makes it: {why}" for path, why in found.left.items()]
+    return told + [Finding("save", each, "measured") for each in left[:_LEFT]]
+
+
+def _architecture(agent: Agent) -> dict[str, Any] | None:
+    from .architecture import architecture_of
+
+    try:
+        return architecture_of(agent.subject)
+    except Exception:  # noqa: BLE001 - an author's object may answer with anything; then nothing is shown
+        return None
 
 
 def _picture(render: Callable[[], Any]) -> tuple[Any, list[str]]:

@@ -17,6 +17,8 @@ import sysconfig
 import types
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -45,11 +47,13 @@ _BUILT_UPON = (tuple, dict, list, set, frozenset, deque, str, bytes, int, float,
 class Taken:
     """What was taken. `finish`, in any thread, does what need not be done between two steps."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, copies: bool = True) -> None:
+        self.copies = copies
         self.root: Any = None
         self.tensors: dict[str, Tensor] = {}
         self.pickles: list[bytes] = []
         self.left: dict[str, str] = {}  # what could not be taken, and why, by path
+        self.numbers = count()  # of what is there more than once
         self._later: list[Callable[[], None]] = []
         self._names: set[str] = set()
 
@@ -87,6 +91,24 @@ def take(value: Any) -> Taken:
     taken = Taken()
     taken.root = _Taker(taken, value).node(value, "", 0)
     return taken
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How much `take` would take. pickled: things that it would pickle. left: what it could not take, and why."""
+
+    tensors: int
+    size_bytes: int
+    pickled: int
+    left: dict[str, str]
+
+
+def measure(value: Any) -> Measured:
+    """Looks at what `value` is made of without copying it; long lists are not looked at."""
+    taken = Taken(copies=False)
+    _Taker(taken, value).node(value, "", 0)
+    size = sum(tensor.size_bytes for tensor in taken.tensors.values())
+    return Measured(len(taken.tensors), size, len(taken.pickles), taken.left)
 
 
 def class_name(value: Any) -> str:
@@ -142,8 +164,12 @@ class _Taker:
     def __init__(self, taken: Taken, subject: Any) -> None:
         self._taken = taken
         self._known: dict[int, tuple[Any, dict[str, Any]]] = {}  # with the objects, so that no id is used again
-        self._shared = 0
+        self._subject = subject
         self._modules = {type(subject).__module__}
+
+    def _apart(self) -> _Taker:
+        """Returns one who knows nothing yet: what is made later must not name what stands behind it."""
+        return _Taker(self._taken, self._subject)
 
     def node(self, value: Any, path: str, depth: int) -> Any:
         """Returns the node of `value`. path: its name for people."""
@@ -154,8 +180,7 @@ class _Taker:
         if known is not None:
             found = known[1]
             if "id" not in found:
-                found["id"] = self._shared
-                self._shared += 1
+                found["id"] = next(self._taken.numbers)
             return {"$": "same", "as": found["id"]}
         if depth > _DEEPEST:
             return self._leave(path, "it is nested too deeply")
@@ -190,8 +215,10 @@ class _Taker:
         elif isinstance(value, KEPT):
             made["$"] = "kept"
         elif kind is Later:
-            self._taken.postpone(lambda: self._fill_later(made, value.make(), path, depth))
-        elif not torches.fill(made, value, path, lambda each, name: self.node(each, name, depth), self._taken.put):
+            self._taken.postpone(lambda: self._apart()._fill_later(made, value.make(), path, depth))
+        elif not torches.fill(
+            made, value, path, lambda each, name: self.node(each, name, depth), self._taken.put, self._taken.copies
+        ):
             self._fill_object(made, value, path, depth)
 
     def _fill_sequence(self, made: dict[str, Any], value: Any, path: str, depth: int) -> None:
@@ -200,9 +227,11 @@ class _Taker:
             made["maxlen"] = value.maxlen
         values = list(value)
         kinds = set(map(type, values))
+        if len(values) >= _MANY and not self._taken.copies:
+            return
         if len(values) >= _MANY and len(kinds) <= 2 and type(value) in {list, deque, tuple}:
             if all(issubclass(each, _LASTING) for each in kinds):
-                self._taken.postpone(lambda: made.update(column=self._column(values, path, depth)))
+                self._taken.postpone(lambda: made.update(column=self._apart()._column(values, path, depth)))
                 return
             if kinds <= {np.ndarray, dict, list, type(None)}:
                 made["column"] = self._column(values, path, depth)
@@ -247,7 +276,7 @@ class _Taker:
         made["tensor"] = self._put(value, path)
 
     def _put(self, array: Any, path: str) -> str:
-        copied = np.array(array, order="C")
+        copied = np.array(array, order="C") if self._taken.copies else np.asarray(array)
         return self._taken.put(Tensor(str(code_of(copied.dtype)), copied.shape, copied), path)
 
     def _fill_object(self, made: dict[str, Any], value: Any, path: str, depth: int) -> None:

@@ -24,12 +24,15 @@ def library() -> Any:
     return torch if hasattr(torch, "Tensor") and hasattr(torch, "nn") else None
 
 
-def fill(made: dict[str, Any], value: Any, path: str, node: Node, put: Put) -> bool:
-    """Makes the node of `value` of `made`; False when it is none of torch's, and no more than an object."""
+def fill(made: dict[str, Any], value: Any, path: str, node: Node, put: Put, copies: bool) -> bool:
+    """Makes the node of `value` of `made`; False when it is none of torch's, and no more than an object.
+
+    copies: whether tensors are, so that they may change afterwards.
+    """
     torch = library()
     if torch is not None:
         if isinstance(value, torch.Tensor):
-            return _fill_tensor(torch, made, value, path, put)
+            return _fill_tensor(torch, made, value, path, put, copies)
         if isinstance(value, torch.Generator):
             made |= {"$": "torch_generator", "state": node(value.get_state(), path)}
             return True
@@ -116,7 +119,7 @@ def _common(torch: Any) -> frozenset[str]:
     return frozenset(vars(torch.nn.Module()))
 
 
-def _fill_tensor(torch: Any, made: dict[str, Any], value: Any, path: str, put: Put) -> bool:
+def _fill_tensor(torch: Any, made: dict[str, Any], value: Any, path: str, put: Put, copies: bool) -> bool:
     plain = type(value) in {torch.Tensor, torch.nn.Parameter} or isinstance(value, getattr(torch.nn, "Buffer", ()))
     if not plain or value.layout is not torch.strided or value.is_quantized or value.device.type == "meta":
         return False
@@ -137,7 +140,7 @@ def _fill_tensor(torch: Any, made: dict[str, Any], value: Any, path: str, put: P
     if value.ndim > 1 and not value.is_contiguous() and _is_dense(value):
         made["strides"] = list(value.stride())
     # Copied by NumPy: torch's own threads wait for each other where the machine is busy.
-    array = np.array(array, order="C")
+    array = np.array(array, order="C") if copies else np.ascontiguousarray(array)
     if not code:
         made |= {"complex": name, "shape": list(array.shape)}
         code, array = "U8", array.reshape(-1).view(np.uint8)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from itertools import count as counted_from
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from ainimal_zookeeper import models
 from ainimal_zookeeper.modality import Modality
 from ainimal_zookeeper.spaces import modalities_of_space
 from gymnasium import spaces
+from zookeeper_runner.architecture import architecture_of
 from zookeeper_runner.manifest import manifest_of, state_signals
+from zookeeper_runner.stage import manifest_of_agent
 
 
 def test_an_agent_in_a_world_is_told_with_all_its_signals() -> None:
@@ -105,3 +109,58 @@ def test_bounds_of_very_many_elements_are_told_as_one() -> None:
 
     assert (told["low"], told["high"], told["neutral"]) == (0.0, 3.0, None)
     assert told["shape"] == [210, 160, 3]
+
+
+def test_a_model_without_save_says_how_it_is_saved(tmp_path: Path) -> None:
+    """What the zoo copies of it, and what it cannot."""
+    (tmp_path / "model.py").write_text(
+        "import threading\nimport numpy as np\nclass Model:\n"
+        "    def __init__(self):\n        self.w, self.lock = np.zeros((2, 3)), threading.Lock()\n"
+        "    def act(self, observation):\n        return 1\n"
+    )
+    spec = {"type": "python_class", "path": str(tmp_path / "model.py")}
+    agent = models.load(spec, {}, observation=None, action=None, stage=lambda _: None)
+
+    manifest = manifest_of_agent(agent, None)
+
+    said = [finding for finding in manifest["findings"] if finding.startswith("save: ")]
+    assert said[0] == (
+        "save: it has no save: the zoo copies its 1 tensor (48 bytes) and its values (measured in a dry run)"
+    )
+    assert said[1].startswith("save: lock is not saved, it stays as the constructor makes it: ")
+    assert manifest["architecture"] == {
+        "nodes": [
+            {
+                "id": "w",
+                "name": "w",
+                "type": "array",
+                "parameterCount": 6.0,
+                "outputShape": None,
+                "attributes": {"shape": [2, 3]},
+            }
+        ],
+        "edges": [],
+        "parameterCount": 6.0,
+    }
+
+
+def test_layers_of_torch_are_told_in_order() -> None:
+    """With counts of parameters, and edges where one follows the other; those that are shared count once."""
+    torch = pytest.importorskip("torch")
+
+    class Model:
+        def __init__(self) -> None:
+            self.net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2))
+            self.head = self.net[2]
+
+    found = architecture_of(Model())
+    assert found is not None
+    assert [(node["id"], node["type"], node["parameterCount"]) for node in found["nodes"]] == [
+        ("net.0", "Linear", 40.0),
+        ("net.1", "Tanh", 0.0),
+        ("net.2", "Linear", 18.0),
+    ]
+    assert found["nodes"][0]["attributes"] == {"in_features": 4, "out_features": 8}
+    assert found["edges"] == [{"source": "net.0", "target": "net.1"}, {"source": "net.1", "target": "net.2"}]
+    assert found["parameterCount"] == 58.0
+    assert architecture_of(object()) is None

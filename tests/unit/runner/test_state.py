@@ -269,6 +269,14 @@ def test_things_that_were_one_come_back_as_one() -> None:
     assert (parted["a"].tolist(), parted["b"].tolist()) == ([1.0, 1.0], [2.0, 2.0])
 
 
+def test_long_lists_share_nothing_with_what_stands_elsewhere() -> None:
+    """Whichever comes first: a list that is looked at later must not name what is told of after it."""
+    one = b"bytes"
+    tree = {"before": [(one, index) for index in range(70)], "one": one, "after": deque([one] * 70, maxlen=90)}
+    assert identical(back(tree), tree)
+    assert identical(back([[b""] * 70, [b""] * 70]), [[b""] * 70, [b""] * 70])
+
+
 def test_what_changes_afterwards_is_not_in_it() -> None:
     """Everything is copied in the moment of taking, long lists of arrays as well."""
     tree: dict[str, Any] = {"w": np.zeros(3), "many": [np.zeros(2) for _ in range(100)], "list": [1]}
