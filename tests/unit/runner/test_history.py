@@ -93,3 +93,18 @@ def test_an_odd_capacity_is_refused() -> None:
     """Merging pairs needs an even number."""
     with pytest.raises(ValueError, match="even"):
         Series(7)
+
+
+def test_a_timeline_that_ends_is_kept_until_it_is_taken() -> None:
+    """Steps count anew on the next one, and nothing of either is in the other."""
+    history = History(1)
+    history.add("a", 100, 1.0, 0.5)
+    history.begin(2)
+    history.begin(3)
+    history.add("a", 7, 2.0, 0.7)
+
+    assert history.has_finished
+    assert [(series["timeline"], series["steps"]) for series in history.take_finished()] == [(1, [100])]
+    assert not history.has_finished
+    assert history.take_finished() == []
+    assert [(series["timeline"], series["steps"]) for series in history.to_document()] == [(3, [7])]

@@ -306,3 +306,34 @@ def test_versions_are_those_of_what_was_imported() -> None:
     assert found["numpy"].count(".") >= 1
     assert found["python"].startswith("3.")
     assert "json" not in found
+
+
+def test_what_was_asked_for_before_the_end_is_saved_then(ward_of: WardMaker, link: FakeRunnerLink) -> None:
+    """Once: it has arrived, and been told, when the end goes on; whoever did not ask costs nothing."""
+    ward = ward_of()
+    ward.session.counters.step = 12
+    ward.session.end(End.ASKED)
+
+    ward.saver.meet(wanted(), WAIT_S)
+    assert not ward.session.has_answers
+    ward.saver.meet(asking(1), WAIT_S)
+    ward.saver.meet(asking(1), WAIT_S)
+    ward.saver.finish(asking(1), WAIT_S)
+
+    told = ward.session.take_answer()
+    assert (told["save"]["id"], told["checkpoint"]["step"]) == ("sav_1", 12)
+    assert told["checkpoint"]["object"] in link.objects
+    assert not ward.session.has_answers
+
+
+def test_after_going_back_it_is_time_again_by_steps_from_there(ward_of: WardMaker) -> None:
+    """Not by those of the timeline before, which may be many more."""
+    ward = ward_of(autosave={"steps": 10, "minutes": None})
+    ward.session.counters.step = 1_000
+    ward.save(wanted())
+    ward.landed(wanted())
+    ward.session.counters.step = 7
+    ward.saver.went_back()
+    assert not ward.saver.due(wanted())
+    ward.session.counters.step = 17
+    assert ward.saver.due(wanted())
