@@ -115,7 +115,7 @@ class Restorer:
         for sentence in told:
             self._warn(sentence)
         if self._in_use is not None:
-            discard(self._in_use)
+            _thread.start_new_thread(discard, (self._in_use,))  # the step need not wait for a large file to go
         self._in_use = fetched.folder  # a model may read from it as long as it is what it has become
         return True
 
