@@ -30,6 +30,7 @@ _BIG = 0xFFFFFFFF  # from here on a zip says sizes in 64 bits
 _DATE = 0x21  # 1 January 1980, the first day that a zip knows: when a file was written must not change the archive
 _LOCAL, _CENTRAL, _END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 _LOCAL_SIZE = 30
+_FLAGS = 0x808  # names in UTF-8; sums and sizes behind the data
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,21 +137,26 @@ def _pieces(entries: Iterable[Entry]) -> Iterator[Any]:
     """Yields the bytes of an archive in order, buffers uncopied."""
     at, count, central = 0, 0, b""
     for entry in entries:
-        crc, size = 0, 0
-        for piece in _data(entry):
-            crc, size = zlib.crc32(piece, crc), size + len(piece)
-        head = _local(entry.name, crc, size, at)
+        size, crc, sent = _size(entry), 0, 0
+        head = _local(entry.name, size, at)
         yield head
-        sent = 0
         for piece in _data(entry):
-            sent += len(piece)
+            crc, sent = zlib.crc32(piece, crc), sent + len(piece)
             yield piece
         if sent != size:
             raise OSError(f"{entry.name} changed while it was read")
+        tail = _descriptor(crc, size)
+        yield tail
         central += _central(entry.name, crc, size, at)
-        at += len(head) + size
+        at += len(head) + size + len(tail)
         count += 1
     yield central + _ending(count, len(central), at)
+
+
+def _size(entry: Entry) -> int:
+    if isinstance(entry.source, Path):
+        return entry.source.stat().st_size
+    return sum(memoryview(buffer).nbytes for buffer in entry.source or ())
 
 
 def _data(entry: Entry) -> Iterator[Any]:
@@ -169,14 +175,18 @@ def _read(file: BinaryIO) -> Iterator[bytes]:
         yield chunk
 
 
-def _local(name: str, crc: int, size: int, at: int) -> bytes:
+def _local(name: str, size: int, at: int) -> bytes:
     encoded = name.encode()
-    big = struct.pack("<HHQQ", 1, 16, size, size) if size >= _BIG else b""
+    big = struct.pack("<HHQQ", 1, 16, 0, 0) if size >= _BIG else b""
     begins = at + _LOCAL_SIZE + len(encoded) + len(big) + 4
     extra = big + struct.pack("<HH", _PADDING, -begins % _ALIGNED) + bytes(-begins % _ALIGNED)
-    said = min(size, _BIG)
-    facts = (45 if big else 20, 0x800, 0, 0, _DATE, crc, said, said, len(encoded), len(extra))
-    return _LOCAL + struct.pack("<HHHHHIIIHH", *facts) + encoded + extra
+    facts = (45 if big else 20, _FLAGS, 0, 0, _DATE, 0, _BIG if big else 0, _BIG if big else 0)
+    return _LOCAL + struct.pack("<HHHHHIIIHH", *facts, len(encoded), len(extra)) + encoded + extra
+
+
+def _descriptor(crc: int, size: int) -> bytes:
+    """Returns what stands behind the data, so that it is read only once."""
+    return b"PK\x07\x08" + struct.pack("<IQQ" if size >= _BIG else "<III", crc, size, size)
 
 
 def _central(name: str, crc: int, size: int, at: int) -> bytes:
@@ -186,7 +196,7 @@ def _central(name: str, crc: int, size: int, at: int) -> bytes:
     mode = (stat.S_IFDIR | 0o755) if name.endswith("/") else (stat.S_IFREG | 0o644)
     version, said = 45 if wide else 20, min(size, _BIG)
     made_by = 3 << 8 | version  # Unix, wherever it is made
-    facts = (made_by, version, 0x800, 0, 0, _DATE, crc, said, said, len(encoded), len(extra), 0, 0, 0)
+    facts = (made_by, version, _FLAGS, 0, 0, _DATE, crc, said, said, len(encoded), len(extra), 0, 0, 0)
     return _CENTRAL + struct.pack("<HHHHHHIIIHHHHHII", *facts, mode << 16, min(at, _BIG)) + encoded + extra
 
 
