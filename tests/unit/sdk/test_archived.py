@@ -196,3 +196,10 @@ def test_whatever_the_names_nothing_is_written_outside(names: list[str]) -> None
             unpack(file, inside)
         assert {path.name for path in Path(place).iterdir()} == {"deep", "w.zip"}
         assert list((Path(place) / "deep").iterdir()) == [inside]
+
+
+def test_no_room_to_unpack_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where, and why."""
+    file = zipped(tmp_path / "w.zip", {"ainimal.py": OTHER})
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    assert "w.zip cannot be unpacked below" in refused(file)

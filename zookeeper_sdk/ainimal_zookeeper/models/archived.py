@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ainimal_zookeeper import source
-from ainimal_zookeeper.domain.errors import AInimalFault, InvalidInput, Transient
+from ainimal_zookeeper.domain.errors import AInimalFault, InvalidInput
 from ainimal_zookeeper.modality import Modality
 from ainimal_zookeeper.models import pickled, python_class
 from ainimal_zookeeper.models.agent import Agent
@@ -67,14 +67,15 @@ def _given(spec: Mapping[str, Any]) -> str | None:
 
 def _unpacked(archive: Path) -> Path:
     """Returns the folder that the files are in."""
+    if not archive.is_file():
+        raise AInimalFault(f"there is no file {archive}; put it back, or correct the path")
     try:
         place = Path(tempfile.mkdtemp(prefix="ainimal-"))
         atexit.register(shutil.rmtree, place, ignore_errors=True)
         unpack(archive, place)
-    except FileNotFoundError:
-        raise AInimalFault(f"there is no file {archive}; put it back, or correct the path") from None
     except OSError as error:
-        raise Transient(f"{archive.name} cannot be unpacked: {error.strerror or error}") from error
+        reason = error.strerror or error
+        raise AInimalFault(f"{archive.name} cannot be unpacked below {tempfile.gettempdir()}: {reason}") from error
     inside = [path for path in place.iterdir() if path.name not in _FOREIGN]
     return inside[0] if len(inside) == 1 and inside[0].is_dir() and inside[0].name != SAVED else place
 
