@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ainimal_zookeeper.client import Instance, Value, Zookeeper
-from ainimal_zookeeper.domain.errors import InvalidInput, InvalidTransition
+from ainimal_zookeeper.domain.errors import AlreadyExists, InvalidInput, InvalidTransition
 
 from tests.e2e.hosting import until
 from tests.emulators.deployed import DeployedZoo, deployed
@@ -173,6 +173,26 @@ def test_two_instances_meet_in_one_world(zoo: Zookeeper) -> None:
         player.terminate().wait("TERMINATED", timeout_s=30)
     zoo.terminate_world(world.id)
     until(lambda: zoo.world(world.id).phase == "TERMINATED", timeout_s=30)
+
+
+def test_an_instance_goes_back_in_its_process(zoo: Zookeeper) -> None:
+    """It is saved, learns on, and is what it was on the next timeline; what it grows from there has that parent."""
+    walker = zoo.launch("Walker", "Line", name="returner", timeout_s=60)
+    until(lambda: first(walker, "state.lessons").value >= 3)
+    steady = walker.save_checkpoint("steady")
+    with pytest.raises(AlreadyExists, match="steady"):
+        walker.save_checkpoint("steady")
+    until(lambda: first(walker, "state.lessons").step > steady.step + 200)
+
+    walker.restore(steady)
+
+    assert (walker.info.attempt, walker.info.timeline) == (1, 2)
+    seen = first(walker, "state.lessons")
+    assert (seen.timeline, seen.step >= steady.step) == (2, True)
+    again = walker.save_checkpoint()
+    assert (again.timeline, again.parents) == (2, (steady.commit,))
+    until(lambda: walker.metrics("metrics.loss")["metrics.loss"].timeline == 2, timeout_s=30)
+    walker.terminate().wait("TERMINATED", timeout_s=30)
 
 
 def test_a_killed_runner_starts_again_from_its_checkpoint(hosted: DeployedZoo, zoo: Zookeeper) -> None:
