@@ -167,7 +167,7 @@ def fetch(point: Mapping[str, Any], enter: Callable[[str], None], patience_s: fl
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     folder = place / "checkpoint"
     _fetched[str(folder)] = place
-    (folder / SAVED).mkdir(parents=True)
+    folder.mkdir()
     try:
         objects.patiently_download(
             point["url"],
@@ -199,9 +199,10 @@ def discard(folder: str) -> None:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def saved_in(folder: str) -> str:
-    """Returns the folder with what `save` wrote, empty without one, in a folder of `fetch`."""
-    return str(Path(folder) / SAVED)
+def saved_in(folder: str) -> str | None:
+    """Returns the folder with what `save` wrote, in a folder of `fetch`; None where the zoo has copied the model."""
+    saved = Path(folder) / SAVED
+    return str(saved) if saved.exists() else None
 
 
 def stage_of(point: Mapping[str, Any]) -> str:

@@ -81,7 +81,7 @@ def needs_pickle(entries: list[Entry]) -> bool:
 
 
 def read(file: Path, folder: Path) -> Payload:
-    """Reads an archive; what `save` wrote is unpacked into the empty `folder` unless it is there already.
+    """Reads an archive; what `save` wrote is unpacked into `folder` unless that is there already.
 
     Raises: DataCorrupt when it is damaged, or of a format that this version does not know.
     """
@@ -104,7 +104,8 @@ def is_pickle(file: Path) -> bool:
 
 
 def _unpack(file: Path, folder: Path, below: str) -> None:
-    if not any(folder.iterdir()):
+    if not folder.exists():
+        folder.mkdir()
         archive.unpack(file, folder, below=below)
 
 

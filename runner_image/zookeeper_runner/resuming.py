@@ -9,7 +9,7 @@ from ainimal_zookeeper.domain.errors import AInimalFault, DataCorrupt, InvalidIn
 from ainimal_zookeeper.models.agent import Agent
 
 from . import chance
-from .checkpoint import opened, saved_in
+from .checkpoint import opened
 from .fault import fault_of
 from .payload import Payload
 
@@ -31,7 +31,7 @@ def resume(
     given the folder. Raises: DataCorrupt, InvalidInput before anything is changed; AInimalFault, EnvFault.
     """
     payload = opened(folder)
-    load = _loading(agent, payload, folder, parameters, made_of_it=made_of_it)
+    load = _loading(agent, payload, parameters, made_of_it=made_of_it)
     kept = None
     if payload.runner is not None:
         from .state.giving import give
@@ -53,9 +53,7 @@ def resume(
     return resumes.put_back(kept, become)
 
 
-def _loading(
-    agent: Agent, payload: Payload, folder: str, parameters: Mapping[str, Any], *, made_of_it: bool
-) -> Callable[[], Any]:
+def _loading(agent: Agent, payload: Payload, parameters: Mapping[str, Any], *, made_of_it: bool) -> Callable[[], Any]:
     """Returns what makes the agent become what it was, when all that can be checked before has been."""
     if payload.model is not None:
         from .state.giving import Giving
@@ -66,9 +64,9 @@ def _loading(
         giving = Giving(part.root, part.tensors, part.rest(), agent.subject, renewed)
         giving.check()
         return giving.give
-    if agent.can.load is not None:
-        load = agent.can.load
-        return lambda: load(saved_in(folder))
+    if agent.can.load is not None and payload.folder is not None:
+        load, saved = agent.can.load, str(payload.folder)
+        return lambda: load(saved)
     if agent.takes_save_path and made_of_it:
         return lambda: None
     raise InvalidInput(

@@ -142,7 +142,8 @@ def _agent(launch: Launch, world: World | None, around: Surroundings) -> tuple[A
     folder = None
     if point is not None:
         folder = fetch(point, around.enter, around.patience_s)
-        spec = {**spec, "save_path": saved_in(folder)}
+        saved = saved_in(folder)
+        spec = spec if saved is None else {**spec, "save_path": saved}
     around.enter("loading the model")
     agent = _guarded(
         AInimalFault,

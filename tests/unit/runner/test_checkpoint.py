@@ -74,7 +74,9 @@ def test_what_is_saved_is_fetched(tmp_path: Path, link: FakeRunnerLink) -> None:
     folder = fetch(given, stages.append, 5.0)
 
     assert (point["object"], point["step"], point["episode"]) == ("runs/ins_1/1/checkpoints/a.zip", 1234, 5)
-    assert (Path(saved_in(folder)) / "it").read_text() == "it"
+    saved = saved_in(folder)
+    assert saved is not None
+    assert (Path(saved) / "it").read_text() == "it"
     assert not Path(written.place.name).exists()
     assert given["sha256"] == point["sha256"]
     assert stages == ["loading checkpoint of step 1,234"]

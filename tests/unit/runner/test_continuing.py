@@ -84,7 +84,6 @@ class Life:
         written = write(self.agent, self.counters, self.actor, self.parameters)
         with written.place:
             seal(written, folder / "state.zip")
-        (folder / "saved").mkdir()
         return {"step": written.step, "episode": written.episode}
 
     def put_back(self, folder: Path, point: dict[str, int]) -> list[str]:

@@ -58,7 +58,7 @@ def agent_of(folder: Path, text: str = MODEL, **parameters: Any) -> Agent:
 
 def saved(folder: Path, agent: Agent, **parameters: Any) -> Path:
     """Returns a folder as `fetch` makes it."""
-    (folder / "it" / "saved").mkdir(parents=True)
+    (folder / "it").mkdir()
     written = write(agent, Counters(step=5), None, parameters)
     with written.place:
         seal(written, folder / "it" / "state.zip")
@@ -102,7 +102,7 @@ def test_a_model_comes_back_whether_it_writes_save_or_not(tmp_path: Path, text: 
 def test_an_archive_of_the_first_format_is_what_save_wrote(tmp_path: Path) -> None:
     """Also where the model has written a zoo.json of its own."""
     folder = tmp_path / "it"
-    (folder / "saved").mkdir(parents=True)
+    folder.mkdir()
     (tmp_path / "wrote").mkdir()
     (tmp_path / "wrote" / "heard").write_text("xyz")
     (tmp_path / "wrote" / "zoo.json").write_text('{"animals": 3}')
