@@ -75,8 +75,10 @@ class Uploads:
         self._ids = ids
 
     def create(self, principal: Principal, input: Input) -> Ticket:
-        """Returns a link that takes the announced bytes once. `input` is an `UploadCreateInput`. Raises: InvalidInput,
-        LimitReached."""
+        """Returns a link that takes the announced bytes once. `input` is an `UploadCreateInput`.
+
+        Raises: InvalidInput; LimitReached for a file that is too large.
+        """
         _check_allowed(principal)
         filename, size = _filename(input["filename"]), _size(input["sizeBytes"])
         upload: UploadDoc = {
@@ -207,7 +209,7 @@ def _made_before(transaction: Transaction, principal: Principal, input: Input) -
 
 
 def _model(id: str, name: str, upload: UploadDoc) -> ModelDoc:
-    of_type = _type_of(upload["filename"])
+    of_type = cast(str, _type_of(upload["filename"]))
     return {
         "id": id,
         "name": name,
@@ -244,8 +246,10 @@ def _hashed(bucket: Bucket, name: str, size: int) -> str:
     return digest.hexdigest()
 
 
-def _type_of(filename: str) -> str:
-    return PACKED_FILES["." + filename.lower().rpartition(".")[2]]
+def _type_of(filename: str) -> str | None:
+    """Returns the type of model that a file holds, by the end of its name; None for other files."""
+    stem, _, end = filename.lower().rpartition(".")
+    return PACKED_FILES.get(f".{end}") if stem else None
 
 
 def _filename(given: str) -> str:
@@ -260,7 +264,7 @@ def _filename(given: str) -> str:
             f"filename is {given!r:.250}; give the name of a file without folders, of at most {_MAX_FILENAME} bytes",
             where,
         )
-    if "." + filename.lower().rpartition(".")[2] not in PACKED_FILES or filename.startswith("."):
+    if _type_of(filename) is None:
         kinds = ", ".join(PACKED_FILES)
         raise InvalidInput(f"{filename!r} is none of {kinds}; pickle the model, or zip its folder", where)
     return filename
