@@ -61,9 +61,12 @@ class Scene:
     def delete(self, checkpoint: CheckpointDoc) -> None:
         Discards(store=self.store, bucket=self.bucket, clock=self.clock).discard(checkpoint["id"], lambda _: ())
 
-    def warnings(self) -> list[str]:
+    def told(self, kind: str) -> list[str]:
         found = self.store.query(queries.EVENTS.bind(resource_id="ins_1"), queries.Page(100)).documents
-        return [event["message"] for event in found if event["kind"] == "WARNING"]
+        return [event["message"] for event in found if event["kind"] == kind]
+
+    def warnings(self) -> list[str]:
+        return self.told("WARNING")
 
     def withdrawals(self) -> list[Document]:
         return list(self.store.query(queries.WITHDRAWN.bind(), queries.Page(100)).documents)
@@ -91,6 +94,8 @@ def test_what_was_asked_for_is_a_tag_where_the_source_is(scene: Scene) -> None:
     scene.git.check()
     assert list(scene.bucket.list(f"repositories/mod_learner/history/{scene.base}"))
     assert scene.warnings() == []
+    pushed = f"was pushed to the git repository {scene.git.place}"
+    assert sorted(scene.told("CHECKPOINT")) == [f"the tag first {pushed}", f"the tag second {pushed}"]
 
 
 def test_what_the_zoo_saves_by_itself_stays_in_the_zoo(scene: Scene) -> None:
@@ -107,7 +112,7 @@ def test_who_does_not_want_tags_gets_none(scene: Scene) -> None:
     scene.offer(push_checkpoints=False)
     saved = scene.save("best")
     assert not scene.lineages.attend()
-    assert (scene.pushed(saved), scene.git("tag")) == (None, "")
+    assert (scene.pushed(saved), scene.git("tag"), scene.told("CHECKPOINT")) == (None, "", [])
 
 
 def test_what_waits_is_found_after_a_restart(scene: Scene) -> None:

@@ -12,6 +12,7 @@ import json
 import logging
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ainimal_zookeeper.domain import queries
@@ -26,7 +27,7 @@ from ainimal_zookeeper.domain.documents import (
     instance_ref,
 )
 from ainimal_zookeeper.domain.errors import InvalidInput, Transient, ZookeeperError
-from ainimal_zookeeper.domain.events import event
+from ainimal_zookeeper.domain.events import EventKind, event
 from ainimal_zookeeper.domain.queries import BoundQuery, Page
 from ainimal_zookeeper.ports.bucket import Bucket
 from ainimal_zookeeper.ports.clock import Clock
@@ -124,7 +125,11 @@ class Lineages:
         if model is None:
             return False  # it may come back into the configuration
         try:
-            pushed = self._carry(checkpoint, model)
+            place = self._carry(checkpoint, model)
+            if place is not None:
+                self._tell(
+                    checkpoint, "pushed", f"the tag {tag} was pushed to the git repository {place}", "CHECKPOINT"
+                )
         except Transient as error:
             if self._has_failed(checkpoint["id"]):
                 self._tell(checkpoint, "late", f"the tag {tag} is not pushed yet, and tried again: {error.message}")
@@ -135,7 +140,7 @@ class Lineages:
             _log.exception("the tag %s could not be pushed", tag)
             self._finish(checkpoint, "REFUSED", repr(error))
         else:
-            self._finish(checkpoint, "PUSHED" if pushed else None)
+            self._finish(checkpoint, None if place is None else "PUSHED")
         self._failed.pop(checkpoint["id"], None)
         return True
 
@@ -144,8 +149,8 @@ class Lineages:
         self._failed[checkpoint_id] = self._failed.get(checkpoint_id, 0) + 1
         return self._failed[checkpoint_id] == TOLD_AFTER
 
-    def _carry(self, checkpoint: CheckpointDoc, model: ModelDoc) -> bool:
-        """Keeps the history, and pushes the tag. Returns whether the source is to have the tag."""
+    def _carry(self, checkpoint: CheckpointDoc, model: ModelDoc) -> Path | None:
+        """Keeps the history, and pushes the tag. Returns where to; None where the source is to have none."""
         from ainimal_zookeeper.checkpoints import Repository, push
 
         source = self._provenance.repository_of(model)
@@ -154,9 +159,9 @@ class Lineages:
         repository = Repository(self._bucket, checkpoint["modelId"])
         self._keep_history(repository, checkpoint, source)
         if checkpoint["kind"] != "ASKED" or json.loads(model["specJson"]).get("push_checkpoints") is False:
-            return False
+            return None
         push(repository, checkpoint["tag"], source)
-        return True
+        return source.path
 
     def _keep_history(self, repository: Repository, checkpoint: CheckpointDoc, source: SourceRepository) -> None:
         manifest = repository.read(checkpoint["id"]).manifest
@@ -201,11 +206,11 @@ class Lineages:
             self._tell(checkpoint, "refused", f"the tag {checkpoint['tag']} is not pushed: {trouble}")
         self._store.transact(change)
 
-    def _tell(self, checkpoint: CheckpointDoc, what: str, message: str) -> None:
-        """Warns once, however often it comes to this, as long as there is an instance to warn of."""
+    def _tell(self, checkpoint: CheckpointDoc, what: str, message: str, kind: EventKind = "WARNING") -> None:
+        """Tells it once, however often it comes to this, as long as there is an instance to tell it of."""
         ref = Ref(Collections.EVENTS, f"evt_{checkpoint['id']}-{what}")
         owner = checkpoint["instanceId"]
-        happened = event(ref.id, owner, "WARNING", message, self._clock.now(), step=checkpoint["step"])
+        happened = event(ref.id, owner, kind, message, self._clock.now(), step=checkpoint["step"])
 
         def change(transaction: Transaction) -> None:
             told, instance = transaction.get_many([ref, instance_ref(owner)])
