@@ -7,7 +7,7 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime, timezone
 from importlib import metadata
@@ -89,12 +89,15 @@ def version(name: str) -> str:
         return "absent"
 
 
-def read_sections() -> dict[str, str]:
+def read_sections(text: str) -> dict[str, str]:
     """Returns what results.md holds already, by comparison: what is not measured again stays."""
-    if not RESULTS.exists():
-        return {}
-    parts = re.split(r"^(?=## )", RESULTS.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
-    return {part.splitlines()[0].removeprefix("## "): part for part in parts}
+    parts = re.split(r"^(?=## )", text, flags=re.MULTILINE)[1:]
+    return {part.splitlines()[0].removeprefix("## "): f"{part.rstrip()}\n" for part in parts}
+
+
+def written(sections: Mapping[str, str]) -> str:
+    """Returns results.md."""
+    return "\n".join([INTRODUCTION, *(sections[name] for name in sorted(sections))])
 
 
 def main(wanted: Sequence[str]) -> int:
@@ -104,7 +107,8 @@ def main(wanted: Sequence[str]) -> int:
     if unknown:
         print(f"there is no comparison {', '.join(unknown)}; there are: {', '.join(known)}", file=sys.stderr)
         return 2
-    sections = {name: text for name, text in read_sections().items() if name in known}
+    before = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else ""
+    sections = {name: text for name, text in read_sections(before).items() if name in known}
     where = machine()
     failed = False
     # A process for each, so that none measures what another has imported or left behind.
@@ -118,7 +122,7 @@ def main(wanted: Sequence[str]) -> int:
                 continue
             sections[name] = section(name, said, rows, where)
             print(sections[name], flush=True)
-            RESULTS.write_text("\n".join([INTRODUCTION, *(sections[key] for key in sorted(sections))]), "utf-8")
+            RESULTS.write_text(written(sections), "utf-8")
     return 1 if failed else 0
 
 

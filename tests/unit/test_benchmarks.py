@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from benchmarks.__main__ import amount, names, section
+from benchmarks.__main__ import amount, names, read_sections, section, written
 from benchmarks.row import Row
 
 
@@ -28,6 +28,14 @@ def test_a_row_shows_its_ratio_and_its_promise() -> None:
 
     assert lines[-2] == "| a step | 3 us | the bare loop | 2 us | 1.5x | <= 1.6x | kept |"
     assert lines[-1] == "| memory | 1,234 MiB |  |  |  |  |  |"
+
+
+def test_what_is_not_measured_again_stays_as_it_is() -> None:
+    """However often something else is."""
+    sections = {name: section(name, "Said.", [], "here") for name in ("launch", "saving")}
+    text = written(sections)
+    assert read_sections(text) == sections
+    assert written(read_sections(text)) == text
 
 
 def test_amounts_keep_three_digits() -> None:
