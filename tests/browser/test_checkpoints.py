@@ -54,6 +54,7 @@ def test_it_is_saved_and_goes_back(zoo: LiveZoo, learner: str, open_page: OpenPa
     expect(page.locator("[data-stat=timeline]")).to_have_text("2")
     expect(page.locator("[data-phase=RUNNING]")).to_be_visible()
     expect(panel(page).get_by_role("status").first).to_contain_text(re.compile(r"goes on from step [\d,]+.*steady"))
+    expect(rows.last).to_contain_text("it goes on from here if its process is lost")
     attempt = zoo.ask("query($id: ID!) { instance(id: $id) { attempt } }", id=learner)["instance"]["attempt"]
     assert attempt == 1
 

@@ -1,5 +1,5 @@
 /** Asks one zoo: queries and mutations over HTTP. */
-import { createClient, fetchExchange, type AnyVariables, type Client, type CombinedError, type TypedDocumentNode } from '@urql/core';
+import { createClient, createRequest, fetchExchange, type AnyVariables, type Client, type CombinedError, type TypedDocumentNode } from '@urql/core';
 import type { ZooAddress } from '../domain/address';
 
 /** The zoo could not be asked, or could not answer. The message is for people. */
@@ -22,14 +22,19 @@ export interface Zoo {
   mutate<Data, Variables extends AnyVariables>(document: TypedDocumentNode<Data, Variables>, variables: Variables): Promise<Data>;
 }
 
-export function createZoo(address: ZooAddress): Zoo {
+export function createZoo(address: ZooAddress, ask?: typeof fetch): Zoo {
   const graphqlUrl = `${address.origin}/graphql`;
   // Freshness comes from the live stream and from whoever asks, so there is no cache between them.
-  const client: Client = createClient({ url: graphqlUrl, exchanges: [fetchExchange], preferGetMethod: false });
+  const client: Client = createClient({ url: graphqlUrl, exchanges: [fetchExchange], preferGetMethod: false, ...(ask === undefined ? {} : { fetch: ask }) });
+  let asked = 0;
   return {
     address,
     graphqlUrl,
-    query: async (document, variables) => unwrap(await client.query(document, variables).toPromise(), address),
+    query: async (document, variables) => {
+      const request = createRequest(document, variables);
+      // Questions of one key share the answer that is on its way; what is asked later may be about what has happened since.
+      return unwrap(await client.executeQuery({ ...request, key: (asked += 1) }).toPromise(), address);
+    },
     mutate: async (document, variables) => unwrap(await client.mutation(document, variables).toPromise(), address),
   };
 }

@@ -28,12 +28,12 @@ interface Props {
   readonly next: boolean;
   readonly chosen: boolean;
   readonly onChoose: (() => void) | undefined;
-  readonly onChange: () => void;
+  readonly onDeleted: () => void;
   /** What it grew from. */
   readonly children: ReactNode;
 }
 
-export function Checkpoint({ checkpoint, row, lanes, now, modelId, instance, next, chosen, onChoose, onChange, children }: Props) {
+export function Checkpoint({ checkpoint, row, lanes, now, modelId, instance, next, chosen, onChoose, onDeleted, children }: Props) {
   const { zoo, live } = useConnection();
   const { complain, announce } = useVoice();
   const mayLaunch = useMay('LAUNCH');
@@ -61,9 +61,9 @@ export function Checkpoint({ checkpoint, row, lanes, now, modelId, instance, nex
     setDoing('delete');
     const outcome = await outcomeOf(zoo.mutate(CheckpointDeleteMutation, { input: { checkpointId: id } }));
     setDoing(undefined);
-    if (!outcome.ok) complain(reasons(outcome.errors));
-    else announce(`${tag} is deleted`);
-    onChange();
+    if (!outcome.ok) { complain(reasons(outcome.errors)); return; }
+    announce(`${tag} is deleted`);
+    onDeleted();
   };
 
   return (

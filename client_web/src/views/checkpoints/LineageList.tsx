@@ -19,10 +19,10 @@ interface Props {
   readonly nextId?: string | undefined;
   /** Names what a checkpoint grew from when that is not in the list. */
   readonly origin?: (commit: string) => ReactNode;
-  readonly onChange: () => void;
+  readonly onDeleted: (id: string) => void;
 }
 
-export function LineageList({ checkpoints, label, modelId, instance, nextId, origin, onChange }: Props) {
+export function LineageList({ checkpoints, label, modelId, instance, nextId, origin, onDeleted }: Props) {
   const now = useNow(10_000);
   const lineage = useMemo(() => lineageOf(checkpoints), [checkpoints]);
   const tags = useMemo(() => tagsByCommit(checkpoints), [checkpoints]);
@@ -47,7 +47,10 @@ export function LineageList({ checkpoints, label, modelId, instance, nextId, ori
               next={checkpoint.id === nextId}
               chosen={chosen.some(({ id }) => id === checkpoint.id)}
               onChoose={checkpoints.length < 2 ? undefined : () => setChosen((before) => picked(before, checkpoint))}
-              onChange={onChange}
+              onDeleted={() => {
+                setChosen((before) => before.filter(({ id }) => id !== checkpoint.id));
+                onDeleted(checkpoint.id);
+              }}
             >
               {checkpoint.parents.map((commit) => {
                 const tag = tags.get(commit);

@@ -36,6 +36,8 @@ export interface CheckpointPages<Of> {
   readonly more: (() => void) | undefined;
   /** Asks for the newest again. */
   readonly ask: () => void;
+  /** Takes one away that was deleted: older pages are not asked for again. */
+  readonly drop: (id: string) => void;
 }
 
 interface Options {
@@ -102,6 +104,10 @@ export function useCheckpointPages<Of extends Connected>(
     error,
     more: next === null ? undefined : () => get(next, (old, of) => ({ of: old?.of ?? of, checkpoints: joined(old?.checkpoints ?? [], of.checkpoints.nodes), next: endOf(of), paged: true })),
     ask,
+    drop: (gone) => {
+      setKnown((old) => old && { ...old, checkpoints: old.checkpoints.filter((checkpoint) => checkpoint.id !== gone) });
+      ask();
+    },
   };
 }
 

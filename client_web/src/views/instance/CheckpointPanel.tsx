@@ -19,7 +19,7 @@ const REMEMBERED = 20;
 
 export function CheckpointPanel({ row }: { readonly row: InstanceRow }) {
   const { live } = useConnection();
-  const { of, checkpoints, answered, error, more, ask } = useCheckpointPages(CheckpointsQuery, row.id, { first: PAGE, upon: row.phase });
+  const { of, checkpoints, answered, error, more, ask, drop } = useCheckpointPages(CheckpointsQuery, row.id, { first: PAGE, upon: row.phase });
   const [happened, setHappened] = useState<readonly Happened[]>([]);
   useEffect(
     () =>
@@ -55,7 +55,7 @@ export function CheckpointPanel({ row }: { readonly row: InstanceRow }) {
           instance={row}
           nextId={of?.latestCheckpoint?.id}
           origin={(commit) => <FarOrigin commit={commit} />}
-          onChange={ask}
+          onDeleted={drop}
         />
       )}
       {more !== undefined && (

@@ -73,12 +73,12 @@ export function ModelView({ id }: { readonly id: string }) {
 }
 
 function Lineage({ modelId }: { readonly modelId: string }) {
-  const { checkpoints, answered, error, more, ask } = useCheckpointPages(LineageQuery, modelId, { first: PAGE, everyMs: EVERY_MS });
+  const { checkpoints, answered, error, more, drop } = useCheckpointPages(LineageQuery, modelId, { first: PAGE, everyMs: EVERY_MS });
   return (
     <Panel title="Lineage" aside={checkpoints.length > 0 && <span className="soft small">{`${checkpoints.length}${more === undefined ? '' : '+'}`}</span>}>
       {error !== undefined && <Notice tone="bad">{error}</Notice>}
       {answered && checkpoints.length === 0 && <p className="soft">Nothing of it is saved yet. What its instances save appears here, each on the line of what it grew from.</p>}
-      {checkpoints.length > 0 && <LineageList checkpoints={checkpoints} label="Checkpoints of this model, the newest first" modelId={modelId} onChange={ask} />}
+      {checkpoints.length > 0 && <LineageList checkpoints={checkpoints} label="Checkpoints of this model, the newest first" modelId={modelId} onDeleted={drop} />}
       {more !== undefined && (
         <Button tone="plain" onClick={more}>
           Show older ones
