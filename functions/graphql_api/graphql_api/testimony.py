@@ -24,15 +24,18 @@ _REFUSALS: dict[str, type[Rejected]] = {
 def sound(report: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what of a report is shown live. Raises: TypeError, KeyError or ValueError when it is malformed."""
     kept: dict[str, Any] = {
-        key: report[key] for key in ("phase", "stage", "observedGeneration", "acknowledgedAtStep") if key in report
+        key: report[key]
+        for key in ("timeline", "phase", "stage", "observedGeneration", "acknowledgedAtStep")
+        if key in report
     }
     if not isinstance(kept.get("stage"), str | None) or not isinstance(kept.get("phase", ""), str):
         raise TypeError("stage and phase are texts")
-    for key in ("observedGeneration", "acknowledgedAtStep"):
+    for key in ("timeline", "observedGeneration", "acknowledgedAtStep"):
         if kept.get(key) is not None:
             kept[key] = int(kept[key])
-    if kept.get("observedGeneration", 0) is None:
-        del kept["observedGeneration"]
+    for key in ("timeline", "observedGeneration"):
+        if kept.get(key, 0) is None:
+            del kept[key]
     if report.get("stats") is not None:
         given = report["stats"]
         kept["stats"] = {

@@ -235,7 +235,10 @@ async def test_what_a_runner_says_of_itself_is_shown_before_it_is_stored(visitor
         assert (shown["stats"]["step"], shown["phase"], shown["acknowledgedAtStep"]) == (42, "PAUSED", 41)
         assert shown["model"] == {"name": "learner"}
         await runner.say(type="status", report={"stats": {"step": "many"}})
-        await runner.say(type="status", report={"stats": {**STATS, "step": 43}})
+        await runner.say(type="status", report={"timeline": 2, "phase": "RUNNING", "stats": {**STATS, "step": 7}})
+        (shown,) = (await tab.live_until(lambda told: told["instances"]))["instances"]
+        assert (shown["stats"]["step"], shown["phase"]) == (0, "RUNNING")  # the row has not begun that timeline yet
+        await runner.say(type="status", report={"timeline": 1, "stats": {**STATS, "step": 43}})
         (shown,) = (await tab.live_until(lambda told: told["instances"]))["instances"]
         assert shown["stats"]["step"] == 43
 
