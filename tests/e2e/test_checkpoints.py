@@ -29,8 +29,8 @@ import json, time
 from pathlib import Path
 
 class Counter:
-    def __init__(self, breaks: bool = False, slow: float = 0.0):
-        self.calls, self.breaks, self.slow = 0, breaks, slow
+    def __init__(self, breaks: bool = False, slow: float = 0.0, fragile: bool = False):
+        self.calls, self.breaks, self.slow, self.fragile = 0, breaks, slow, fragile
 
     def act(self, observation):
         self.calls += 1
@@ -44,6 +44,8 @@ class Counter:
             raise OSError("no such luck")
 
     def load(self, path):
+        if self.fragile and self.calls:
+            raise ValueError("no way back")
         self.calls = json.loads((Path(path) / "calls.json").read_text())
         print("loaded", self.calls, flush=True)
 """
@@ -138,6 +140,35 @@ def test_it_goes_back_and_another_begins_there(client: Zookeeper) -> None:
     assert saved.step >= steady.step
     assert saved.parents == (steady.commit,)
     assert {row.tag for row in client.checkpoints("Counter")} == {"steady", "later", again.tag, saved.tag}
+
+
+def test_a_load_that_raises_starts_it_again_from_its_newest_checkpoint(client: Zookeeper) -> None:
+    """Half of another state is none to go on with, and nothing of it is saved; whoever asked learns where and why."""
+    instance = launched(client, fragile=True)
+    first, newest = instance.save_checkpoint("first"), instance.save_checkpoint("newest")
+
+    with pytest.raises(AInimalFault, match=r"ValueError: no way back.*starts again from its newest checkpoint"):
+        instance.restore(first)
+
+    goes_on(instance, 2)
+    assert until(lambda: loaded(instance)) == [newest.step]
+    assert instance.info.timeline == 2
+    assert [each.tag for each in instance.checkpoints()] == ["newest", "first"]
+
+
+def test_an_end_waits_for_what_is_being_saved(client: Zookeeper) -> None:
+    """Whoever asked gets the checkpoint, which is of the last step."""
+    instance = launched(client, slow=1.0)
+    made: list[Checkpoint] = []
+    saving = threading.Thread(target=lambda: made.append(instance.save_checkpoint("last")))
+    saving.start()
+    until(lambda: any(line.text.startswith("saving") for line in instance.logs()))
+    client.instance(instance.id).terminate()
+    saving.join()
+
+    assert [saved.tag for saved in made] == ["last"]
+    until(lambda: instance.refresh().phase == "TERMINATED")
+    assert instance.info.stats.step == made[0].step
 
 
 def test_it_is_saved_while_it_is_paused(client: Zookeeper) -> None:
