@@ -11,6 +11,7 @@ from random import Random
 
 import psutil
 import pytest
+from ainimal_zookeeper.checkpoints import Repository
 from ainimal_zookeeper.client import Zookeeper
 from ainimal_zookeeper.domain.documents import FINAL_PHASES
 from ainimal_zookeeper.domain.errors import Transient
@@ -130,6 +131,7 @@ def check_end(zoo: DeployedZoo) -> None:
                 client.instance(row.id).terminate()
         until(lambda: all(row.phase in FINAL_PHASES for row in client.instances()), QUIET_S)
         attempts = {row.id: client.instance(row.id).info.attempt for row in client.instances()}
+        check_checkpoints(zoo, client)
     until(lambda: not zoo.runners(), QUIET_S)
     until(lambda: not list((zoo.state_dir / "jobs").glob("*.json")), QUIET_S)
     until(lambda: not any(zoo.members(name) for name in ("models", "environments")), QUIET_S)
@@ -139,6 +141,15 @@ def check_end(zoo: DeployedZoo) -> None:
     for found in zoo.bucket.list("runs/"):
         _, instance_id, attempt, _ = found.name.split("/", 3)
         assert (instance_id, int(attempt)) in {(start.instance_id, start.attempt) for start in zoo.starts()}
+
+
+def check_checkpoints(zoo: DeployedZoo, client: Zookeeper) -> None:
+    """What runners have saved when they had to leave is whole, wherever it says that it is."""
+    repository = Repository(zoo.bucket, client.model("Walker").id)
+    whole = {repository.verify(tag).id for tag in repository}
+    listed = {row.id for row in client.checkpoints("Walker")}
+    print(f"{len(whole)} checkpoints are whole, {len(listed)} of them listed")
+    assert listed <= whole
 
 
 def serves(client: Zookeeper) -> bool:
