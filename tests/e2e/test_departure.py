@@ -13,6 +13,7 @@ import zipfile
 from typing import Any
 
 import pytest
+from zookeeper_runner.state.tensors import parse
 
 from tests.e2e.runners import CARTPOLE, Processes, ended
 from tests.fakes.runner_link import FakeRunnerLink, launch_of, wanted
@@ -97,6 +98,44 @@ def test_sigterm_saves_and_the_next_attempt_carries_on(processes: Processes) -> 
     assert report["checkpoint"]["step"] > point["step"]
     assert report["checkpoint"]["episode"] >= point["episode"]
     assert report["checkpoint"]["object"].startswith("runs/ins_1/2/")
+
+
+COUNTS = """
+import numpy as np
+
+class Counts:
+    def __init__(self):
+        self.calls, self.drawn = np.zeros(1, np.int64), np.random.default_rng(1)
+
+    def act(self, observation):
+        self.told = True
+        self.calls += 1
+        return int(self.drawn.integers(2))
+"""
+
+
+def test_a_model_without_save_carries_on_as_well(processes: Processes) -> None:
+    """Its attributes are in the checkpoint, also those that the constructor does not make; nothing is pickled."""
+    model = processes.model(COUNTS)
+    link = processes.link(launch_of(model=model, environment=CARTPOLE))
+    point = left(link, processes.start(link))["checkpoint"]
+    data = link.objects[point["object"]]
+    with zipfile.ZipFile(io.BytesIO(data)) as zipped:
+        values = json.loads(zipped.read("model/values.json"))
+        facts = json.loads(zipped.read("zoo.json"))
+    assert values["items"]["told"] is True
+    assert (facts["class"], facts["needsPickle"]) == ("Counts", False)
+
+    again = launch_of(attempt=2, timeline=2, model=model, environment=CARTPOLE)
+    second = processes.link(again)
+    again["checkpoint"] = second.point("saved.zip", data, step=point["step"], episode=point["episode"])
+    report = left(second, processes.start(second))
+
+    assert report["checkpoint"]["step"] > point["step"]
+    assert report["checkpoint"]["episode"] >= point["episode"]
+    with zipfile.ZipFile(io.BytesIO(second.objects[report["checkpoint"]["object"]])) as zipped:
+        tensors = parse(memoryview(zipped.read("model/tensors.safetensors")))
+    assert tensors["calls"].data.item() == report["checkpoint"]["step"]
 
 
 def test_a_constructor_that_takes_save_path_needs_no_load(processes: Processes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from ainimal_zookeeper.environments.world import World
-from ainimal_zookeeper.models.abilities import positional_required
 
 Chance = list[dict[str, Any]]  # of each environment: the states of its sources of chance by name
 
@@ -100,5 +100,12 @@ def _states(env: Any) -> dict[str, Any]:
 
 
 def _is_called_with(env: Any, name: str, count: int) -> bool:
+    """Tells whether the environment has a method that can be called with `count` arguments."""
     method = getattr(env, name, None)
-    return callable(method) and positional_required(method) == count
+    if not callable(method):
+        return False
+    try:
+        inspect.signature(method).bind(*[None] * count)
+    except (TypeError, ValueError):
+        return False
+    return True
