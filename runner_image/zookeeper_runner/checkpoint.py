@@ -81,7 +81,7 @@ def write(
     body: what else there is to keep, None for nothing. parameters: what the agent was made with. Raises: AInimalFault
     when `save` raises, EnvFault when the world's `get_state` does; Transient when there is no room.
     """
-    from .state.taking import take
+    from .state.taking import late, made_late, take
 
     why = lacking(agent) if agent.can.save is None else None
     if why is not None:
@@ -102,6 +102,9 @@ def write(
     except BaseException as error:
         place.cleanup()
         raise fault_of(error, AInimalFault) from error
+    if model is not None and (names := made_late(model, agent.made)):
+        place.cleanup()
+        raise InvalidTransition(f"it cannot be saved: {late(names)}")
     runner = None
     if body is not None:
         try:

@@ -155,6 +155,7 @@ def _agent(launch: Launch, world: World | None, around: Surroundings) -> tuple[A
             stage=around.enter,
         ),
     )
+    agent.made = {name: type(part).__qualname__ for name, part in getattr(agent.subject, "__dict__", {}).items()}
     if point is not None:
         around.enter(stage_of(point))
     return agent, folder
@@ -220,15 +221,17 @@ def _how_it_is_saved(agent: Agent) -> list[Finding]:
     """Returns what is to be said of the checkpoints of a model that writes no save."""
     if agent.can.save is not None or agent.subject is None:
         return []
-    from .state.taking import measure
+    from .state.taking import late, measure
 
     try:
-        found = measure(agent.subject)
+        found = measure(agent.subject, agent.made)
     except Exception as error:  # noqa: BLE001 - whatever an author's object does when it is looked at
         return [Finding("save", f"it has no save, and cannot be copied either: {first_line(error)}", "measured")]
     tensors = f"{found.tensors} tensor{'' if found.tensors == 1 else 's'} ({found.size_bytes:,} bytes)"
     pickled = f", and pickles {found.pickled} more of what it holds" if found.pickled else ""
     told = [Finding("save", f"it has no save: the zoo copies its {tensors} and its values{pickled}", "measured")]
+    if found.late:
+        told = [Finding("save", f"it cannot be saved: {late(found.late)}", "measured")]
     left = [f"{path} is not saved, it stays as the constructor makes it: {why}" for path, why in found.left.items()]
     return told + [Finding("save", each, "measured") for each in left[:_LEFT]]
 

@@ -16,7 +16,7 @@ import sys
 import sysconfig
 import types
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path, PurePath
@@ -101,14 +101,41 @@ class Measured:
     size_bytes: int
     pickled: int
     left: dict[str, str]
+    late: list[str]  # of `made_late`
 
 
-def measure(value: Any) -> Measured:
-    """Looks at what `value` is made of without copying it; long lists are not looked at."""
+def measure(value: Any, made: Mapping[str, str] | None = None) -> Measured:
+    """Looks at what `value` is made of without copying it; long lists are not looked at. made: of `made_late`."""
     taken = Taken(copies=False)
-    _Taker(taken, value).node(value, "", 0)
+    taken.root = _Taker(taken, value).node(value, "", 0)
     size = sum(tensor.size_bytes for tensor in taken.tensors.values())
-    return Measured(len(taken.tensors), size, len(taken.pickles), taken.left)
+    return Measured(len(taken.tensors), size, len(taken.pickles), taken.left, made_late(taken, made))
+
+
+def made_late(taken: Taken, made: Mapping[str, str] | None) -> list[str]:
+    """Returns which attributes could not be put back: networks and the like that the constructor does not make.
+
+    made: the classes of the attributes after it, by name; None where nobody knows.
+    """
+    items = taken.root.get("items") if made is not None and isinstance(taken.root, dict) else None
+    if made is None or not isinstance(items, dict):
+        return []
+    late = []
+    for name, node in items.items():
+        kind = node.get("$") if isinstance(node, dict) else None
+        loads = kind in {"module", "stateful"} and made.get(name) != node["class"]
+        if loads or (kind == "torch_generator" and name not in made):
+            late.append(name)
+    return late
+
+
+def late(names: list[str]) -> str:
+    """Returns what is to be said of what `made_late` found."""
+    several = len(names) > 1
+    return (
+        f"{', '.join(names)} {'are' if several else 'is'} made later than in the constructor; make "
+        f"{'them' if several else 'it'} there, or write save and load"
+    )
 
 
 def class_name(value: Any) -> str:

@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ainimal_zookeeper.domain.errors import InvalidInput
+from ainimal_zookeeper.domain.errors import InvalidInput, InvalidTransition
+from ainimal_zookeeper.models.agent import Agent
+from zookeeper_runner.checkpoint import write
+from zookeeper_runner.session import Counters
 from zookeeper_runner.state.giving import Giving
-from zookeeper_runner.state.taking import Taken, take
+from zookeeper_runner.state.taking import Taken, measure, take
 
 from tests.unit.runner.test_state import back, given_back
 
@@ -113,6 +116,16 @@ def test_a_network_made_later_than_the_constructor_is_refused() -> None:
     """Nothing is there to load it into: what to do is said."""
     made = {"net": torch.nn.Linear(1, 1)}
     assert "holds net as a Linear, and the constructor makes nothing of that name" in refused(take(made), {})
+
+
+def test_a_network_made_later_than_the_constructor_is_not_saved() -> None:
+    """Nobody relies on a checkpoint that no later attempt could load: it is said before, and when it is saved."""
+    learner = Learner()
+    agent = Agent(forward=dict, subject=learner, made={"net": "Sequential", "target": "Linear", "optimizer": "SGD"})
+    assert measure(learner, agent.made).late == ["optimizer", "schedule", "chance"]
+    with pytest.raises(InvalidTransition, match="optimizer, schedule, chance are made later than in the constructor"):
+        write(agent, Counters())
+    assert measure(learner, {name: type(part).__qualname__ for name, part in vars(learner).items()}).late == []
 
 
 def test_the_rate_that_was_chosen_holds() -> None:

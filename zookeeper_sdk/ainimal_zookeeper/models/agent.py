@@ -64,6 +64,7 @@ class Agent:
     takes_save_path: bool = False  # whether it was made with the save_path of its specification, and so loads itself
     findings: Sequence[Finding] = ()
     subject: Any = None  # the author's object: taps look into it
+    made: Mapping[str, str] | None = None  # classes of its attributes after the constructor; None while nobody looked
 
 
 class Loader(Protocol):
