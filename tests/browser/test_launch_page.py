@@ -89,7 +89,7 @@ def test_a_model_without_a_world_answers(zoo: LiveZoo, open_page: OpenPage) -> N
     choose(page, "Parrot")
     page.get_by_label("None", exact=True).check(force=True)
     page.get_by_role("button", name="Launch Parrot").click()
-    page.get_by_role("heading", name="Ask it").wait_for()
+    expect(page.locator("[data-phase=RUNNING]")).to_be_visible()
     page.get_by_role("textbox").first.fill("the keeper ")
     page.get_by_role("button", name="Ask", exact=True).click()
 

@@ -23,7 +23,7 @@ export function StartChoice({ modelId, start, onPick, error }: Props) {
   if (offered.length === 0 && error === undefined) return null;
   return (
     <Panel title="Start">
-      <Field label="Starts from" hint="A checkpoint of this model brings its parameters with it" error={error}>
+      <Field label="Starts from" hint={start?.needsPickle === true ? 'It brings its parameters with it, and a pickle, whose code its runner runs' : 'A checkpoint of this model brings its parameters with it'} error={error}>
         {(wiring) => (
           <select {...wiring} className="input" value={start?.id ?? ''} onChange={({ target }) => onPick(offered.find(({ id }) => id === target.value))}>
             <option value="">The beginning</option>
