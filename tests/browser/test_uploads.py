@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,7 @@ class Malicious:
 
 
 @pytest.fixture
-def harmless(tmp_path: Path) -> Iterator[Path]:
+def harmless(tmp_path: Path) -> Path:
     file = tmp_path / "tiny_weights.pkl"
     file.write_bytes(pickle.dumps({"weights": [1.0, 2.0]}))
     return file
