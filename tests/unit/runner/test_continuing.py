@@ -111,24 +111,27 @@ def test_the_same_steps_follow_a_checkpoint_between_two_episodes(tmp_path: Path,
     assert again.steps(500) == expected
 
 
-def test_the_same_steps_follow_in_another_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("example", ["numpy", "torch"])
+def test_the_same_steps_follow_in_another_process(tmp_path: Path, example: str) -> None:
     """Nothing that they need is left behind in the process that saved."""
-    life = Life("numpy")
+    if example == "torch":
+        pytest.importorskip("torch")
+    life = Life(example)
     life.actor.begin()
     life.steps(700)
     life.until_an_episode_begins()
     point = life.save(tmp_path / "it")
-    expected = life.steps(300)
+    expected = life.steps(500)
     (tmp_path / "point.json").write_text(json.dumps(point))
     program = (
         "import json, sys, pathlib; from tests.unit.runner.test_continuing import Life; at = pathlib.Path(sys.argv[1]);"
-        "life = Life('numpy', seed=3); life.put_back(at / 'it', json.loads((at / 'point.json').read_text()));"
-        "print(json.dumps(life.steps(300)))"
+        "life = Life(sys.argv[2], seed=3); life.put_back(at / 'it', json.loads((at / 'point.json').read_text()));"
+        "print(json.dumps(life.steps(500)))"
     )
 
     root = Path(__file__).parents[3]
     ran = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path)], cwd=root, check=True, capture_output=True, text=True
+        [sys.executable, "-c", program, str(tmp_path), example], cwd=root, check=True, capture_output=True, text=True
     )
 
     assert json.loads(ran.stdout) == expected
