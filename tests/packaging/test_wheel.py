@@ -84,13 +84,13 @@ def test_the_same_sources_give_the_same_bytes(wheel: Path, tmp_path: Path) -> No
 
 
 def test_it_stages_what_a_clone_stages(wheel: Path, tmp_path: Path) -> None:
-    """Who installed it deploys the very same functions."""
+    """Who installed it deploys the very same functions; only a clone can name the commit that its models are at."""
     installed = tmp_path / "site-packages"
     zipfile.ZipFile(wheel).extractall(installed)
     staged = {}
     for name, variables in (("wheel", {"PYTHONPATH": str(installed)}), ("clone", {})):
         command = [sys.executable, "-m", "ainimal_zookeeper.cli", "stage", "--to", str(tmp_path / name)]
-        environ = {"PATH": os.environ["PATH"], **variables}
+        environ = {"PATH": os.environ["PATH"], "GIT_CEILING_DIRECTORIES": str(ROOT), **variables}
         subprocess.run(command, check=True, cwd=tmp_path, env=environ, capture_output=True)
         staged[name] = {path.name: path.read_bytes() for path in (tmp_path / name).glob("*.zip")}
 
