@@ -142,6 +142,17 @@ class TestFinding:
         with pytest.raises(InvalidInput, match="is damaged"):
             source.state()
 
+    def test_references_that_are_damaged(self, git: Git, base: str, source: SourceRepository) -> None:
+        """A list of packed references that is none is told with the repository, whoever meets it."""
+        assert source.state() is not None
+        git("pack-refs", "--all")
+        (git.place / ".git/packed-refs").write_text("nonsense\n")
+        for look in (source.state, lambda: SourceRepository.find(git.place / "learner.py")):
+            with pytest.raises(InvalidInput, match="is damaged"):
+                look()
+        with pytest.raises(InvalidInput, match="is damaged"):
+            withdraw(source, "best", base)
+
 
 class TestWithdrawing:
     def test_a_pushed_tag_is_taken_away(

@@ -189,6 +189,29 @@ class Mortal(CountingBucket):
         return super().get(name, start, end)
 
 
+def test_two_zoos_of_one_store_do_it_once(scene: Scene) -> None:
+    """Whoever comes second finds it done, changes nothing, and goes on."""
+
+    class Beside(CountingBucket):
+        """A bucket at the first reading of which another zoo does all that there is to do."""
+
+        def get(self, name: str, start: int = 0, end: int | None = None) -> bytes:
+            if not self.calls["get"]:
+                assert not scene.begin().attend()
+            return super().get(name, start, end)
+
+    first, second = scene.save("first"), scene.save("second", 2)
+    provenance = Provenance(scene.git.place, {}, at_hand=True)
+    bucket = Beside(scene.bucket)
+    late = Lineages(store=scene.store, bucket=bucket, clock=scene.clock, provenance=provenance)
+
+    assert not late.attend()
+
+    assert bucket.calls["get"]
+    assert (scene.pushed(first), scene.pushed(second)) == ("PUSHED", "PUSHED")
+    assert len(scene.told("CHECKPOINT")) == 2
+
+
 @pytest.mark.parametrize("reads", range(24))
 def test_whoever_is_killed_while_pushing_leaves_no_broken_repository(scene: Scene, reads: int) -> None:
     """At every moment git finds nothing wrong, a tag that is there is whole, and the next zoo pushes the rest."""
@@ -286,6 +309,21 @@ class TestTrouble:
         assert not scene.lineages.attend()
         assert scene.pushed(saved) == "REFUSED"
         assert "began before the source was in git" in scene.warnings()[0]
+
+    def test_tag_of_a_damaged_repository_is_withdrawn_once_it_is_mended(self, scene: Scene) -> None:
+        """Nothing else waits for it meanwhile, and the note stays."""
+        gone = scene.save("gone")
+        scene.lineages.attend()
+        scene.delete(gone)
+        packed = scene.git.place / ".git/packed-refs"
+        packed.write_text("nonsense\n")
+        (scene.git.place / ".git/refs/tags/gone").unlink()
+        for _ in range(2 * TOLD_AFTER):
+            assert scene.lineages.attend()
+        assert len(scene.withdrawals()) == 1
+        packed.unlink()
+        assert not scene.lineages.attend()
+        assert scene.withdrawals() == []
 
     def test_model_that_is_gone_may_come_back(self, scene: Scene) -> None:
         """What waits for a model that is not offered now is neither pushed nor given up, and in nobody's way."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from dulwich.errors import FileFormatException
 from dulwich.file import FileLocked
 from dulwich.object_store import DiskObjectStore, PackBasedObjectStore
 from dulwich.objects import S_ISGITLINK, Commit, ObjectID, ShaFile, Tag, Tree
@@ -64,9 +65,11 @@ def withdraw(source: SourceRepository, tag: str, target: str) -> bool:
 
 @contextmanager
 def _told(source: SourceRepository) -> Iterator[None]:
-    """Raises: Transient for what stands in the way of writing to `source`."""
+    """Raises: Transient for what stands in the way of writing to `source`; InvalidInput where it is damaged."""
     try:
         yield
+    except FileFormatException as error:
+        raise InvalidInput(f"{source.path} is damaged ({error}); git fsck there says more") from error
     except FileLocked as error:
         raise Transient(f"{source.path} is locked ({error.lockfilename!r}); let git finish there") from error
     except OSError as error:

@@ -108,6 +108,8 @@ class Head:
             self.commit: ObjectID | None = repository.head()
         except (KeyError, ValueError):  # there is no commit yet
             self.commit = None
+        except (FileFormatException, OSError) as error:
+            raise self._damaged(error) from error
 
     def has(self, source: Path) -> bool:
         return self._entry(source) is not None
@@ -133,7 +135,10 @@ class Head:
         except (KeyError, ValueError, NotADirectoryError):  # outside the work tree, or not in HEAD
             return None
         except (FileFormatException, ChecksumMismatch, OSError, zlib.error) as error:
-            raise InvalidInput(f"the git repository {self._path} is damaged: {_reason(error)}") from error
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: BaseException) -> InvalidInput:
+        return InvalidInput(f"the git repository {self._path} is damaged: {_reason(error)}")
 
     def _differs(self, source: Path, mode: int, id: ObjectID) -> bool:
         if not S_ISDIR(mode):

@@ -107,6 +107,9 @@ class Lineages:
             except ZookeeperError as error:  # the store or the bucket: what waits, waits
                 _log.warning("lineages: %s", error.message)
                 left = True
+            except Exception:  # noqa: BLE001  whatever it is, what comes later is not to wait for the next start
+                _log.exception("lineages: what waits is tried again")
+                left = True
             pause_s = None if not left else min(LONGEST_PAUSE_S, 2 * pause_s if pause_s else FIRST_PAUSE_S)
 
     def _all(self, query: BoundQuery) -> Iterator[Document]:
@@ -183,9 +186,9 @@ class Lineages:
             source = self._provenance.repository_of(model)
             if source is not None:
                 withdraw(source, withdrawal["tag"], withdrawal["target"])
-        except (Transient, InvalidInput) as error:
+        except Exception as error:  # noqa: BLE001  a repository broken in a way of its own must not stop all others
             if self._has_failed(withdrawal["id"]):
-                _log.warning("the tag %s of a deleted checkpoint stays for now: %s", withdrawal["tag"], error.message)
+                _log.warning("the tag %s of a deleted checkpoint stays for now: %s", withdrawal["tag"], error)
             return False
         self._failed.pop(withdrawal["id"], None)
         self._store.transact(lambda transaction: transaction.delete(Ref(Collections.WITHDRAWN, withdrawal["id"])))
@@ -198,9 +201,10 @@ class Lineages:
 
         def change(transaction: Transaction) -> None:
             found = transaction.get(ref)
-            if found is not None:  # else it was deleted meanwhile, and its tag is withdrawn
-                del found["push"]
-                transaction.put(ref, {**found, "push": push} if push is not None and asked else found)
+            if found is None or found.get("push") != "WAITING":
+                return  # deleted meanwhile, so that its tag is withdrawn; or settled by another zoo of this store
+            del found["push"]
+            transaction.put(ref, {**found, "push": push} if push is not None and asked else found)
 
         if trouble is not None and asked:
             self._tell(checkpoint, "refused", f"the tag {checkpoint['tag']} is not pushed: {trouble}")
