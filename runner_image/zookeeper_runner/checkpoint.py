@@ -166,12 +166,9 @@ def fetch(point: Mapping[str, Any], enter: Callable[[str], None], patience_s: fl
     from . import objects
 
     enter(stage_of(point))
-    place = Path(tempfile.mkdtemp(prefix="ainimal-"))
-    atexit.register(shutil.rmtree, place, ignore_errors=True)
-    folder = place / "checkpoint"
-    _fetched[str(folder)] = place
-    folder.mkdir()
+    folder: Path | None = None
     try:
+        folder = _make_folder()
         objects.patiently_download(
             point["url"],
             point["headers"],
@@ -181,11 +178,25 @@ def fetch(point: Mapping[str, Any], enter: Callable[[str], None], patience_s: fl
             patience_s=patience_s,
         )
         opened(str(folder))
-    except Rejected as error:
-        raise DataCorrupt(f"the checkpoint of step {point['step']:,} cannot be had: {error}") from error
-    except OSError as error:
-        raise Transient(f"the checkpoint of step {point['step']:,} cannot be unpacked: {error}") from error
+    except BaseException as error:
+        if folder is not None:
+            discard(str(folder))  # a process that runs may be asked for it again and again
+        if isinstance(error, Rejected):
+            raise DataCorrupt(f"the checkpoint of step {point['step']:,} cannot be had: {error}") from error
+        if isinstance(error, OSError):
+            raise Transient(f"the checkpoint of step {point['step']:,} cannot be unpacked: {error}") from error
+        raise
     return str(folder)
+
+
+def _make_folder() -> Path:
+    """Returns a new folder for a checkpoint, which goes with `discard` or with the process. Raises: OSError."""
+    place = Path(tempfile.mkdtemp(prefix="ainimal-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    folder = place / "checkpoint"
+    folder.mkdir()
+    _fetched[str(folder)] = place
+    return folder
 
 
 def opened(folder: str) -> Payload:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -84,6 +85,31 @@ def test_what_is_saved_is_fetched(tmp_path: Path, link: FakeRunnerLink) -> None:
     assert not Path(folder).parent.exists()
     discard(str(tmp_path))
     assert tmp_path.exists()
+
+
+@pytest.mark.parametrize("sent", [b"other bytes", b"no archive", None])
+def test_what_cannot_be_fetched_leaves_no_file(
+    tmp_path: Path, link: FakeRunnerLink, monkeypatch: pytest.MonkeyPatch, sent: bytes | None
+) -> None:
+    """A process that is asked for a damaged checkpoint again and again does not fill the disk with it."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    point = link.point("a.zip", b"no archive", step=1, episode=1)
+    if sent is None:
+        del link.objects["a.zip"]
+    else:
+        link.objects["a.zip"] = sent
+    with pytest.raises(DataCorrupt):
+        fetch(point, lambda _: None, 5.0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_checkpoint_without_a_place_to_put_it_is_tried_again(
+    tmp_path: Path, link: FakeRunnerLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no folder can be made, that is the machine's trouble, not the model's."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(Transient, match="of step 1 cannot be unpacked"):
+        fetch(link.point("a.zip", b"", step=1, episode=1), lambda _: None, 5.0)
 
 
 def test_saving_that_fails_keeps_nothing(tmp_path: Path, link: FakeRunnerLink) -> None:
