@@ -16,9 +16,9 @@ class Env(ABC):
     One seat: observations and actions are bare values, or dicts by modality name when there are several modalities.
     Several seats: `reset` returns {seat: observation}; `step` takes {seat: action} and returns {seat: the 5-tuple}.
     Seats are "0", "1", ... up to `seats`.
-    With `get_state()`, which returns all that changes (numbers, arrays, lists and dicts of them), and `set_state(state)`,
-    which becomes that, a checkpoint goes on in the middle of an episode; without them it begins a new one there. Sources
-    of chance that are attributes (`np.random.Generator`, `random.Random`) are kept without them.
+    `get_state()`, which returns all that changes (numbers, arrays, lists and dicts of them), and `set_state(state)`,
+    which becomes that, let a checkpoint go on in the middle of an episode; without them it begins a new one there.
+    Sources of chance that are attributes (`np.random.Generator`, `random.Random`) are kept without them.
     """
 
     AINIMAL_PARAMETERS: ClassVar[tuple[Mapping[str, Any], ...] | list[Mapping[str, Any]]] = ()
