@@ -141,8 +141,8 @@ def _pieces(entries: Iterable[Entry]) -> Iterator[Any]:
         head = _local(entry.name, size, at)
         yield head
         for piece in _data(entry):
+            yield piece  # first, so that it is hashed meanwhile
             crc, sent = zlib.crc32(piece, crc), sent + len(piece)
-            yield piece
         if sent != size:
             raise OSError(f"{entry.name} changed while it was read")
         tail = _descriptor(crc, size)

@@ -26,6 +26,7 @@ import numpy as np
 
 from . import torches
 from .columns import column_of, is_name
+from .room import Room
 from .tensors import Tensor, code_of
 
 KEPT = (
@@ -55,6 +56,7 @@ class Taken:
         self.left: dict[str, str] = {}  # what could not be taken, and why, by path
         self.numbers = count()  # of what is there more than once
         self._later: list[Callable[[], None]] = []
+        self._room = Room()
         self._names: set[str] = set()
 
     def postpone(self, work: Callable[[], None]) -> None:
@@ -66,6 +68,10 @@ class Taken:
             self._later.pop()()
         self.root = _tidy(self.root)
         return self
+
+    def held(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Returns `array` as it is now, C-contiguous, whatever becomes of it; itself where nothing is copied."""
+        return self._room.copy(array) if self.copies else np.asarray(array, order="C")
 
     def put(self, tensor: Tensor, path: str) -> str:
         """Keeps a tensor by `path`, or a name like it, which is returned."""
@@ -244,7 +250,7 @@ class _Taker:
         elif kind is Later:
             self._taken.postpone(lambda: self._apart()._fill_later(made, value.make(), path, depth))
         elif not torches.fill(
-            made, value, path, lambda each, name: self.node(each, name, depth), self._taken.put, self._taken.copies
+            made, value, path, lambda each, name: self.node(each, name, depth), self._taken.put, self._taken.held
         ):
             self._fill_object(made, value, path, depth)
 
@@ -303,8 +309,8 @@ class _Taker:
         made["tensor"] = self._put(value, path)
 
     def _put(self, array: Any, path: str) -> str:
-        copied = np.array(array, order="C") if self._taken.copies else np.asarray(array)
-        return self._taken.put(Tensor(str(code_of(copied.dtype)), copied.shape, copied), path)
+        held = self._taken.held(np.asarray(array))
+        return self._taken.put(Tensor(str(code_of(held.dtype)), held.shape, held), path)
 
     def _fill_object(self, made: dict[str, Any], value: Any, path: str, depth: int) -> None:
         if isinstance(value, enum.Enum):

@@ -13,6 +13,7 @@ from .tensors import Tensor, code_of
 
 Node = Callable[[Any, str], Any]
 Put = Callable[[Tensor, str], str]
+Held = Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]
 
 _BY_VIEW = {"bfloat16": ("BF16", "int16"), "float8_e4m3fn": ("F8_E4M3", "uint8"), "float8_e5m2": ("F8_E5M2", "uint8")}
 _FROM_VIEW = {"BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2"}
@@ -24,15 +25,15 @@ def library() -> Any:
     return torch if hasattr(torch, "Tensor") and hasattr(torch, "nn") else None
 
 
-def fill(made: dict[str, Any], value: Any, path: str, node: Node, put: Put, copies: bool) -> bool:
+def fill(made: dict[str, Any], value: Any, path: str, node: Node, put: Put, held: Held) -> bool:
     """Makes the node of `value` of `made`; False when it is none of torch's, and no more than an object.
 
-    copies: whether tensors are, so that they may change afterwards.
+    held: returns an array that stays as it is when a tensor changes.
     """
     torch = library()
     if torch is not None:
         if isinstance(value, torch.Tensor):
-            return _fill_tensor(torch, made, value, path, put, copies)
+            return _fill_tensor(torch, made, value, path, put, held)
         if isinstance(value, torch.Generator):
             made |= {"$": "torch_generator", "state": node(value.get_state(), path)}
             return True
@@ -119,7 +120,7 @@ def _common(torch: Any) -> frozenset[str]:
     return frozenset(vars(torch.nn.Module()))
 
 
-def _fill_tensor(torch: Any, made: dict[str, Any], value: Any, path: str, put: Put, copies: bool) -> bool:
+def _fill_tensor(torch: Any, made: dict[str, Any], value: Any, path: str, put: Put, held: Held) -> bool:
     plain = type(value) in {torch.Tensor, torch.nn.Parameter} or isinstance(value, getattr(torch.nn, "Buffer", ()))
     if not plain or value.layout is not torch.strided or value.is_quantized or value.device.type == "meta":
         return False
@@ -139,8 +140,7 @@ def _fill_tensor(torch: Any, made: dict[str, Any], value: Any, path: str, put: P
         made["parameter"] = True
     if value.ndim > 1 and not value.is_contiguous() and _is_dense(value):
         made["strides"] = list(value.stride())
-    # Copied by NumPy: torch's own threads wait for each other where the machine is busy.
-    array = np.array(array, order="C") if copies else np.ascontiguousarray(array)
+    array = held(array)  # by NumPy: torch's own threads wait for each other where the machine is busy
     if not code:
         made |= {"complex": name, "shape": list(array.shape)}
         code, array = "U8", array.reshape(-1).view(np.uint8)
