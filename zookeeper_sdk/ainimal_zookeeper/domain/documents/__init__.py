@@ -1,0 +1,136 @@
+"""The documents that the functions share through the store: their collections, keys and shapes.
+
+A document is a JSON object (nothing nested deeper than Firestore takes: no list in a list, at most 1 MiB). Free-form
+values (parameters, bounds, launch specifications) are therefore JSON *strings*; such keys end in `Json`. Times are
+RFC 3339 strings in UTC with microseconds and a `Z`, so that they sort as text.
+"""
+
+from __future__ import annotations
+
+from .checkpoint import (
+    CheckpointDoc,
+    CheckpointPoint,
+    DiscardDoc,
+    Push,
+    RestoreAnswer,
+    RestoreRequest,
+    SaveAnswer,
+    SaveKind,
+    SaveRequest,
+    WithdrawalDoc,
+)
+from .configuration import (
+    ConfigurationDoc,
+    EnvironmentDoc,
+)
+from .instance import (
+    FINAL_PHASES,
+    Desired,
+    DesiredPhase,
+    Failure,
+    InstanceDoc,
+    Kind,
+    Mode,
+    Phase,
+    Stats,
+    Status,
+)
+from .model import (
+    PACKED,
+    PACKED_FILES,
+    UPLOADS_PROVIDER,
+    CodeDoc,
+    ModelDoc,
+    ModelRef,
+    ParameterDoc,
+    ScanDoc,
+    UploadDoc,
+    UploadedFile,
+    code_of,
+    ref_of,
+)
+from .observation import (
+    EventDoc,
+    LogChunkDoc,
+    Manifest,
+    ManifestDoc,
+    ModalityDoc,
+    ProbeDoc,
+    SeriesDoc,
+    SignalDoc,
+    ThumbnailDoc,
+)
+from .places import (
+    COMMAND_LIFE_S,
+    EXPIRES_AT,
+    Collections,
+    Document,
+    Ref,
+    instance_ref,
+    nests_lists,
+    run_prefix,
+)
+from .upkeep import (
+    CommandDoc,
+    DeadLettersDoc,
+    LimitDoc,
+    PulseDoc,
+)
+
+__all__ = [
+    "COMMAND_LIFE_S",
+    "EXPIRES_AT",
+    "FINAL_PHASES",
+    "PACKED",
+    "PACKED_FILES",
+    "UPLOADS_PROVIDER",
+    "CheckpointDoc",
+    "CheckpointPoint",
+    "CodeDoc",
+    "Collections",
+    "CommandDoc",
+    "ConfigurationDoc",
+    "DeadLettersDoc",
+    "Desired",
+    "DesiredPhase",
+    "DiscardDoc",
+    "Document",
+    "EnvironmentDoc",
+    "EventDoc",
+    "Failure",
+    "InstanceDoc",
+    "Kind",
+    "LimitDoc",
+    "LogChunkDoc",
+    "Manifest",
+    "ManifestDoc",
+    "ModalityDoc",
+    "Mode",
+    "ModelDoc",
+    "ModelRef",
+    "ParameterDoc",
+    "Phase",
+    "ProbeDoc",
+    "PulseDoc",
+    "Push",
+    "Ref",
+    "RestoreAnswer",
+    "RestoreRequest",
+    "SaveAnswer",
+    "SaveKind",
+    "SaveRequest",
+    "ScanDoc",
+    "SeriesDoc",
+    "SignalDoc",
+    "Stats",
+    "Status",
+    "ThumbnailDoc",
+    "UploadDoc",
+    "UploadedFile",
+    "WithdrawalDoc",
+    "code_of",
+    "instance_ref",
+    "nests_lists",
+    "ref_of",
+    "run_prefix",
+]
