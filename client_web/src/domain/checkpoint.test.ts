@@ -99,11 +99,16 @@ describe('two to compare', () => {
 });
 
 describe('a restore', () => {
-  const event = (kind: string, message: string, second: number) => ({ kind, message, at: `2026-01-01T00:00:${String(second).padStart(2, '0')}Z` });
+  const event = (kind: string, message: string, second: number, step = 5) => ({ kind, message, step, at: `2026-01-01T00:00:${String(second).padStart(2, '0')}Z` });
 
   it('is told with what was warned of at that time', () => {
     const happened = [event('WARNING', 'long ago', 0), event('RESTORED', 'before', 1), event('WARNING', 'a new episode starts', 28), event('RESTORED', 'goes on from step 5', 30), event('WARNING', 'later', 50)];
     expect(restoreTold(happened)).toEqual(['It goes on from step 5', 'a new episode starts']);
+  });
+
+  it('is told without a save that failed just before', () => {
+    const happened = [event('WARNING', 'the state of step 9 has become no checkpoint', 28, 9), event('RESTORED', 'goes on from step 5', 30)];
+    expect(restoreTold(happened)).toEqual(['It goes on from step 5']);
   });
 
   it('that was none is not told', () => {

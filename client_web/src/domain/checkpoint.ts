@@ -82,14 +82,18 @@ export interface Happened {
   readonly kind: string;
   readonly message: string;
   readonly at: string;
+  readonly step: number | null;
 }
 
 const WARNED_WITHIN_MS = 5000;
 
-/** What became of the last restore in `happened`, and what was warned of at that time; nothing where nothing was restored. */
+/**
+ * What became of the last restore in `happened`, and what was warned of at that time and at the step that it went back to: a
+ * save that failed just before is of another one. Nothing where nothing was restored.
+ */
 export function restoreTold(happened: readonly Happened[]): readonly string[] {
   const restored = happened.findLast(({ kind }) => kind === 'RESTORED');
   if (restored === undefined) return [];
-  const near = ({ kind, at }: Happened): boolean => kind === 'WARNING' && Math.abs(Date.parse(at) - Date.parse(restored.at)) <= WARNED_WITHIN_MS;
+  const near = ({ kind, at, step }: Happened): boolean => kind === 'WARNING' && step === restored.step && Math.abs(Date.parse(at) - Date.parse(restored.at)) <= WARNED_WITHIN_MS;
   return [`It ${restored.message}`, ...happened.filter(near).map(({ message }) => message)];
 }
