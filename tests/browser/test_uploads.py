@@ -42,16 +42,16 @@ def add(page: Page, file: Path, name: str) -> None:
 
 
 def test_a_file_becomes_a_model_that_can_be_chosen(zoo: LiveZoo, harmless: Path, open_page: OpenPage) -> None:
-    """Its name is made of the file's; it has a page, and is on offer where others are."""
+    """It is called as the file is; it has a page, and is on offer where others are."""
     page = open_page(f"{zoo.url}/launch")
     page.get_by_role("link", name="Add a model").click()
     page.get_by_label("File", exact=True).set_input_files(harmless)
-    expect(page.get_by_label("Name", exact=True)).to_have_value("TinyWeights")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("tiny_weights")
     page.get_by_role("button", name="Add it").click()
 
-    expect(page.get_by_role("heading", name="TinyWeights", level=1)).to_be_visible()
-    page.get_by_role("link", name="Launch TinyWeights").click()
-    expect(page.get_by_role("button", name="Launch TinyWeights")).to_be_visible()
+    expect(page.get_by_role("heading", name="tiny_weights", level=1)).to_be_visible()
+    page.get_by_role("link", name="Launch tiny_weights").click()
+    expect(page.get_by_role("button", name="Launch tiny_weights")).to_be_visible()
 
 
 def test_a_file_is_dropped(zoo: LiveZoo, harmless: Path, open_page: OpenPage) -> None:
@@ -151,7 +151,7 @@ def test_a_phone_has_room_for_the_form(scheme: str, zoo: LiveZoo, harmless: Path
     """Nothing is wider than the screen, and nobody is left out."""
     page = opened(zoo, open_page, viewport=PHONE, scheme=scheme)
     page.get_by_label("File", exact=True).set_input_files(harmless)
-    expect(page.get_by_label("Name", exact=True)).to_have_value("TinyWeights")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("tiny_weights")
 
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     assert axe_violations(page) == []

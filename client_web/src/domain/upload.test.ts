@@ -15,9 +15,9 @@ describe('a file that becomes a model', () => {
   });
 
   it.each([
-    ['tiny_walker-2.pkl', 'TinyWalker2'],
-    ['größe.zip', 'Größe'],
-    ['CamelCase.v1.pickle', 'CamelCaseV1'],
+    ['tiny_walker-2.pkl', 'tiny_walker-2'],
+    ['größe.zip', 'größe'],
+    ['CamelCase.v1.pickle', 'CamelCase.v1'],
     ['.pkl', ''],
   ])('%s is called %s unless it is called something else', (filename, name) => {
     expect(modelName(filename)).toBe(name);

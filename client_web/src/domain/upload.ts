@@ -9,13 +9,9 @@ export function fileProblem({ name, size }: { readonly name: string; readonly si
   return undefined;
 }
 
-/** "tiny_walker-2.pkl" becomes "TinyWalker2". */
+/** "tiny_walker-2.pkl" becomes "tiny_walker-2", as everywhere in the zoo. */
 export function modelName(filename: string): string {
-  return filename
-    .replace(/\.[^.]*$/, '')
-    .split(/[^\p{L}\p{N}]+/u)
-    .map((word) => word.replace(/^./u, (first) => first.toUpperCase()))
-    .join('');
+  return filename.replace(/\.[^.]*$/, '');
 }
 
 /**
