@@ -37,11 +37,11 @@ export function LogPanel({ id, open }: { readonly id: string; readonly open: boo
 
   const drawn = all ? lines : lines.slice(-DRAWN);
   return (
-    <FoldedPanel title="Log" count={lines.length >= LINES_KEPT ? `last ${LINES_KEPT} lines` : `${lines.length} lines`} open={open}>
+    <FoldedPanel title="Log" count={lines.length >= LINES_KEPT ? `last ${LINES_KEPT} lines` : `${lines.length} ${lines.length === 1 ? 'line' : 'lines'}`} open={open}>
       {error !== undefined && <p className="soft small">{error}</p>}
       {drawn.length < lines.length && (
         <Button tone="plain" onClick={() => setAll(true)}>
-          Show {lines.length - drawn.length} earlier lines
+          Show {lines.length - drawn.length} earlier {lines.length - drawn.length === 1 ? 'line' : 'lines'}
         </Button>
       )}
       <div
