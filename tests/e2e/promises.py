@@ -12,6 +12,7 @@ from ainimal_zookeeper.domain.documents import FINAL_PHASES
 from ainimal_zookeeper.domain.errors import InvalidTransition, NotFound, Transient
 
 from tests.e2e.hosting import until
+from tests.e2e.worlds import LINE
 
 CROWD = 4  # instances of one keeper that live at once
 _PAUSE_S = 0.05  # before it asks again what was not answered
@@ -40,20 +41,7 @@ class Walker:
     def load(self, path):
         assert (Path(path) / "way").read_text() == "on"
 """,
-    "line.py": """
-import numpy as np
-from ainimal_zookeeper import Env, Modality
-
-class Line(Env):
-    observation_modalities = {"place": Modality.vector("place", 1)}
-    action_modalities = {"move": Modality.discrete("move", 2)}
-
-    def reset(self, seed=None):
-        return np.zeros(1, np.float32)
-
-    def step(self, action):
-        return np.zeros(1, np.float32), 1.0, False, False, {}
-""",
+    "line.py": LINE,
 }
 
 

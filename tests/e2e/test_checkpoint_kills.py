@@ -24,6 +24,7 @@ from ainimal_zookeeper.domain.errors import DataCorrupt, NotFound, ZookeeperErro
 
 from tests.conftest import ToolFinder
 from tests.e2e.hosting import HostedZoo, furnish, until
+from tests.e2e.worlds import LINE
 from tests.fakes.clock import FakeClock
 from tests.unit.checkpoints.lineage import Git
 
@@ -60,20 +61,7 @@ class Heavy:
         for part in "abc":
             assert (Path(path) / part).read_bytes() == self.weights
 """,
-    "line.py": """
-import numpy as np
-from ainimal_zookeeper import Env, Modality
-
-class Line(Env):
-    observation_modalities = {"place": Modality.vector("place", 1)}
-    action_modalities = {"move": Modality.discrete("move", 2)}
-
-    def reset(self, seed=None):
-        return np.zeros(1, np.float32)
-
-    def step(self, action):
-        return np.zeros(1, np.float32), 1.0, False, False, {}
-""",
+    "line.py": LINE,
 }
 
 

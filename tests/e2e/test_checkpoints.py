@@ -14,6 +14,7 @@ from ainimal_zookeeper.domain.errors import AInimalFault, AlreadyExists, Invalid
 
 from tests.e2e.conftest import ZooStarter
 from tests.e2e.hosting import HostedZoo, furnish, until
+from tests.e2e.worlds import LINE
 
 ZOO = """
 name: states
@@ -52,20 +53,7 @@ class Counter:
 FILES = {
     "counter.py": COUNTER,
     "other.py": COUNTER.replace("class Counter", "class Other"),
-    "line.py": """
-import numpy as np
-from ainimal_zookeeper import Env, Modality
-
-class Line(Env):
-    observation_modalities = {"place": Modality.vector("place", 1)}
-    action_modalities = {"move": Modality.discrete("move", 2)}
-
-    def reset(self, seed=None):
-        return np.zeros(1, np.float32)
-
-    def step(self, action):
-        return np.zeros(1, np.float32), 1.0, False, False, {}
-""",
+    "line.py": LINE,
 }
 
 

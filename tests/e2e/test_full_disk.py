@@ -13,6 +13,7 @@ from ainimal_zookeeper.domain.errors import Transient
 from tests.e2e.conftest import ZooStarter
 from tests.e2e.disks import Disk, SmallDisk, SmallFiles, mounted
 from tests.e2e.hosting import furnish, until
+from tests.e2e.worlds import LINE
 
 ZOO = """
 models:
@@ -32,20 +33,7 @@ class Counter:
             print("count", self.count)
         return 1
 """,
-    "line.py": """
-import numpy as np
-from ainimal_zookeeper import Env, Modality
-
-class Line(Env):
-    observation_modalities = {"place": Modality.vector("place", 1)}
-    action_modalities = {"move": Modality.discrete("move", 2)}
-
-    def reset(self, seed=None):
-        return np.zeros(1, np.float32)
-
-    def step(self, action):
-        return np.zeros(1, np.float32), 1.0, False, False, {}
-""",
+    "line.py": LINE,
 }
 
 

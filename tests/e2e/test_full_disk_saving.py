@@ -16,6 +16,7 @@ from ainimal_zookeeper.domain.errors import DataCorrupt, NotFound, ZookeeperErro
 from tests.e2e.conftest import ZooStarter
 from tests.e2e.disks import TMPFS_BYTES, Disk, SmallDisk, SmallFiles, mounted
 from tests.e2e.hosting import HostedZoo, furnish, until
+from tests.e2e.worlds import LINE
 from tests.fakes.clock import FakeClock
 
 STATE_BYTES = 2 << 20
@@ -40,20 +41,7 @@ class Heavy:
     def load(self, path):
         assert len((Path(path) / "weights").read_bytes()) == {STATE_BYTES}
 """,
-    "line.py": """
-import numpy as np
-from ainimal_zookeeper import Env, Modality
-
-class Line(Env):
-    observation_modalities = {"place": Modality.vector("place", 1)}
-    action_modalities = {"move": Modality.discrete("move", 2)}
-
-    def reset(self, seed=None):
-        return np.zeros(1, np.float32)
-
-    def step(self, action):
-        return np.zeros(1, np.float32), 1.0, False, False, {}
-""",
+    "line.py": LINE,
 }
 
 
