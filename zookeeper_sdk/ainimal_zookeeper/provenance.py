@@ -34,7 +34,7 @@ class _Seen:
 
 
 class Provenance:
-    """Tells it of the models of a configuration in the folder `home`. One thread at a time may use it.
+    """Tells it of the models of a configuration in the folder `home`. One thread at a time may call `told`.
 
     environ: where git's own GIT_CEILING_DIRECTORIES may name folders beyond which no repository is looked for.
     at_hand: whether this process stays, and can keep history with checkpoints and push their tags.

@@ -69,37 +69,13 @@ class PythonModel(Described):
         self._describe(locals(), caller(1))
 
 
-class PackedModel(Described):
-    """Offers the model in the file `path`: `.pkl` or `.pickle`, one pickled object; `.zip`, a packed folder."""
+class PackedModel(PythonModel):
+    """Offers the model in the file `path`: `.pkl` or `.pickle`, one pickled object; `.zip`, a packed folder.
 
-    SECTION: ClassVar[str] = "models"
+    What can be said of it is what can be said of a class.
+    """
+
     TYPE: ClassVar[str | None] = None
-
-    def __init__(
-        self,
-        path: FilePath | None = None,
-        *,
-        class_name: str | None = None,
-        name: str | None = None,
-        description: str | None = None,
-        act_func: str | None = None,
-        train_func: str | None = None,
-        reset_func: str | None = None,
-        input_modalities_func: str | None = None,
-        output_modalities_func: str | None = None,
-        save_func: str | None = None,
-        load_func: str | None = None,
-        create_params: CreateParams | None = None,
-        init_params: Mapping[str, Any] | None = None,
-        python: FilePath | None = None,
-        rate: float | None = None,
-        autosave_minutes: float | None = None,
-        autosave_steps: int | None = None,
-        keep_checkpoints: int | None = None,
-        push_checkpoints: bool | None = None,
-        **unknown: Any,
-    ) -> None:
-        self._describe(locals(), caller(1))
 
 
 class PythonEnvironment(Described):
