@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -74,11 +75,13 @@ class Idling:
         self._requests = requests
         self._stepped_at = self._asked_at = time.perf_counter()
         interval = sys.getswitchinterval()
-        sys.setswitchinterval(0.001)  # as the runner does
+        sys.setswitchinterval(0.001)  # as the runner does, the next line too
+        gc.freeze()
         try:
             with suppress(Leave):
                 loop.run()
         finally:
+            gc.unfreeze()
             sys.setswitchinterval(interval)
 
     # --- the body: step thread -----------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import gc
 import socket
 import sys
 import threading
@@ -125,6 +126,7 @@ class Runner:
                 home=self._settings.home,
             ),
         )
+        gc.freeze()  # a full search for garbage in all that was imported, torch for one, takes as long as many steps
         self._signals.render = stage.render
         can = None if stage.agent is None else stage.agent.can
         self._signals.state = None if can is None else can.state

@@ -270,6 +270,28 @@ class A:
     assert ended(process) == 0
 
 
+def test_steps_do_not_wait_until_all_that_was_loaded_is_searched_for_garbage(processes: Processes) -> None:
+    """What was there before the first step is left alone by the collector, however much was imported."""
+    model = processes.model(
+        """
+import gc
+class Heavy:
+    def __init__(self):
+        self.many = [[number] for number in range(100_000)]
+        self.told = False
+    def act(self, o):
+        if not self.told:
+            print("searched:", "little" if len(gc.get_objects()) < 100_000 else "all")
+        self.told = True
+        return 0
+"""
+    )
+    link = processes.link(launch_of(model=model, environment=CARTPOLE))
+    processes.start(link)
+    link.until("ins_1", lambda said: any(each.get("logs") for each in said))
+    assert "searched: little" in {line["text"] for line in link.said("ins_1", "logs")}
+
+
 def test_a_worker_that_is_ended_does_not_end_the_runner(processes: Processes) -> None:
     """Data loaders and vector environments end their forked workers by SIGTERM: that is theirs alone."""
     model = """
