@@ -117,10 +117,18 @@ def test_numbers_among_the_values_go_by_name() -> None:
         ("steps", 0.0, "float64", ()),
         ("temperature", 0.5, "float32", ()),
     ]
-    assert {"layers.1", "optimizer.lr", "model/values.json"} <= before.keys()
-    changed["items"]["chance"]["state"] = [4]
-    after = contents.tensors_in(region(valued(changed)))
-    assert "model/values.json" in {change.name for change in compare_tensors(before, after) if change.kind != "same"}
+    assert {"layers.1", "optimizer.lr"} <= before.keys()
+
+
+def test_what_is_no_number_goes_by_the_name_of_its_attribute() -> None:
+    """Whoever compares is told that a source of chance went on, not that some file differs."""
+    changed = json.loads(json.dumps(NODES))
+    changed["items"]["chance"]["name"] = "Philox"
+    changed["items"]["name"] = "kleiner"
+    before, after = (contents.tensors_in(region(valued(nodes))) for nodes in (NODES, changed))
+    differ = [change.name for change in compare_tensors(before, after) if change.kind != "same"]
+    assert differ == ["chance", "name"]
+    assert not {"model/values.json", "weights", "unknown"} & before.keys()
 
 
 def test_a_value_may_be_nothing_but_a_number() -> None:

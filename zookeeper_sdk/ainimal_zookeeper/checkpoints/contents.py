@@ -3,7 +3,8 @@
 zoo.json                    absent in what older zoos saved: then all entries are what `save` wrote
 saved/...                   what `save` wrote: files of tensors are looked into, others compared as bytes
 model/tensors.safetensors   what the zoo found in a model without `save`
-model/values.json           and the numbers in it; what else there is below model/ is compared as bytes
+model/values.json           and the numbers in it; the rest of each attribute is compared as bytes by its name
+model/...                   compared as bytes
 runner/...                  what else of a run goes on: chance, buffers, the world; not looked at
 """
 
@@ -82,9 +83,9 @@ def _captured(name: str, region: Region) -> dict[str, Tensor]:
         if name == "model/tensors.safetensors":
             return tensor_files.safetensors(region)
         if name == _VALUES:
-            numbers, rest = values.numbers_in(region)
-            held = region if rest is None else Region(Held(rest), 0, len(rest))
-            return {**numbers, name: _file(held)}
+            numbers, rest = values.parts_of(region, name)
+            files = {part: _file(Region(Held(data), 0, len(data))) for part, data in rest.items()}
+            return {**files, **numbers} or {name: _file(region)}
     except (DataCorrupt, LimitReached) as error:
         raise type(error)(f"{name}: {error}") from None
     return {name: _file(region)}

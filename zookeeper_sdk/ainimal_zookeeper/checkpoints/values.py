@@ -22,13 +22,14 @@ _MAX_BYTES = 4 << 20
 _INT64 = 2**63
 
 
-def numbers_in(region: Region) -> tuple[dict[str, Tensor], bytes | None]:
-    """Returns the numbers by their paths, and the rest without them.
+def parts_of(region: Region, whole: str) -> tuple[dict[str, Tensor], dict[str, bytes]]:
+    """Returns the numbers by their paths, and what else there is of each attribute by the attribute's name.
 
-    Where they are too many to tell anybody anything, there are none, and None is the rest. Raises: DataCorrupt.
+    What is no object with attributes goes by the name `whole`; where numbers or attributes are too many to tell anybody
+    anything, nothing is returned. Raises: DataCorrupt.
     """
     if region.size > _MAX_BYTES:
-        return {}, None
+        return {}, {}
     try:
         holder = [json.loads(region.read_at(0, region.size))]
     except (ValueError, RecursionError):
@@ -44,12 +45,30 @@ def numbers_in(region: Region) -> tuple[dict[str, Tensor], bytes | None]:
                 found[name] = number
                 items[key] = None
                 if len(found) > MAX_NUMBERS:
-                    return {}, None
+                    return {}, {}
                 continue
             below = node.get("items", {}) if isinstance(node, dict) and "$" in node else node
             if isinstance(below, (dict, list)):
                 waiting.append((name, below))
-    return found, json.dumps(holder, sort_keys=True).encode()
+    rest = _attributes(holder[0])
+    if rest is None:
+        rest = {whole: holder}
+    if len(rest) > MAX_NUMBERS:
+        return {}, {}
+    return found, {name: json.dumps(node, sort_keys=True).encode() for name, node in rest.items()}
+
+
+def _attributes(root: Any) -> dict[str, Any] | None:
+    """Returns the nodes of a model's attributes that are compared as bytes; None of what has no attributes."""
+    items = root.get("items") if isinstance(root, dict) and root.get("$") == "object" else None
+    if not isinstance(items, dict):
+        return None
+    return {name: node for name, node in items.items() if not _is_told_elsewhere(node)}
+
+
+def _is_told_elsewhere(node: Any) -> bool:
+    """Tells whether a node is a number that was taken out, a tensor that has a file of its own, or saved nowhere."""
+    return node is None or (isinstance(node, dict) and node.get("$") in ("array", "tensor", "kept"))
 
 
 def _number(node: Any) -> Tensor | None:
