@@ -244,7 +244,7 @@ def test_a_runner_checks_an_upload_before_it_runs_it(packed: HostedZoo, marked: 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (pickle.dumps({"weights": [1]}), "holds a dict, which is no model"),
+        (pickle.dumps({"weights": [1]}), "holds an object of type dict, which is no model"),
         (b"cno_such_package_e\nModel\n.", "name another interpreter"),
         (pickle.dumps(list(range(500)))[:-30], "ends in the middle of a pickle"),
         (b"hello", "is no pickle"),

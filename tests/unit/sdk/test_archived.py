@@ -108,7 +108,7 @@ def test_a_pickle_and_its_modules(tmp_path: Path) -> None:
         ({"notes.txt": "hm", "deep/er/model.py": OTHER}, "holds no model"),
         ({"a.py": OTHER, "b.py": OTHER}, "call the one with the model ainimal.py"),
         ({"a.pkl": pickle.dumps(1), "b.pkl": pickle.dumps(1)}, "holds 2 pickles (a.pkl, b.pkl)"),
-        ({"a.pkl": pickle.dumps({})}, "holds a dict, which is no model"),
+        ({"a.pkl": pickle.dumps({})}, "holds an object of type dict, which is no model"),
         ({"ainimal.py": OTHER + OTHER.replace("Sitter", "Stander")}, "several classes that fit (Sitter, Stander)"),
         ({"ainimal.py": "x ="}, "invalid syntax"),
         ({"ainimal.py": OTHER, "saved/x": "1"}, "nothing to read it with"),

@@ -96,8 +96,8 @@ def refused(file: Path, **spec: Any) -> str:
         (b"PK\x03\x04rest", "is a zip"),
         (pickle.dumps(list(range(1000)))[:-40], "ends in the middle"),
         (b"\x80\xff.", "pickle protocol 255"),
-        (pickle.dumps({"weight": [1.0]}), "holds a dict, which is no model"),
-        (pickle.dumps(np.zeros(3)), "holds a ndarray, which is no model"),
+        (pickle.dumps({"weight": [1.0]}), "holds an object of type dict, which is no model"),
+        (pickle.dumps(np.zeros(3)), "holds an object of type ndarray, which is no model"),
         (pickle.dumps(int), "holds the class int, not an object"),
         (b"cno_such_module_e\nModel\n.", "needs the package no_such_module_e, which"),
         (b"c__main__\nOwnModel\n.", "needs OwnModel of the script that it was made in"),
@@ -114,8 +114,10 @@ def test_what_is_no_model_says_so(tmp_path: Path, content: bytes, said: str) -> 
 
 
 def test_a_missing_package_names_the_way_to_another_python(tmp_path: Path) -> None:
-    """Install it, or name another interpreter."""
-    assert "name another interpreter as `python`" in refused(written(tmp_path, b"cno_such_module_e\nModel\n."))
+    """Install it, or name another interpreter; a module of the author's own comes in a zip."""
+    message = refused(written(tmp_path, b"cno_such_module_e\nModel\n."))
+    assert "name another interpreter as `python`" in message
+    assert "pack a module of your own into a zip with the pickle" in message
 
 
 def test_a_missing_file_and_no_path(tmp_path: Path) -> None:

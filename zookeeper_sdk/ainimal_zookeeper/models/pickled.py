@@ -144,8 +144,8 @@ def _check_acts(subject: Any, file: Path, configured: str | None) -> None:
         return
     what = type(subject).__name__
     raise AInimalFault(
-        f"{file.name} holds a {what}, which is no model: it has none of {', '.join(ACT_NAMES)}; pickle the object that "
-        "acts, or pack weights together with their class into a zip"
+        f"{file.name} holds an object of type {what}, which is no model: it has none of {', '.join(ACT_NAMES)}; pickle "
+        "the object that acts, or pack weights together with their class into a zip"
     )
 
 
@@ -162,4 +162,7 @@ def _told(file: Path, error: BaseException) -> AInimalFault:
             "wrote it as `python` in the configuration",
             fault.traceback,
         )
+    if isinstance(error, ModuleNotFoundError):
+        # Most often the missing module is no package but the author's own file, which the pickle only names.
+        return AInimalFault(f"{fault}; pack a module of your own into a zip with the pickle", fault.traceback)
     return AInimalFault(str(fault), fault.traceback)
