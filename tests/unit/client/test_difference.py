@@ -85,7 +85,7 @@ def test_one_that_is_not_there_is_named(zoo: Zookeeper) -> None:
 def test_one_of_several_models_needs_its_model(zoo: Zookeeper, fake: FakeZoo) -> None:
     """The candidates are in the message."""
     fake.others_checkpoints = {"mod_reader": [checkpoint_row("calm", 30, modelId="mod_reader")]}
-    with pytest.raises(errors.InvalidInput, match=r"'calm' may be any of 2: .*; give an id"):
+    with pytest.raises(errors.InvalidInput, match=r"'calm' may be any of 2: .*; give an id, or say of which model"):
         zoo.checkpoint_diff("calm", "wild")
 
 

@@ -219,6 +219,13 @@ class TestNames:
         with pytest.raises(errors.InvalidInput, match=r"may be any of 2: Painter \(mod_painter\), Pagoda"):
             zoo.model("Pa")
 
+    def test_capitals_tell_names_apart(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """A name as it is written means that one, though another differs by its capitals alone."""
+        fake.models.append(model_row("painter", id="mod_small"))
+
+        assert zoo.model("painter").id == "mod_small"
+        assert zoo.model("Painter").id == "mod_painter"
+
     def test_the_living_instance_wins(self, fake: FakeZoo, zoo: Zookeeper) -> None:
         """Of two instances with one name, the one that has not ended is meant."""
         fake.instances.append(instance_row("Rex", id="ins_old", phase="FAILED"))

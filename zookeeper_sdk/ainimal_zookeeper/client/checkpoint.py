@@ -129,4 +129,11 @@ def find_checkpoint(endpoint: Endpoint, wanted: str, *of_models: Iterable[Checkp
             if row.tag == wanted:
                 exact.append(row)
                 break
-    return pick(exact or known, wanted, "checkpoint", identity=lambda row: row.id, name=lambda row: row.tag)
+    return pick(
+        exact or known,
+        wanted,
+        "checkpoint",
+        identity=lambda row: row.id,
+        name=lambda row: row.tag,
+        otherwise="give an id" if len(of_models) == 1 else "give an id, or say of which model",
+    )

@@ -21,14 +21,18 @@ def pick(
     identity: Callable[[T], str],
     name: Callable[[T], str],
     preferred: Callable[[T], bool] = lambda _row: True,
+    otherwise: str = "give an id",
 ) -> T:
     """Returns the row that `wanted` names; `preferred` decides between rows that fit equally well.
+
+    `otherwise` is the next step where nothing decides. Names that differ by capitals alone are two names.
 
     Raises: NotFound with the names, nearest first, InvalidInput with the candidates when several fit.
     """
     text = wanted.casefold()
     tests: tuple[Callable[[T], bool], ...] = (
         lambda row: identity(row) == wanted,
+        lambda row: name(row) == wanted,
         lambda row: name(row).casefold() == text,
         lambda row: name(row).casefold().startswith(text) or identity(row).casefold().startswith(text),
     )
@@ -39,7 +43,7 @@ def pick(
             return (better if len(better) == 1 else found)[0]
         if found:
             candidates = ", ".join(f"{name(row)} ({identity(row)})" for row in (better or found)[:5])
-            raise InvalidInput(f"{kind} {wanted!r} may be any of {len(better or found)}: {candidates}; give an id")
+            raise InvalidInput(f"{kind} {wanted!r} may be any of {len(better or found)}: {candidates}; {otherwise}")
     names = sorted({name(row) for row in rows}, key=lambda each: (-_likeness(each, wanted), each))
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     hint = f"; there are: {', '.join(names[:_SHOWN])}{more}" if names else "; there are none"
