@@ -25,7 +25,7 @@ _MODEL = click.argument("model", shell_complete=complete_model)
 @click.group(cls=Passing)
 @passing
 def checkpoint(**_of_the_verb: Any) -> None:
-    """Saves, restores and lists the states of instances.
+    """Saves, restores, lists and compares the states of instances.
 
     A CHECKPOINT (A, B) goes by its id, its tag, or the beginning of either when only one begins so.
     """
