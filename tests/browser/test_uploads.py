@@ -126,6 +126,27 @@ def test_a_file_that_does_not_arrive_is_said_to_be_lost(zoo: LiveZoo, harmless: 
     expect(page.get_by_role("heading", name="LostOnce", level=1)).to_be_visible()
 
 
+def test_a_model_whose_making_was_not_answered_is_made_once(zoo: LiveZoo, harmless: Path, open_page: OpenPage) -> None:
+    """The next try finds the model that was made, and neither another nor a refusal."""
+    page = opened(zoo, open_page, strict=False)
+    lost: list[str] = []
+
+    def lose(route: Route) -> None:
+        if "modelCreate" not in (route.request.post_data or "") or lost:
+            route.continue_()
+            return
+        lost.append(route.fetch().text())
+        route.abort()
+
+    page.route("**/graphql", lose)
+    add(page, harmless, "MadeOnce")
+    expect(page.get_by_role("alert")).to_contain_text("It is not added")
+    page.get_by_role("button", name="Add it").click()
+
+    expect(page.get_by_role("heading", name="MadeOnce", level=1)).to_be_visible()
+    assert len(lost) == 1
+
+
 def test_who_may_not_add_models_is_not_offered_to(zoo: LiveZoo, open_page: OpenPage) -> None:
     """Neither the launch page nor the zoo's lead there, and the page itself has no form."""
 

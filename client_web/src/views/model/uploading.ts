@@ -26,6 +26,8 @@ export function useUploading(): Uploading {
   const [stage, setStage] = useState<UploadStage>();
   const stopping = useRef<AbortController>(undefined);
   const arrived = useRef<{ readonly file: File; readonly uploadId: string }>(undefined);
+  /** What may have been made although no answer came is asked for again under the same id, so that it becomes one model. */
+  const asked = useRef<{ readonly name: string; readonly uploadId: string; readonly commandId: string }>(undefined);
   useEffect(() => () => stopping.current?.abort(), []);
 
   const send = async (file: File, signal: AbortSignal): Promise<string | Errors> => {
@@ -49,7 +51,8 @@ export function useUploading(): Uploading {
       if (typeof uploadId !== 'string') return { ok: false, errors: uploadId };
       arrived.current = { file, uploadId };
       setStage({ kind: 'making' });
-      const made = await outcomeOf(zoo.mutate(ModelCreateMutation, { input: { name, uploadId, commandId: newCommandId() } }));
+      if (asked.current?.name !== name || asked.current.uploadId !== uploadId) asked.current = { name, uploadId, commandId: newCommandId() };
+      const made = await outcomeOf(zoo.mutate(ModelCreateMutation, { input: { ...asked.current } }));
       if (made.ok) return { ok: true, modelId: made.value.model?.id };
       // Only another name is worth another try with what has arrived; a zoo that did not answer still has it.
       if (made.errors.some(({ code, path }) => path?.at(-1) !== 'name' && code !== 'ALREADY_EXISTS' && code !== 'UNAVAILABLE')) arrived.current = undefined;
