@@ -48,7 +48,7 @@ def save(zoo: Zookeeper, as_json: bool, instance: str, tag: str | None) -> None:
 @checkpoint.command()
 @_INSTANCE
 @click.argument("checkpoint")
-@click.option("--wait/--no-wait", default=False, help="Whether to wait until it runs from there.")
+@click.option("--wait/--no-wait", default=False, show_default=True, help="Whether to wait until it runs from there.")
 @click.option("--timeout", type=float, default=900.0, show_default=True, metavar="SECONDS", help="How long to wait.")
 @reading
 def restore(zoo: Zookeeper, as_json: bool, instance: str, checkpoint: str, wait: bool, timeout: float) -> None:

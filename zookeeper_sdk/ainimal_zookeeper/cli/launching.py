@@ -35,7 +35,7 @@ MODES = ("both", "training", "inference", "none")
 @click.option("--checkpoint", metavar="CHECKPOINT", help="What it starts from, by id or tag; see zoo checkpoint ls.")
 @click.option("--name", metavar="TEXT", help="What to call it.")
 @click.option("--tag", "tags", metavar="TEXT", multiple=True, help="A word to find it by; repeatable.")
-@click.option("--wait/--no-wait", default=False, help="Whether to wait until it runs.")
+@click.option("--wait/--no-wait", default=False, show_default=True, help="Whether to wait until it runs.")
 @click.option("--timeout", type=float, default=900.0, show_default=True, metavar="SECONDS", help="How long to wait.")
 @reading
 def launch(

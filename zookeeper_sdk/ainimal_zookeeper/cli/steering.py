@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 _FASTEST = 1_000_000  # steps per second
 _INSTANCE = click.argument("instance", shell_complete=complete_instance)
-_WAIT = click.option("--wait/--no-wait", default=False, help="Whether to wait until it has followed.")
+_WAIT = click.option(
+    "--wait/--no-wait", default=False, show_default=True, help="Whether to wait until it has followed."
+)
 
 
 _SAVE = click.option(
@@ -157,7 +159,7 @@ def update(
 @click.command()
 @_INSTANCE
 @_SAVE
-@click.option("--wait/--no-wait", default=False, help="Whether to wait until it has ended.")
+@click.option("--wait/--no-wait", default=False, show_default=True, help="Whether to wait until it has ended.")
 @reading
 def terminate(zoo: Zookeeper, as_json: bool, instance: str, save: str | None, wait: bool) -> None:
     """Ends INSTANCE for good; its history and log stay."""

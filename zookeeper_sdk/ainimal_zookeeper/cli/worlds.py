@@ -27,7 +27,7 @@ def _say(world: WorldInfo, as_json: bool) -> None:
 @click.command("launch-world")
 @click.argument("environment", shell_complete=complete_environment)
 @click.option("--param", "parameters", metavar="K=V", multiple=True, help="One of its parameters; repeatable.")
-@click.option("--wait/--no-wait", default=False, help="Whether to wait until it runs.")
+@click.option("--wait/--no-wait", default=False, show_default=True, help="Whether to wait until it runs.")
 @click.option("--timeout", type=float, default=900.0, show_default=True, metavar="SECONDS", help="How long to wait.")
 @reading
 def launch_world(
@@ -52,7 +52,7 @@ def reset_world(zoo: Zookeeper, as_json: bool, world: str) -> None:
 
 @click.command("terminate-world")
 @_WORLD
-@click.option("--wait/--no-wait", default=False, help="Whether to wait until it has ended.")
+@click.option("--wait/--no-wait", default=False, show_default=True, help="Whether to wait until it has ended.")
 @reading
 def terminate_world(zoo: Zookeeper, as_json: bool, world: str, wait: bool) -> None:
     """Ends WORLD for good; the instances in it lose their world."""
