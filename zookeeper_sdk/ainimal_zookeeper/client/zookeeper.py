@@ -199,7 +199,7 @@ class Zookeeper:
 
         Args:
             name: what to call it; None: as the file.
-            command_id: any unique text; the same one again, of a file that is sent again, makes no other model: Conflict.
+            command_id: any unique text; the same one again makes no other model, and raises Conflict.
 
         Raises: NotFound, InvalidInput and LimitReached for the file; AlreadyExists for the name; DataCorrupt.
         """
