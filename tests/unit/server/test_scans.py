@@ -101,14 +101,16 @@ def test_a_scan_that_fails_is_not_clean(store: MemoryStore, tmp_path: Path) -> N
 
 
 def test_an_uploaded_file_that_cannot_be_fetched_now_waits(store: MemoryStore, tmp_path: Path) -> None:
-    """Nothing is said of it before somebody has looked."""
+    """Nothing is said of it before somebody has looked, and no other waits for it."""
+    (tmp_path / "tom.pkl").write_bytes(pickle.dumps(1))
     bucket = DirectoryBucket(tmp_path / "bucket", "http://127.0.0.1:9/bucket", b"secret", FakeClock())
     uploaded = {"filename": "rex.pkl", "object": "uploads/upl_1", "sha256": "0" * 64, "sizeBytes": 4}
-    zoo.put(store, Collections.MODELS, model(tmp_path / "rex.pkl", uploaded=uploaded))
+    zoo.put(store, Collections.MODELS, model(tmp_path / "rex.pkl", uploaded=uploaded), model(tmp_path / "tom.pkl"))
     waiting = Scans(store=store, bucket=bucket, home=tmp_path, environ=os.environ)
     with pytest.raises(Transient, match="cannot be scanned now"):
         waiting.look()
     assert store.get(Ref(Collections.SCANS, "mod_rex")) is None
+    assert found(store, "mod_tom")["verdict"] == "CLEAN"
 
 
 def test_a_zoo_that_stops_waits_for_no_scan(scans: Scans, store: MemoryStore, tmp_path: Path) -> None:

@@ -59,11 +59,17 @@ class Scans:
         self._closing = threading.Event()
 
     def look(self) -> None:
-        """Scans what has not been, one after the other. Raises: Transient; the next look does the rest."""
+        """Scans what has not been, one after the other. Raises: Transient; the next look does what is left."""
+        trouble: Transient | None = None
         for model in list(self._waiting()):
             if self._closing.is_set():
                 return
-            self._keep(model, self._scanned(model))
+            try:
+                self._keep(model, self._scanned(model))
+            except Transient as error:  # such as a file for which there is no room: others are not to wait for it
+                trouble = error
+        if trouble is not None:
+            raise trouble
 
     def close(self) -> None:
         """Ends the scan that is going on; none begins any more."""
