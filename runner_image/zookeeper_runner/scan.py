@@ -70,7 +70,12 @@ def _scan_pickle(opened: BinaryIO, size: int, name: str, scanner: Any, found: Sc
         return
     problem = _problem(content)
     if content and problem is not _TOO_LONG:
-        _judge(scanner.scan_pickle_bytes(io.BytesIO(content), name).globals, name, found)
+        try:
+            named = scanner.scan_pickle_bytes(io.BytesIO(content), name).globals
+        except Exception as error:  # noqa: BLE001  whatever the bytes do to the scanner
+            found.add("UNREADABLE", f"what {name} names cannot be read: {error}"[:300])
+        else:
+            _judge(named, name, found)
     if problem is not None:
         found.add("UNREADABLE", f"{name} is no pickle that can be read to its end: {problem}")
 

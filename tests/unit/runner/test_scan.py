@@ -143,6 +143,14 @@ def test_whatever_the_bytes_a_scan_has_a_verdict(content: bytes, of_type: str, h
         assert found.verdict in {"UNREADABLE", "DANGEROUS"}
 
 
+@pytest.mark.parametrize("content", [b"\x93", b"\x8c\x01a\x93.", b"\x80\x04\x93."])
+def test_a_name_that_is_not_there_is_a_finding(tmp_path: Path, content: bytes) -> None:
+    """A pickle may ask for what two texts name, and bring fewer."""
+    file = tmp_path / "model.pkl"
+    file.write_bytes(content)
+    assert scan(file, "pickle").verdict == "UNREADABLE"
+
+
 def test_an_entry_without_a_name_is_looked_into(tmp_path: Path) -> None:
     """No program makes one, and somebody may."""
     file = zipped(tmp_path, A=pickle.dumps(Runs()))
