@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from ainimal_zookeeper.domain.errors import AInimalFault, DataCorrupt, InvalidInput
+from ainimal_zookeeper.domain.errors import AInimalFault, InvalidInput
 from ainimal_zookeeper.models.agent import Agent
 
 from . import chance
@@ -41,8 +41,6 @@ def resume(
     def become() -> None:
         try:
             load()
-        except DataCorrupt:
-            raise
         except BaseException as error:
             fault = fault_of(error, AInimalFault)
             raise AInimalFault(f"it cannot load its checkpoint of step {step:,}: {fault}", fault.traceback) from error

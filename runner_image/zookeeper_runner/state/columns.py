@@ -15,21 +15,29 @@ from .tensors import code_of
 
 _PLAIN = {float: np.float64, bool: np.bool_, int: np.int64}
 _INT64 = 2**63
+_LOOKS = 2  # a step is often what came after one and before another
 
 
-def column_of(values: list[Any], put: Callable[[Any], str], node: Callable[[Any], Any]) -> dict[str, Any]:
+def column_of(
+    values: list[Any],
+    put: Callable[[Any], str],
+    node: Callable[[Any], Any],
+    seen: dict[int, int] | None = None,
+) -> dict[str, Any]:
     """Returns the column of `values` (at least one). put: takes an array and names it. node: one value on its own.
 
-    Arrays are copied, so that they may change afterwards.
+    Arrays are copied, so that they may change afterwards. seen: in how many columns something was by now, by id: rows
+    that lead to each other are a graph, which has more ways through it than anybody could go.
     """
     kinds = set(map(type, values))
     if len(kinds) == 2 and type(None) in kinds:
         at = [index for index, value in enumerate(values) if value is not None]
-        rest = column_of([values[index] for index in at], put, node)
+        rest = column_of([values[index] for index in at], put, node, seen)
         return {"of": "some", "length": len(values), "at": put(np.asarray(at, np.int64)), "column": rest}
     first = values[0]
     kind = type(first)
-    if len(kinds) > 1:
+    seen = {} if seen is None else seen
+    if len(kinds) > 1 or (kind in {dict, list, tuple} and _is_tangled(values, seen)):
         pass
     elif first is None:
         return {"of": "none", "length": len(values)}
@@ -41,10 +49,10 @@ def column_of(values: list[Any], put: Callable[[Any], str], node: Callable[[Any]
         return {"of": "scalar", "tensor": put(np.asarray(values, first.dtype))}
     elif kind is dict and all(map(is_name, first)) and _same_keys(values):
         return {"of": "dict", "length": len(values), "parts": {
-            key: column_of([value[key] for value in values], put, node) for key in first
+            key: column_of([value[key] for value in values], put, node, seen) for key in first
         }}  # fmt: skip
     elif kind in {tuple, list} and len(set(map(len, values))) == 1:
-        parts = [column_of(list(part), put, node) for part in zip(*values, strict=True)]
+        parts = [column_of(list(part), put, node, seen) for part in zip(*values, strict=True)]
         return {"of": kind.__name__, "length": len(values), "parts": parts}
     return {"of": "each", "nodes": [node(value) for value in values]}
 
@@ -82,6 +90,14 @@ def values_of(column: dict[str, Any], get: Callable[[str], Any], value: Callable
 def is_name(key: Any) -> bool:
     """Tells whether a key can be one of JSON: a text without halves of characters, which would pair up there."""
     return type(key) is str and (key.isascii() or not any("\ud800" <= each <= "\udfff" for each in key))
+
+
+def _is_tangled(values: list[Any], seen: dict[int, int]) -> bool:
+    """Tells whether one of `values` is among them twice, or was in too many columns; counts this one."""
+    known = set(map(id, values))
+    for each in known:
+        seen[each] = seen.get(each, 0) + 1
+    return len(known) < len(values) or any(seen[each] > _LOOKS for each in known)
 
 
 def _alike(arrays: list[Any]) -> bool:

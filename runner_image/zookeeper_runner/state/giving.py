@@ -26,6 +26,11 @@ from .tensors import Tensor
 _FACTORIES = {factory.__name__: factory for factory in (list, dict, set, int, float, str, tuple)}
 _DICTS = {"dict": dict, "OrderedDict": OrderedDict, "Counter": Counter, "defaultdict": defaultdict}
 _SEQUENCES = {"list", "tuple", "set", "frozenset", "deque"}
+_NEEDED = {
+    "array": {"tensor"}, "tensor": {"tensor", "grad"}, "module": {"class", "tensors", "items"}, "pickle": {"at"},
+    "stateful": {"class", "state"}, "object": {"class", "items"}, "named": {"class", "items"}, "same": {"as"},
+    "enum": {"class", "name"}, "objects": {"items", "shape"}, "generator": {"class", "state"}, "deque": {"maxlen"},
+}  # fmt: skip
 
 
 class _Absent:
@@ -109,12 +114,21 @@ class _Giver:
         if kind is None:
             self._check_items(node, live, path)
             return
-        if kind in {"object", "module", "stateful"}:
+        if missing := _NEEDED.get(kind, set()) - node.keys():
+            raise DataCorrupt(f"the checkpoint's values cannot be read: {path} has no {', '.join(sorted(missing))}")
+        if kind in {"object", "module", "stateful", "enum", "named"}:
             self._check_class(node, live, path)
+        for key, part in node.get("pairs", ()):
+            self.check(key, ABSENT, path)
+            if not isinstance(key, (dict, list)):  # what else it is the key of is not known before it is made
+                self.check(part, live.get(key, ABSENT) if isinstance(live, dict) else ABSENT, f"{path}.{key}")
         if kind == "module":
             shapes = {name: self._shape(part) for name, part in node["tensors"].items()}
             torches.check_module(live, shapes, path)
-        if isinstance(node.get("items"), (dict, list)):
+            inside = dict(live.named_modules())
+            for name, part in node["items"].items():
+                self._check_items(part, inside.get(name, ABSENT), f"{path}.{name}" if path and name else path or name)
+        elif isinstance(node.get("items"), (dict, list)):
             self._check_items(node["items"], live, path)
 
     def _check_items(self, items: Any, live: Any, path: str) -> None:
@@ -125,7 +139,7 @@ class _Giver:
     def _check_class(self, node: Mapping[str, Any], live: Any, path: str) -> None:
         if live is not ABSENT and class_name(live) == node["class"]:
             return
-        if node["$"] == "object" and path and self._class(node["class"]) is not None:
+        if node["$"] in {"object", "enum", "named"} and path and self._class(node["class"]) is not None:
             return
         have = "nothing of that name" if live is ABSENT else f"a {class_name(live)}"
         raise InvalidInput(
@@ -314,7 +328,7 @@ class _Giver:
         found = type(live) if class_name(live) == node["class"] else self._class(node["class"])
         if found is None:
             raise DataCorrupt(f"the checkpoint holds {node['name']} of {node['class']}, which the model does not have")
-        return found[node["name"]]
+        return found(self.value(node["value"])) if "value" in node else found[node["name"]]
 
     def _read_named(self, node: Mapping[str, Any], live: Any) -> Any:
         found = type(live) if class_name(live) == node["class"] else self._class(node["class"])
@@ -389,7 +403,7 @@ class _Giver:
         for module in authors_modules(self._subject):
             found: Any = module
             for part in name.split("."):
-                found = getattr(found, part, None)
+                found = getattr(found, "__dict__", {}).get(part)  # asking it might run code
             if isinstance(found, type):
                 return found
         return None
@@ -434,7 +448,7 @@ def _tensors_in_column(column: Mapping[str, Any]) -> Iterator[str]:
 def _at(live: Any, key: Any) -> Any:
     """Returns the part of a living thing that has the place `key`, ABSENT without one."""
     if isinstance(key, int):
-        inside = isinstance(live, (list, tuple, np.ndarray)) and key < len(live)
+        inside = isinstance(live, (list, tuple, deque, np.ndarray)) and key < len(live)
         return live[key] if inside else ABSENT
     if isinstance(live, dict):
         return live.get(key, ABSENT)

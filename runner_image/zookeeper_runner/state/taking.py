@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from ..fault import first_line
 from . import torches
 from .columns import column_of, is_name
 from .room import Room
@@ -197,6 +198,8 @@ class _Taker:
     def __init__(self, taken: Taken, subject: Any) -> None:
         self._taken = taken
         self._known: dict[int, tuple[Any, dict[str, Any]]] = {}  # with the objects, so that no id is used again
+        self._seen: dict[int, int] = {}  # of `column_of`
+        self._open: set[int] = set()  # what can only be made again when all in it has been
         self._subject = subject
         self._modules = {type(subject).__module__}
 
@@ -205,22 +208,37 @@ class _Taker:
         return _Taker(self._taken, self._subject)
 
     def node(self, value: Any, path: str, depth: int) -> Any:
-        """Returns the node of `value`. path: its name for people."""
-        node = plain(value)
-        if node is not NotImplemented:
-            return node
-        known = self._known.get(id(value))
-        if known is not None:
-            found = known[1]
-            if "id" not in found:
-                found["id"] = next(self._taken.numbers)
-            return {"$": "same", "as": found["id"]}
-        if depth > _DEEPEST:
-            return self._leave(path, "it is nested too deeply")
-        made: dict[str, Any] = {}
-        self._known[id(value)] = (value, made)
-        self._fill(made, value, path, depth + 1)
-        return made
+        """Returns the node of `value`. path: its name for people.
+
+        Whatever an object does when it is looked at, it is left out then, and the rest is taken.
+        """
+        before = len(self._known)
+        try:
+            node = plain(value)
+            if node is not NotImplemented:
+                return node
+            known = self._known.get(id(value))
+            if known is not None:
+                found = known[1]
+                if found.get("$") == "kept":
+                    return {"$": "kept"}  # each place keeps what the constructor puts there
+                if id(value) in self._open:
+                    return self._leave(path, f"it is in a {type(value).__name__} that leads back to itself")
+                if "id" not in found:
+                    found["id"] = next(self._taken.numbers)
+                return {"$": "same", "as": found["id"]}
+            if depth > _DEEPEST:
+                return self._leave(path, "it is nested too deeply")
+            made: dict[str, Any] = {}
+            self._known[id(value)] = (value, made)
+            self._fill(made, value, path, depth + 1)
+            return made
+        except Exception as error:
+            if not path or isinstance(error, MemoryError):
+                raise
+            while len(self._known) > before:
+                self._known.popitem()  # nothing that comes later may name what is left out with it
+            return self._leave(path, f"it raised {first_line(error)}"[:200])
 
     def _fill(self, made: dict[str, Any], value: Any, path: str, depth: int) -> None:
         """Makes the node of `value` of `made`, which is known by then to what leads back to it."""
@@ -267,9 +285,14 @@ class _Taker:
                 self._taken.postpone(lambda: made.update(column=self._apart()._column(values, path, depth)))
                 return
             if kinds <= {np.ndarray, dict, list, type(None)}:
+                self._open |= {id(value)} if type(value) is tuple else set()
                 made["column"] = self._column(values, path, depth)
+                self._open.discard(id(value))
                 return
+        if type(value) in {tuple, frozenset}:
+            self._open.add(id(value))
         made["items"] = [self.node(each, f"{path}.{index}", depth) for index, each in enumerate(values)]
+        self._open.discard(id(value))
 
     def _fill_later(self, made: dict[str, Any], values: list[Any], path: str, depth: int) -> None:
         made["$"] = "list"
@@ -279,7 +302,8 @@ class _Taker:
             made["items"] = []
 
     def _column(self, values: list[Any], path: str, depth: int) -> dict[str, Any]:
-        return column_of(values, lambda array: self._put(array, path), lambda each: self.node(each, path, depth))
+        put, node = (lambda array: self._put(array, path)), (lambda each: self.node(each, path, depth))
+        return column_of(values, put, node, self._seen)
 
     def _fill_mapping(self, made: dict[str, Any], value: Any, path: str, depth: int) -> None:
         made["$"] = DICTS[type(value)]
@@ -313,16 +337,21 @@ class _Taker:
         return self._taken.put(Tensor(str(code_of(held.dtype)), held.shape, held), path)
 
     def _fill_object(self, made: dict[str, Any], value: Any, path: str, depth: int) -> None:
-        if isinstance(value, enum.Enum):
-            made |= {"$": "enum", "class": class_name(value), "name": value.name}
-            return
         module = sys.modules.get(type(value).__module__)
         authored = type(value).__module__ in self._modules or _is_authors(module)
-        if not authored or (isinstance(value, _BUILT_UPON) and not _is_named(value)):
+        if authored and isinstance(value, enum.Enum):
+            made |= {"$": "enum", "class": class_name(value), "name": value.name}
+            if isinstance(value, enum.Flag):
+                made["value"] = plain(value.value)  # several at once have no name of their own
+            return
+        built_upon = isinstance(value, _BUILT_UPON) and not _is_named(value)
+        if not authored or built_upon:
             try:
                 data = pickle.dumps(value, protocol=4)
+                if isinstance(value, BaseException):
+                    pickle.loads(data)  # noqa: S301 - made above; those with arguments of their own often cannot be
             except Exception as error:  # noqa: BLE001 - whatever an object does when it is asked
-                if not authored and (not hasattr(value, "__dict__") or _is_pythons(type(value).__module__)):
+                if built_upon or not hasattr(value, "__dict__") or _is_pythons(type(value).__module__):
                     made |= self._leave(path, f"{type(value).__name__} cannot be pickled: {error}"[:200])
                     return
             else:
@@ -330,8 +359,11 @@ class _Taker:
                 self._taken.pickles.append(data)
                 return
         made |= {"$": "named" if _is_named(value) else "object", "class": class_name(value)}
+        if _is_named(value):
+            self._open.add(id(value))
         attributes = dict(zip(value._fields, value, strict=True)) if _is_named(value) else attributes_of(value)
         made["items"] = {name: self.node(part, _join(path, name), depth) for name, part in attributes.items()}
+        self._open.discard(id(value))
 
     def _leave(self, path: str, reason: str) -> dict[str, Any]:
         self._taken.left[path] = reason
@@ -364,7 +396,11 @@ def _is_named(value: Any) -> bool:
 def _is_authors(module: types.ModuleType | None) -> bool:
     """Tells whether a module is neither Python's, nor installed, nor the zoo's."""
     file = getattr(module, "__file__", None)
-    return isinstance(file, str) and not file.startswith(_INSTALLED) and "-packages" not in file
+    if (
+        not isinstance(file, str) or not Path(file).is_absolute()
+    ):  # torch has modules that are none, of files that are none
+        return False
+    return not file.startswith(_INSTALLED) and "-packages" not in file
 
 
 def _is_pythons(module: str) -> bool:

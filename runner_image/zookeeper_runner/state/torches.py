@@ -86,7 +86,7 @@ def check_module(module: Any, shapes: dict[str, tuple[int, ...] | None], path: s
 
     Raises: InvalidInput that names the first tensor that differs.
     """
-    have = {name: tuple(part.shape) if hasattr(part, "shape") else None for name, part in module.state_dict().items()}
+    have = {name: _shape(part) for name, part in module.state_dict().items()}
     where = path or type(module).__name__
     for name, shape in shapes.items():
         if name not in have:
@@ -105,6 +105,12 @@ def check_module(module: Any, shapes: dict[str, tuple[int, ...] | None], path: s
             f"the checkpoint lacks the tensor {_join(path, missing[0])}{_said(have[missing[0]])}, which {where} has; "
             "launch with the parameters that it was saved with, or another checkpoint"
         )
+
+
+def _shape(part: Any) -> tuple[int, ...] | None:
+    """Returns the shape of a tensor; None for what is none, or for one that has no shape before it is first used."""
+    lazy = "Uninitialized" in type(part).__name__
+    return tuple(part.shape) if not lazy and hasattr(part, "shape") else None
 
 
 def _own(torch: Any, module: Any) -> dict[str, Any]:
