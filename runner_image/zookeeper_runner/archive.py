@@ -23,6 +23,7 @@ from ainimal_zookeeper.domain.errors import DataCorrupt
 from .digest import Digest
 
 MAX_ENTRIES = 100_000
+_OF_THE_ZOO = 10  # entries at most beside those of the author's
 _CHUNK = 1 << 20
 _ALIGNED = 64  # where data begins, so that tensors can be used where they lie
 _PADDING = 0xD935  # the extra field that other programs align with
@@ -44,8 +45,12 @@ class Entry:
 def entries_of(folder: Path, prefix: str = "", *, max_entries: int = MAX_ENTRIES) -> list[Entry]:
     """Returns what is below `folder`, in the order of the names. Raises: ValueError when that is too much."""
     found = sorted((path for path in folder.rglob("*") if path.is_file() or path.is_dir()), key=lambda path: path.parts)
-    if len(found) > max_entries:
+    if len(found) > max_entries - _OF_THE_ZOO * bool(prefix):
         raise ValueError(f"there are {len(found)} files and folders; at most {max_entries} make a checkpoint")
+    if odd := next((path.name for path in found if "\\" in path.name), None):
+        raise ValueError(f"{odd!r} has a backslash in its name, which is a folder elsewhere; name it without")
+    if linked := next((path.name for path in found if path.is_symlink() and path.is_dir()), None):
+        raise ValueError(f"{linked!r} is a link to a folder, whose files would be lost; copy them there instead")
     return [
         Entry(f"{prefix}{path.relative_to(folder).as_posix()}{'/' * path.is_dir()}", None if path.is_dir() else path)
         for path in found
@@ -135,7 +140,7 @@ def _check(entries: list[zipfile.ZipInfo], size: int, max_entries: int) -> None:
 
 def _pieces(entries: Iterable[Entry]) -> Iterator[Any]:
     """Yields the bytes of an archive in order, buffers uncopied."""
-    at, count, central = 0, 0, b""
+    at, count, central = 0, 0, bytearray()
     for entry in entries:
         size, crc, sent = _size(entry), 0, 0
         head = _local(entry.name, size, at)
@@ -150,7 +155,7 @@ def _pieces(entries: Iterable[Entry]) -> Iterator[Any]:
         central += _central(entry.name, crc, size, at)
         at += len(head) + size + len(tail)
         count += 1
-    yield central + _ending(count, len(central), at)
+    yield bytes(central) + _ending(count, len(central), at)
 
 
 def _size(entry: Entry) -> int:

@@ -113,3 +113,19 @@ def test_damaged_archive_is_refused(tmp_path: Path, damage: slice) -> None:
 
     with pytest.raises(DataCorrupt, match="no archive"):
         archive.unpack(tmp_path / "b.zip", tmp_path / "back")
+
+
+def test_what_could_not_be_unpacked_is_not_packed(tmp_path: Path) -> None:
+    """Whoever saves learns it then, and not when it is too late: room is left for what the zoo adds."""
+    (tmp_path / "in").mkdir()
+    for index in range(12):
+        (tmp_path / "in" / str(index)).touch()
+    with pytest.raises(ValueError, match="there are 12 files and folders"):
+        archive.entries_of(tmp_path / "in", "saved/", max_entries=15)
+    (tmp_path / "in" / "a\\b").touch()
+    with pytest.raises(ValueError, match="has a backslash in its name"):
+        archive.entries_of(tmp_path / "in", "saved/")
+    (tmp_path / "in" / "a\\b").unlink()
+    (tmp_path / "in" / "latest").symlink_to(tmp_path)
+    with pytest.raises(ValueError, match="'latest' is a link to a folder"):
+        archive.entries_of(tmp_path / "in", "saved/")
