@@ -23,6 +23,8 @@ from .fault import first_line
 from .link import Link
 from .session import End, Session
 
+_LEFT_OUT = 5  # parts that are named to people, of those that a checkpoint leaves out
+
 Kind = Literal["ASKED", "AUTOSAVE", "DEPARTURE"]
 
 
@@ -68,6 +70,7 @@ class Saver:
         self._landed = threading.Event()
         self._count = 0
         self._complaint: str | None = None
+        self._left_out: set[str] = set()
         self._state = self._now()
         self._kept_at = clock()
         autosave = session.launch.get("autosave") or {}
@@ -172,8 +175,19 @@ class Saver:
         facts = {"seeds": dict(self._seeds()), "libraries": libraries(), "needsPickle": written.needs_pickle}
         self._session.saved({"id": occasion.id, "kind": occasion.kind, **facts}, point)
         self._complaint = None
+        self._tell_left_out(written.facts.get("left") or {})
         if self._session.ending is End.SIGNAL:
             self._tell(f"it leaves a checkpoint of step {point['step']:,} ({point['sizeBytes']:,} bytes)")
+
+    def _tell_left_out(self, left: Mapping[str, str]) -> None:
+        """Warns of each part that is in no checkpoint, once."""
+        fresh = [path for path in left if path not in self._left_out]
+        self._left_out.update(fresh)
+        for path in fresh[:_LEFT_OUT]:
+            said = f"its checkpoints leave out {path}, which stays as the constructor makes it: {left[path]}"
+            self._session.event("WARNING", said)
+        if len(fresh) > _LEFT_OUT:
+            self._session.event("WARNING", f"its checkpoints leave out {len(fresh) - _LEFT_OUT} parts more")
 
     def _failed(self, occasion: Occasion, error: BaseException) -> None:
         """Tells whoever asked, or else everybody, once while it stays the same."""

@@ -26,7 +26,9 @@ WAIT_S = 10.0
 class Ward:
     """A saver of an agent that writes one file, with a clock that stands still."""
 
-    def __init__(self, link: FakeRunnerLink, launch: dict[str, Any], can: Capabilities | None = None) -> None:
+    def __init__(
+        self, link: FakeRunnerLink, launch: dict[str, Any], can: Capabilities | None = None, subject: Any = None
+    ) -> None:
         self.now = 0.0
         self.lines: list[str] = []
         self.bell = Bell()
@@ -39,7 +41,7 @@ class Ward:
 
         able = Capabilities(save=save, load=lambda _: None)
         self.saver = Saver(
-            Agent(forward=dict, can=can or able),
+            Agent(forward=dict, can=can or able, subject=subject),
             self.session,
             self.link,
             tell=self.lines.append,
@@ -76,11 +78,11 @@ WardMaker = Callable[..., Ward]
 
 @pytest.fixture
 def ward_of(link: FakeRunnerLink) -> Iterator[WardMaker]:
-    """Makes wards: `ward_of(changes of the launch, can=...)`."""
+    """Makes wards: `ward_of(changes of the launch, can=..., subject=...)`."""
     made: list[Ward] = []
 
-    def make(can: Capabilities | None = None, **changes: Any) -> Ward:
-        made.append(Ward(link, launch_of(**changes), can))
+    def make(can: Capabilities | None = None, subject: Any = None, **changes: Any) -> Ward:
+        made.append(Ward(link, launch_of(**changes), can, subject))
         return made[-1]
 
     yield make
@@ -175,6 +177,29 @@ def test_what_cannot_be_saved_is_refused(ward_of: WardMaker) -> None:
     assert not ward.saver.due(wanted())
     ward.save(asking(1))
     assert ward.told()["save"]["code"] == "INVALID_TRANSITION"
+
+
+class Opener:
+    """A model without save; what it opens cannot be kept."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.lock = threading.Lock()
+
+
+def test_what_a_checkpoint_leaves_out_is_told_once(ward_of: WardMaker) -> None:
+    """Whoever goes back to it finds that part as the constructor makes it, and was told so when it was saved."""
+    ward = ward_of(can=Capabilities(), subject=Opener())
+
+    ward.save(asking(1))
+    ward.told()
+    ward.landed(asking(1))
+    (warning,) = ward.warnings()
+    assert warning.startswith("its checkpoints leave out lock, which stays as the constructor makes it: ")
+    ward.save(asking(2))
+    ward.told()
+    ward.landed(asking(2))
+    assert ward.warnings() == []
 
 
 def test_it_is_saved_every_so_many_steps(ward_of: WardMaker) -> None:
