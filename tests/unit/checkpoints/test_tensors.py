@@ -130,6 +130,14 @@ def test_what_are_no_numbers() -> None:
     assert change(file, [1.0]).kind == "reshaped"
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 3, 7])
+def test_what_is_looked_at_in_parts_counts_in_full(at_once: int) -> None:
+    """However many parts, their changes and sizes come together as if they were one."""
+    found = change([3.0, 0.0, 0.0, 4.0], [0.0, 6.0, 0.0, 2.0], at_once=at_once)
+    assert found.norm == pytest.approx(7.0)
+    assert found.relative == pytest.approx(7.0 / 5.0)
+
+
 @given(st.data(), st.sampled_from(TYPES), st.sampled_from(TYPES), st.integers(1, 9))
 def test_any_numbers_change_as_numpy_says(data: st.DataObject, one: str, other: str, at_once: int) -> None:
     """Of all types, in all shapes, in either order of bytes and of axes, looked at in parts; NaN and infinities too."""
