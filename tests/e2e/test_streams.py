@@ -113,17 +113,21 @@ def break_connections(front: socket.socket, behind: list[int]) -> Callable[[], C
                 await writer.drain()
 
     async def passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", chance.choice(behind))
+        ends = [writer]
+        pumps: list[asyncio.Future[None]] = []
         open_.add(writer)
-        pumps = [asyncio.ensure_future(pump(reader, back)), asyncio.ensure_future(pump(there, writer))]
         try:
+            there, back = await asyncio.open_connection("127.0.0.1", chance.choice(behind))
+            ends.append(back)
+            pumps = [asyncio.ensure_future(pump(reader, back)), asyncio.ensure_future(pump(there, writer))]
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
             open_.discard(writer)
             for each in pumps:
                 each.cancel()
-            for end in (back, writer):
-                end.close()
+            for end in ends:
+                end.transport.abort()
+            for end in ends:
                 with suppress(OSError):
                     await end.wait_closed()
 

@@ -195,6 +195,8 @@ def test_streams_get_their_farewell_and_the_process_leaves_in_time(
         assert "Traceback" not in served.output
     finally:
         stop.set()
+        if writer.is_alive():
+            writer.join()
         served.end()
         print(served.output)
 
