@@ -15,11 +15,11 @@ WEB_SOURCES := $(shell find client_web -type f -not -path '*/node_modules/*' -no
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run run-emulators test test-emulators check bench client torch wheel stage lock indexes fmt clean
+.PHONY: help run run-emulators test test-emulators check bench client foreign wheel stage lock indexes fmt clean
 
 # Lists the verbs.
 help:
-	@awk '/^# /{said=substr($$0,3)} /^(run|run-emulators|test|test-emulators|check|bench|client|torch|wheel|stage|lock|indexes|fmt|clean):/{sub(":.*","",$$1); printf "make %-14s %s\n", $$1, said}' Makefile
+	@awk '/^# /{said=substr($$0,3)} /^(run|run-emulators|test|test-emulators|check|bench|client|foreign|wheel|stage|lock|indexes|fmt|clean):/{sub(":.*","",$$1); printf "make %-14s %s\n", $$1, said}' Makefile
 
 # Starts the example zoo and prints its address (options for it: ARGS="--port 8001").
 run: $(MADE)-zoo $(WEB)
@@ -56,9 +56,10 @@ check: $(MADE)-tools $(MODULES)/.made
 bench: $(MADE)-tools
 	$(BIN)/python -m benchmarks $(ARGS)
 
-# Adds PyTorch, for the example that wants it and for its tests.
-torch: $(MADE)-tools
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
+# Adds what people bring along: PyTorch, JAX, ONNX and the libraries that the tests try the zoo with.
+foreign: $(MADE)-tools
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0 \
+	  -e '.[onnx,export]' foxglove-sdk jax lightning stable-baselines3
 
 # Builds the web client that the zoo serves.
 client: $(WEB)
