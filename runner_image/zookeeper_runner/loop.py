@@ -134,18 +134,29 @@ class Loop:
 
     def run(self) -> None:
         """Returns never: raises Leave when the attempt ends, or the fault of user code."""
-        session, bell = self._session, self._session.bell
-        session.working = True
-        self._begin()
+        self.start()
         while True:
-            mode, acts, single = self._attend()
-            session.working = True
-            if single:
-                bell.ring()  # whoever rings makes the body return after one step
+            mode, acts = self.attend()
             if acts:
                 self._body.act(mode)
             else:
                 self._body.relearn()
+
+    def start(self) -> None:
+        """Begins; from then on `attend` stands between any two steps. Raises: as `run`."""
+        self._session.working = True
+        self._begin()
+
+    def attend(self) -> tuple[Mode, bool]:
+        """Applies what is desired, and returns when there is something to do: the mode, and whether to act or to learn.
+
+        Whoever steps comes back as soon as the bell has rung. Raises: as `run`.
+        """
+        mode, acts, single = self._attend()
+        self._session.working = True
+        if single:
+            self._session.bell.ring()  # whoever rings makes the body return after one step
+        return mode, acts
 
     def idle(self) -> None:
         """Called by whatever waits for others in the middle of a step. Raises: Leave when the attempt ends."""

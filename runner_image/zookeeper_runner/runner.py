@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ainimal_zookeeper.domain.documents import Manifest, SignalDoc
 from ainimal_zookeeper.domain.errors import AInimalFault, UserCodeFault, ZookeeperError
 
+from .arrows import Arrows
 from .bell import Bell
 from .console import Console, Lines
 from .departure import on_signals
@@ -59,6 +60,7 @@ class Runner:
         self._launch = launch
         self._link = link
         self._bell = Bell()
+        self._arrows = Arrows()
         self._session = Session(launch, self._bell)
         self._signals = Signals(self._bell)
         self._history = History(self._session.timeline)
@@ -105,14 +107,9 @@ class Runner:
     # --- from the start to the end -----------------------------------------------------------------------------------
 
     def _load_and_loop(self) -> None:
-        session = self._session
-        self._listening = listen(self._settings.live_host, self._settings.live_port)
-        session.opened(address_of(self._listening))
-        timer = threading.Timer(_LIVE_AFTER_S, self._start_live)
-        timer.daemon = True
-        timer.start()
+        self._open()
         self._seeder.apply()
-        stage = self._stage = load(
+        stage = load(
             self._launch,
             Surroundings(
                 journal=self._journal,
@@ -124,9 +121,24 @@ class Runner:
                 ask=self._link.desired,
                 patience_s=self._session.cadence.orphan_s,
                 home=self._settings.home,
+                arrows=self._arrows,
             ),
         )
         gc.freeze()  # a full search for garbage in all that was imported, torch for one, takes as long as many steps
+        self._compose(stage).run()
+
+    def _open(self) -> None:
+        """Takes the live server's port, and sees to it that somebody answers there."""
+        self._listening = listen(self._settings.live_host, self._settings.live_port)
+        self._session.opened(address_of(self._listening))
+        timer = threading.Timer(_LIVE_AFTER_S, self._start_live)
+        timer.daemon = True
+        timer.start()
+
+    def _compose(self, stage: Stage) -> Loop:
+        """Puts around what was loaded all that watches, saves and steers it."""
+        session = self._session
+        self._stage = stage
         self._signals.render = stage.render
         can = None if stage.agent is None else stage.agent.can
         self._signals.state = None if can is None else can.state
@@ -159,7 +171,7 @@ class Runner:
             going_back=self._restorer,
             begin=partial(self._begin, stage),
         )
-        self._loop.run()
+        return self._loop
 
     def _begin(self, stage: Stage) -> None:
         point = self._launch.get("checkpoint")
