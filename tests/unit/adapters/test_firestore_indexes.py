@@ -32,6 +32,9 @@ SHAPES = {
     Collections.SCANS: documents.ScanDoc,
     Collections.DISCARDED: documents.DiscardDoc,
     Collections.WITHDRAWN: documents.WithdrawalDoc,
+    Collections.RECORDINGS: documents.RecordingDoc,
+    Collections.SEGMENTS: documents.SegmentDoc,
+    Collections.ANNOTATIONS: documents.AnnotationDoc,
     Collections.DUTIES: documents.DeadLettersDoc,
 }
 

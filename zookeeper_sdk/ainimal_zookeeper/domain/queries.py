@@ -127,6 +127,11 @@ INSTANCES_BY_RESTORE = _newest(  # those that were asked last to go back to it
     Collections.INSTANCES,
     Condition("desired.restore.point.checkpointId", "==", "checkpoint_id"),
 )
+RECORDINGS = _newest("recordings", Collections.RECORDINGS)
+RECORDINGS_BY_INSTANCE = _newest("recordings_by_instance", Collections.RECORDINGS, _INSTANCE)
+RECORDINGS_BY_PHASE = _newest("recordings_by_phase", Collections.RECORDINGS, Condition("phase", "==", "phase"))
+SEGMENTS = Query("segments", Collections.SEGMENTS, (Condition("recordingId", "==", "recording_id"),), "order")
+ANNOTATIONS_BY_INSTANCE = Query("annotations_by_instance", Collections.ANNOTATIONS, (_INSTANCE,), "step")
 LOGS = Query("logs", Collections.LOGS, (Condition("instanceId", "==", "instance_id"),), "order")
 EVENTS = Query("events", Collections.EVENTS, (Condition("resourceId", "==", "resource_id"),), "at", descending=True)
 

@@ -47,7 +47,7 @@ class Index:
 
 
 _OF_ROWS = (
-    *(f"desired.{name}" for name in ("mode", "phase", "rate", "resets", "save", "steps")),
+    *(f"desired.{name}" for name in ("mode", "phase", "rate", "recording", "resets", "save", "saveLast", "steps")),
     *(f"desired.restore.{name}" for name in ("authorId", "id", "tag")),
     *(f"desired.restore.point.{name}" for name in ("episode", "object", "sha256", "sizeBytes", "step")),
     "environmentParametersJson",
@@ -90,6 +90,9 @@ EXEMPT: Mapping[str, tuple[str, ...]] = {
     Collections.SCANS: ("findings",),
     Collections.DISCARDED: ("object", "tag"),
     Collections.WITHDRAWN: ("tag", "target"),
+    Collections.RECORDINGS: ("asked", "failure", "prefix", "signals", "sizeBytes"),
+    Collections.SEGMENTS: ("indexJson", "name", "sha256", "sizeBytes"),
+    Collections.ANNOTATIONS: ("text",),
     Collections.DUTIES: ("told",),
 }
 """Fields without an index of their own, by collection; what lies below one is exempt, too."""

@@ -23,6 +23,10 @@ from .configuration import (
     ConfigurationDoc,
     EnvironmentDoc,
 )
+from .control import (
+    ControlAnswer,
+    ControlDoc,
+)
 from .instance import (
     FINAL_PHASES,
     Desired,
@@ -70,6 +74,14 @@ from .places import (
     nests_lists,
     run_prefix,
 )
+from .recording import (
+    AnnotationDoc,
+    RecordingDoc,
+    RecordingPhase,
+    RecordingRequest,
+    SaveLastRequest,
+    SegmentDoc,
+)
 from .upkeep import (
     CommandDoc,
     DeadLettersDoc,
@@ -84,12 +96,15 @@ __all__ = [
     "PACKED",
     "PACKED_FILES",
     "UPLOADS_PROVIDER",
+    "AnnotationDoc",
     "CheckpointDoc",
     "CheckpointPoint",
     "CodeDoc",
     "Collections",
     "CommandDoc",
     "ConfigurationDoc",
+    "ControlAnswer",
+    "ControlDoc",
     "DeadLettersDoc",
     "Desired",
     "DesiredPhase",
@@ -113,13 +128,18 @@ __all__ = [
     "ProbeDoc",
     "PulseDoc",
     "Push",
+    "RecordingDoc",
+    "RecordingPhase",
+    "RecordingRequest",
     "Ref",
     "RestoreAnswer",
     "RestoreRequest",
     "SaveAnswer",
     "SaveKind",
+    "SaveLastRequest",
     "SaveRequest",
     "ScanDoc",
+    "SegmentDoc",
     "SeriesDoc",
     "SignalDoc",
     "Stats",

@@ -8,7 +8,7 @@ from typing import Literal, TypedDict
 if sys.version_info >= (3, 11):  # before that nobody looks the name up
     from typing import NotRequired
 
-SaveKind = Literal["ASKED", "AUTOSAVE", "DEPARTURE"]
+SaveKind = Literal["ASKED", "AUTOSAVE", "DEPARTURE", "RECORDING"]
 
 
 class SaveRequest(TypedDict):

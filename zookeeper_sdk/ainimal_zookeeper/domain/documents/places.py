@@ -44,6 +44,9 @@ class Collections:
     SCANS = "scans"  # by model id: what a look into a file found, with the revision of the file
     DISCARDED = "discarded"  # checkpoints that are gone for everybody, while what they left is cleared away
     WITHDRAWN = "withdrawn"  # tags of such, to be taken away where the model's source is
+    RECORDINGS = "recordings"
+    SEGMENTS = "segments"  # of recordings: which of their objects have arrived
+    ANNOTATIONS = "annotations"
     DUTIES = "duties"  # "pulse", "deadLetters": what the reconciler knows from one run to the next
 
 

@@ -2,8 +2,8 @@
 
 Nothing here knows a store, a clock or a runner. Who calls what, each inside one transaction:
 
-    API          pause, resume, terminate, set_mode, set_rate, grant_steps, reset_episode, save, start_from, restore
-                 (asking.py)
+    API          pause, resume, terminate, set_mode, set_rate, grant_steps, reset_episode, save, start_from, restore,
+                 record, stop_recording, save_last (asking.py)
     runner link  claim, report, received, saved, restored (reporting.py)
     launcher     fail
     reconciler   wait, silent, recover, relaunch, lose, fail, finish (reconciling.py)
@@ -18,6 +18,7 @@ Invariants, held by property tests:
     - a request to save is answered once, by the attempt of which it was asked, and none comes before that answer;
     - a request to restore is answered once, by that attempt, or by the next one, which starts from what was asked for;
       meanwhile nothing is saved on request;
+    - a request to record is of one attempt, and holds until it is taken back or that attempt has ended;
     - a timeline begins where a state is put back: in the process that runs, or with the next attempt;
     - documents given in are never changed; every function returns a new one.
 """
@@ -29,13 +30,16 @@ from .asking import (
     check_generation,
     grant_steps,
     pause,
+    record,
     reset_episode,
     restore,
     resume,
     save,
+    save_last,
     set_mode,
     set_rate,
     start_from,
+    stop_recording,
     terminate,
 )
 from .reconciling import (
@@ -67,6 +71,8 @@ from .state import (
     pending_save,
     restores_in_place,
     wanted,
+    wanted_last,
+    wanted_recording,
 )
 
 __all__ = [
@@ -89,6 +95,7 @@ __all__ = [
     "pending_restore",
     "pending_save",
     "received",
+    "record",
     "recover",
     "relaunch",
     "report",
@@ -98,13 +105,17 @@ __all__ = [
     "restores_in_place",
     "resume",
     "save",
+    "save_last",
     "saved",
     "set_mode",
     "set_rate",
     "silent",
     "start_from",
+    "stop_recording",
     "terminate",
     "timestamp",
     "wait",
     "wanted",
+    "wanted_last",
+    "wanted_recording",
 ]

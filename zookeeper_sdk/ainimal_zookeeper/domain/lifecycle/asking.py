@@ -10,14 +10,26 @@ from ..documents import (
     DesiredPhase,
     InstanceDoc,
     Mode,
+    RecordingRequest,
     RestoreAnswer,
     RestoreRequest,
+    SaveLastRequest,
     SaveRequest,
 )
 from ..errors import Conflict, InvalidInput, InvalidTransition
 from ..moments import timestamp
 from .reconciling import relaunch
-from .state import check_not_final, is_final, pending_restore, pending_save, restores_in_place, with_status
+from .state import (
+    check_not_final,
+    is_final,
+    pending_restore,
+    pending_save,
+    restores_in_place,
+    wanted_recording,
+    with_status,
+)
+
+LONGEST_LAST_S = 600.0  # of what it did that can be asked for after the fact
 
 
 def check_generation(document: InstanceDoc, expected: int | None) -> None:
@@ -120,6 +132,34 @@ def restore(document: InstanceDoc, request: RestoreRequest, now: datetime) -> In
     return with_status(relaunch(document, now, timeline=True), checkpoint=request["point"], crashes=0)
 
 
+def record(document: InstanceDoc, request: RecordingRequest) -> InstanceDoc:
+    """Has its attempt recorded until `stop_recording`, or its end. Raises: InvalidTransition while one is recorded."""
+    _check_records(document)
+    before = wanted_recording(document)
+    if before is not None:
+        raise InvalidTransition(f"instance {document['id']} is recorded already, as {before['id']}; stop that first")
+    return _ask(document, recording=request)
+
+
+def stop_recording(document: InstanceDoc, recording_id: str) -> InstanceDoc:
+    """Lets the recording end; one that has ended stays as it is."""
+    before = wanted_recording(document)
+    if before is None or before["id"] != recording_id or document["desired"]["phase"] == "TERMINATED":
+        return document
+    return _ask(document, recording=None)
+
+
+def save_last(document: InstanceDoc, request: SaveLastRequest) -> InstanceDoc:
+    """Has kept what its attempt did in the last seconds, of which it remembers some."""
+    if not 0 < request["seconds"] <= LONGEST_LAST_S:
+        raise InvalidInput(
+            f"seconds is {request['seconds']:g}; it must be above 0 and at most {LONGEST_LAST_S:g}",
+            ("input", "seconds"),
+        )
+    _check_records(document)
+    return _ask(document, saveLast=request)
+
+
 # --- inside ----------------------------------------------------------------------------------------------------------
 
 
@@ -129,6 +169,16 @@ def _not_busy(document: InstanceDoc) -> None:
         raise InvalidTransition(f"instance {document['id']} is being saved; wait until that is done")
     if pending_restore(document) is not None:
         raise InvalidTransition(f"instance {document['id']} goes back to a checkpoint; wait until that is done")
+
+
+def _check_records(document: InstanceDoc) -> None:
+    """Raises: InvalidTransition where nobody could record it now."""
+    if document["kind"] == "environment":
+        raise InvalidTransition(f"environment instance {document['id']} is not recorded; record an instance in it")
+    check_not_final(document)
+    phase = document["status"]["phase"]
+    if phase not in {"RUNNING", "PAUSED"}:
+        raise InvalidTransition(f"instance {document['id']} is {phase}; record it while it is RUNNING or PAUSED")
 
 
 def _ask_phase(document: InstanceDoc, phase: DesiredPhase) -> InstanceDoc:

@@ -8,9 +8,12 @@ from typing import Any, cast
 from ..documents import (
     FINAL_PHASES,
     CheckpointPoint,
+    ControlDoc,
     Desired,
     InstanceDoc,
+    RecordingRequest,
     RestoreRequest,
+    SaveLastRequest,
     SaveRequest,
     Stats,
     Status,
@@ -46,6 +49,26 @@ def pending_restore(document: InstanceDoc) -> RestoreRequest | None:
     return request
 
 
+def wanted_recording(document: InstanceDoc) -> RecordingRequest | None:
+    """Returns what the current attempt is to record; an earlier one's recording has ended with it."""
+    request = document["desired"].get("recording")
+    return None if request is None or is_final(document) or request["attempt"] != document["attempt"] else request
+
+
+def wanted_last(document: InstanceDoc) -> SaveLastRequest | None:
+    """Returns the newest request to the current attempt to keep what it just did."""
+    request = document["desired"].get("saveLast")
+    return None if request is None or is_final(document) or request["attempt"] != document["attempt"] else request
+
+
+def control_of(document: InstanceDoc) -> ControlDoc | None:
+    """Returns the control lease, which may be past its time; None where nobody drives. Its runner ends it, too."""
+    lease, answer = document["desired"].get("control"), document["status"].get("control")
+    if lease is None or is_final(document) or (answer is not None and answer["id"] == lease["id"]):
+        return None
+    return lease
+
+
 def restores_in_place(document: InstanceDoc) -> bool:
     """Whether the process that runs can go back to a checkpoint; if not, the next attempt has to start from it."""
     status = document["status"]
@@ -59,8 +82,14 @@ def is_silent(document: InstanceDoc) -> bool:
 
 
 def wanted(document: InstanceDoc) -> Desired:
-    """Returns what its runner is to be told: what is desired, less the requests that have their answers."""
-    return {**document["desired"], "save": pending_save(document), "restore": pending_restore(document)}
+    """Returns what its runner is to be told: what is desired, less requests that are answered or of another attempt."""
+    return {
+        **document["desired"],
+        "save": pending_save(document),
+        "restore": pending_restore(document),
+        "recording": wanted_recording(document),
+        "saveLast": wanted_last(document),
+    }
 
 
 def no_stats() -> Stats:
