@@ -3,7 +3,7 @@
     observation -> inputs -> forward -> outputs -> action -> env.step -> timestep -> train
 
 `_act_only` is the same contract with nothing but counting around it, for when nobody learns, drives or records: it
-leaves as soon as the bell rings. Whatever changes a value on its way belongs into `_act`, at its arrow.
+leaves as soon as the bell rings. Whatever changes a value on its way is in `_act`, at its arrow (`arrows.py`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ainimal_zookeeper.models.outputs import compile_check
 from ainimal_zookeeper.models.settling import settle
 from ainimal_zookeeper.timestep import Timestep
 
+from .arrows import Arrows
 from .bell import Bell
 from .fault import fault_of
 from .forwarding import action_of, inputs_of, neutral_action, of_one
@@ -34,8 +35,17 @@ from .training import Trainer, kept
 class Actor:
     """One agent in one environment. Methods run in the step thread and leave at the first ring of the bell."""
 
-    def __init__(self, agent: Agent, world: World, journal: Journal, bell: Bell, seed: int | None) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        world: World,
+        journal: Journal,
+        bell: Bell,
+        seed: int | None,
+        arrows: Arrows | None = None,
+    ) -> None:
         self._agent = agent
+        self._arrows = arrows or Arrows()
         self._world = world
         self._journal = journal
         self._bell = bell
@@ -137,7 +147,8 @@ class Actor:
 
     def act(self, mode: Mode) -> None:
         """Makes at least one step in `mode`, and goes on until the bell rings."""
-        if mode["inference"] and not (mode["training"] and self.can_learn):
+        self._arrows.clear()
+        if mode["inference"] and not (mode["training"] and self.can_learn) and self._arrows.plain:
             self._act_only()
         else:
             self._act(mode)
@@ -148,6 +159,7 @@ class Actor:
             return
         while True:
             self._journal.learnt(self._trainer.relearn())
+            self._arrows.learnt()
             if self._bell.rung:
                 return
 
@@ -205,23 +217,29 @@ class Actor:
             self._leave_moment(inputs, outputs, action, reward)
 
     def _act(self, mode: Mode) -> None:
-        bell, journal, world = self._bell, self._journal, self._world
+        bell, journal, world, arrows = self._bell, self._journal, self._world, self._arrows
         counters = journal.counters
         input_key, output_key = world.observation_key, world.action_key
         trainer = self._trainer if mode["training"] else None
-        acting = mode["inference"]
+        acting, changing = mode["inference"], arrows.changing
+        sinks = [sink for sink in arrows.sinks if sink.active]
         while True:
             inputs = inputs_of(kept(self._observation), input_key)
             outputs: Mapping[str, Any] | None = None
+            if changing:
+                arrows.begin(counters.step + 1)
             if acting:
+                seen = arrows.inputs(inputs) if changing else inputs
                 try:
-                    outputs = self._forward(inputs)
+                    outputs = self._forward(seen)
                     self._check(outputs)
                 except BaseException as error:
                     raise fault_of(error, AInimalFault) from error
-                action = action_of(outputs, output_key, self._names)
+                action = action_of(arrows.outputs(outputs) if changing else outputs, output_key, self._names)
             else:
                 action = self._neutral
+            if changing:
+                action = arrows.action(action, counters.step + 1)
             try:
                 following, reward, terminated, truncated, info = world.step(action)
                 reward = _number(reward)
@@ -235,12 +253,17 @@ class Actor:
             self._episode_return += reward
             journal.rewards.add(reward)
             self._leave_moment(inputs, outputs, action, reward)
+            for sink in sinks:
+                sink.took(inputs, outputs, action, reward, terminated, truncated)
             if trainer is not None:
-                proposed, done = kept(outputs), kept(action)
-                timestep = Timestep(inputs, proposed, done, reward, terminated, truncated, None, False, None, info)
+                proposed, done, overridden = kept(outputs), kept(action), bool(arrows.overridden)
+                timestep = Timestep(
+                    inputs, proposed, done, reward, terminated, truncated, None, overridden, arrows.driver, info
+                )
                 losses = trainer.add(timestep, inputs_of(following, input_key))
                 if losses is not None:
                     journal.learnt(losses)
+                    arrows.learnt()
             if over:
                 journal.episode(float(self._episode_return), counters.step - self._began_at)
                 self._begin()
@@ -263,6 +286,7 @@ class Actor:
         self._seed = None
         self._episode_return = 0.0
         self._began_at = self._journal.counters.step
+        self._arrows.began()
 
     def _leave_moment(self, inputs: Any, outputs: Any, action: Any, reward: Any) -> None:
         moment = self._journal.moment
@@ -271,6 +295,7 @@ class Actor:
         if not self._agent.outputs and outputs is not None:
             settle(self._agent, inputs, outputs)
         moment.inputs, moment.outputs, moment.action, moment.reward = inputs, outputs, action, reward
+        moment.overridden, moment.driver = self._arrows.overridden, self._arrows.driver
         moment.step = self._journal.counters.step
         moment.version += 1
 

@@ -10,6 +10,7 @@ from ainimal_zookeeper.models.agent import Agent
 from ainimal_zookeeper.models.outputs import compile_check
 from ainimal_zookeeper.models.settling import settle
 
+from .arrows import Arrows
 from .bell import Bell
 from .forwarding import of_one
 from .inference import Inference
@@ -22,8 +23,12 @@ class Answerer:
     can_learn = False  # without an environment there is nothing that it lives through
     has_past = False
 
-    def __init__(self, agent: Agent, inference: Inference, journal: Journal, bell: Bell) -> None:
+    def __init__(
+        self, agent: Agent, inference: Inference, journal: Journal, bell: Bell, arrows: Arrows | None = None
+    ) -> None:
         self._agent = agent
+        self._arrows = arrows or Arrows()
+        self._returned: Any = None
         self._inference = inference
         self._journal = journal
         self._bell = bell
@@ -37,7 +42,21 @@ class Answerer:
     def begin(self) -> None:
         """Opens the desk."""
         agent = self._agent
-        self._inference.serve(agent, of_one(agent), compile_check(agent.outputs))
+        self._plain = of_one(agent)
+        self._inference.serve(agent, self._forward, compile_check(agent.outputs))
+
+    def _forward(self, inputs: dict[str, Any]) -> Any:
+        """Returns what becomes the answer: what forward returned, as far as no rule puts something in its place."""
+        arrows = self._arrows
+        if not arrows.changing:
+            arrows.clear()
+            self._returned = self._plain(inputs)
+            return self._returned
+        arrows.begin(self._journal.counters.step + 1)
+        self._returned = self._plain(arrows.inputs(inputs))
+        answer = arrows.outputs(self._returned)
+        arrows.answered()
+        return answer
 
     def snapshot(self) -> dict[str, Any]:
         """Returns nothing but what is counted: conversations are not kept."""
@@ -65,8 +84,13 @@ class Answerer:
             if answered is not None:
                 counters.step += 1
                 settle(self._agent, answered.inputs, answered.outputs)
-                moment.inputs, moment.outputs = answered.inputs, answered.outputs
+                inputs, outputs = answered.inputs, self._returned
+                moment.inputs, moment.outputs = inputs, outputs
+                moment.overridden = self._arrows.overridden
                 moment.step = counters.step
                 moment.version += 1
+                for sink in self._arrows.sinks:
+                    if sink.active:
+                        sink.took(inputs, outputs, None, None, False, False)
             if self._bell.rung:
                 return

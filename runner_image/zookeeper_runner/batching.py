@@ -16,6 +16,7 @@ from ainimal_zookeeper.models.outputs import compile_check
 from ainimal_zookeeper.timestep import Timestep
 
 from .acting import same, why_not
+from .arrows import Arrows
 from .bell import Bell
 from .fault import fault_of
 from .forwarding import action_of, inputs_of, neutral_action, of_many
@@ -32,8 +33,17 @@ class BatchActor:
     Where an episode has ended, `final_inputs` hold its last observation, not the first of the next.
     """
 
-    def __init__(self, agent: Agent, world: World, journal: Journal, bell: Bell, seed: int | None) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        world: World,
+        journal: Journal,
+        bell: Bell,
+        seed: int | None,
+        arrows: Arrows | None = None,
+    ) -> None:
         self._agent = agent
+        self._arrows = arrows or Arrows()
         self._world = world
         self._journal = journal
         self._bell = bell
@@ -82,6 +92,7 @@ class BatchActor:
         self._began_at = self._journal.counters.step
         self._returns[:] = 0
         self._lengths[:] = 0
+        self._arrows.began()
         moment = self._journal.moment
         moment.inputs = inputs_of(self._observation, self._world.observation_key)
         moment.step = self._journal.counters.step
@@ -132,6 +143,7 @@ class BatchActor:
             for trainer in self._trainers():
                 if trainer.has_past:
                     self._journal.learnt(trainer.relearn())
+                    self._arrows.learnt()
                 if self._bell.rung:
                     return
 
@@ -143,18 +155,22 @@ class BatchActor:
                 return
 
     def _step(self, mode: Mode) -> None:
-        world, journal = self._world, self._journal
+        world, journal, arrows = self._world, self._journal, self._arrows
         learns = mode["training"] and self.can_learn
+        number = journal.counters.step + 1
         inputs = inputs_of(kept(self._observation), world.observation_key)
         outputs = None
         action = self._neutral
+        arrows.begin(number)
         if mode["inference"]:
+            seen = arrows.inputs(inputs)
             try:
-                outputs = self._forward(inputs)
+                outputs = self._forward(seen)
                 self._check(outputs)
             except BaseException as error:
                 raise fault_of(error, AInimalFault) from error
-            action = action_of(outputs, world.action_key, self._names)
+            action = action_of(arrows.outputs(outputs), world.action_key, self._names)
+        action = arrows.action(action, number)
         try:
             following, reward, terminated, truncated, info = world.step(action)
         except BaseException as error:
@@ -166,8 +182,12 @@ class BatchActor:
         journal.rewards.add_many(self._count, float(reward.sum()), float(reward.min()), float(reward.max()))
         moment = journal.moment
         moment.inputs, moment.outputs, moment.action, moment.reward = inputs, outputs, action, reward
+        moment.overridden, moment.driver = arrows.overridden, arrows.driver
         moment.step = journal.counters.step
         moment.version += 1
+        for sink in arrows.sinks:
+            if sink.active:
+                sink.took(inputs, outputs, action, reward, terminated, truncated)
         ended = terminated | truncated
         if learns:
             self._learn(inputs, kept(outputs), kept(action), (reward, terminated, truncated), info, following)
@@ -184,12 +204,14 @@ class BatchActor:
         self, inputs: Any, outputs: Any, action: Any, outcome: tuple[Any, Any, Any], info: Any, following: Any
     ) -> None:
         reward, terminated, truncated = outcome
+        overridden, driver = bool(self._arrows.overridden), self._arrows.driver
         next_inputs = inputs_of(following, self._world.observation_key)
         if self._batches is not None:
-            timestep = Timestep(inputs, outputs, action, reward, terminated, truncated, None, False, None, info)
+            timestep = Timestep(inputs, outputs, action, reward, terminated, truncated, None, overridden, driver, info)
             losses = self._batches.add_batch(timestep, self._with_last(next_inputs, timestep.last, info))
             if losses is not None:
                 self._journal.learnt(losses)
+                self._arrows.learnt()
             return
         for index, trainer in enumerate(self._singles):
             timestep = Timestep(
@@ -199,6 +221,8 @@ class BatchActor:
                 float(reward[index]),
                 bool(terminated[index]),
                 bool(truncated[index]),
+                overridden=overridden,
+                driver=driver,
                 info=self._info_of(info, index, bool(terminated[index] or truncated[index])),
             )
             final = info["final_obs"][index] if timestep.last and "final_obs" in info else None
@@ -206,6 +230,7 @@ class BatchActor:
             losses = trainer.add(timestep, seen)
             if losses is not None:
                 self._journal.learnt(losses)
+                self._arrows.learnt()
 
     def _info_of(self, info: Any, index: int, ended: bool) -> dict[str, Any]:
         """Returns what environment `index` added to its step; an ended one's stands apart from its next episode's."""

@@ -15,6 +15,7 @@ import numpy as np
 from ainimal_zookeeper.domain import paths
 from ainimal_zookeeper.domain.documents import SignalDoc
 
+from .arrows import touches
 from .bell import Bell
 from .fault import first_line
 
@@ -28,6 +29,7 @@ class Captured(NamedTuple):
     time: float  # seconds since the epoch
     version: int
     timeline: int = 0
+    overridden: bool = False
 
 
 class Unreadable(NamedTuple):
@@ -50,6 +52,8 @@ class Moment:
     version: int = 0
     timeline: int = 0
     agents: Mapping[str, Any] = field(default_factory=dict)  # of a shared world: {seat: {inputs, action}}
+    overridden: frozenset[str] = frozenset()  # paths that a rule or the driver changed
+    driver: str | None = None  # user who drove, None when the model did
 
 
 class Signals:
@@ -139,7 +143,8 @@ class Signals:
         moment = self.moment
         if value is None or moment.version <= after:
             return None
-        return Captured(path, copied(value), moment.step, time.time(), moment.version, moment.timeline)
+        overridden = touches(moment.overridden, path)
+        return Captured(path, copied(value), moment.step, time.time(), moment.version, moment.timeline, overridden)
 
     def _picture(self) -> Any:
         if self.render is None:

@@ -16,6 +16,7 @@ from ainimal_zookeeper.models.agent import Agent, Finding
 
 from .acting import Actor
 from .answering import Answerer
+from .arrows import Arrows
 from .batching import BatchActor
 from .bell import Bell
 from .checkpoint import Keeps, fetch, saved_in, stage_of
@@ -41,7 +42,7 @@ class Surroundings:
 
     enter: says in a few words what is going on. idle: called while waiting for others; raises Leave at the end.
     ask: `POST /desired`. inference, board: None where nobody is to be answered, or seated. patience_s: how long to ask
-    again for what does not answer. home: the folder of the zoo's files.
+    again for what does not answer. home: the folder of the zoo's files. arrows: who stands at those of the step.
     """
 
     journal: Journal
@@ -53,6 +54,7 @@ class Surroundings:
     ask: Callable[[], Mapping[str, Any]]
     patience_s: float = 60.0
     home: Path | None = None
+    arrows: Arrows = field(default_factory=Arrows)
 
 
 @dataclass(slots=True)
@@ -111,10 +113,11 @@ def load(launch: Launch, around: Surroundings) -> Stage:
     if world is None:
         if around.inference is None:
             raise RuntimeError("a model without an environment needs somewhere to be asked")
-        answerer = Answerer(agent, around.inference, around.journal, around.bell)
+        answerer = Answerer(agent, around.inference, around.journal, around.bell, around.arrows)
         about = partial(manifest_of_agent, agent, None)
         return Stage(answerer, agent, describe=about, folder=folder, parameters=parameters, keeps=answerer)
-    actor = (BatchActor if world.vectorized else Actor)(agent, world, around.journal, around.bell, launch.get("seed"))
+    body = BatchActor if world.vectorized else Actor
+    actor = body(agent, world, around.journal, around.bell, launch.get("seed"), around.arrows)
     about = partial(manifest_of_agent, agent, world)
     return Stage(actor, agent, world.render, about, world.close, folder, parameters, actor)
 

@@ -220,7 +220,7 @@ class Viewer:
             "timeline": captured.timeline,
             "step": captured.step,
             "time": captured.time,
-            "overridden": False,
+            "overridden": captured.overridden,
             "dropped": dropped,
             **fields,
         }
