@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from ainimal_zookeeper.domain.documents import CheckpointPoint, Failure, RestoreAnswer, Stats
+from ainimal_zookeeper.domain.documents import CheckpointPoint, ControlAnswer, Failure, RestoreAnswer, Stats
 from ainimal_zookeeper.domain.errors import InvalidInput, Unauthenticated
 from ainimal_zookeeper.domain.events import EventKind
 from ainimal_zookeeper.domain.lifecycle import RUNNER_PHASES, Report
@@ -36,7 +36,7 @@ _RUNNER = re.compile(r"[A-Za-z0-9]{1,64}\Z")
 _OBJECT = re.compile(r"[A-Za-z0-9_\-.]+(/[A-Za-z0-9_\-.]+)*\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _STREAMS = ("stdout", "stderr", "zoo")
-_RUNNER_EVENTS: frozenset[str] = frozenset({"WARNING", "HANG", "RESET", "STEP", "MODE", "RATE", "UPDATED"})
+_RUNNER_EVENTS: frozenset[str] = frozenset({"WARNING", "HANG", "CONTROL", "RESET", "STEP", "MODE", "RATE", "UPDATED"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +238,13 @@ def _flag(value: Any, path: tuple[str, ...]) -> bool:
     return value
 
 
+def _control(value: Any, path: tuple[str, ...]) -> ControlAnswer:
+    given = _object(value, path)
+    if given.get("ended") != "LAPSED":
+        raise InvalidInput(f"{given.get('ended')!r} is no end of a lease; it is LAPSED", (*path, "ended"))
+    return {"id": _text(given.get("id"), (*path, "id"))[:80], "ended": "LAPSED"}
+
+
 def _checkpoint(value: Any, path: tuple[str, ...]) -> CheckpointPoint:
     given = _object(value, path)
     sha256 = given.get("sha256")
@@ -265,6 +272,7 @@ _REPORT = {
     "previewPaths": _preview_paths,
     "trainable": _flag,
     "restorable": _flag,
+    "control": _control,
     "checkpoint": _checkpoint,
 }
 

@@ -27,6 +27,10 @@ from .control import (
     ControlAnswer,
     ControlDoc,
 )
+from .control import (
+    ControlAnswer,
+    ControlDoc,
+)
 from .instance import (
     FINAL_PHASES,
     Desired,
@@ -103,6 +107,8 @@ __all__ = [
     "Collections",
     "CommandDoc",
     "ConfigurationDoc",
+    "ControlAnswer",
+    "ControlDoc",
     "ControlAnswer",
     "ControlDoc",
     "DeadLettersDoc",

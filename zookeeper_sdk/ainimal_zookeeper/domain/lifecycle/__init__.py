@@ -63,6 +63,7 @@ from .reporting import (
 )
 from .state import (
     checkpoint_of,
+    control_of,
     is_final,
     is_silent,
     new_status,
@@ -82,6 +83,7 @@ __all__ = [
     "check_generation",
     "checkpoint_of",
     "claim",
+    "control_of",
     "fail",
     "finish",
     "grant_steps",

@@ -21,6 +21,7 @@ from ..moments import timestamp
 from .reconciling import relaunch
 from .state import (
     check_not_final,
+    control_of,
     is_final,
     pending_restore,
     pending_save,
@@ -46,6 +47,11 @@ def pause(document: InstanceDoc) -> InstanceDoc:
 
 
 def resume(document: InstanceDoc) -> InstanceDoc:
+    """Lets it run; where it stands still since its driver is silent, by taking the wheel from them."""
+    lease = control_of(document)
+    halted = document["desired"]["phase"] == "RUNNING" and document["status"]["phase"] == "PAUSED"
+    if lease is not None and lease["onSilence"] == "PAUSE" and halted:
+        return _ask(document, control=None)
     return _ask_phase(document, "RUNNING")
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypedDict, cast
 from ..documents import (
     FINAL_PHASES,
     CheckpointPoint,
+    ControlAnswer,
     Failure,
     InstanceDoc,
     ModelRef,
@@ -41,6 +42,7 @@ class Report(TypedDict, total=False):
     previewPaths: list[str]
     trainable: bool
     restorable: bool
+    control: ControlAnswer  # of the lease that ended last in this process
     checkpoint: CheckpointPoint
 
 
@@ -102,6 +104,8 @@ def report(document: InstanceDoc, attempt: int, said: Report, now: datetime) -> 
         if not said["checkpoint"]["object"].startswith(prefix):
             raise InvalidInput(f"a checkpoint of attempt {attempt} must lie under {prefix}", ("checkpoint", "object"))
         changes["crashes"] = 0
+    if "control" in changes and changes["control"]["id"] != (document["desired"].get("control") or {}).get("id"):
+        del changes["control"]  # of a lease that has ended otherwise
     if phase in FINAL_PHASES:
         changes.update(endedAt=at, stage=None, liveAddress=None)
     elif document["desired"]["phase"] == "TERMINATED":
