@@ -23,7 +23,6 @@ EventKind = Literal[
     "HANG",
     "RELAUNCHED",
     "CONTROL",
-    "CONTROL",
     "CHECKPOINT",
     "RESTORED",
     "RECORDING",

@@ -27,10 +27,6 @@ from .control import (
     ControlAnswer,
     ControlDoc,
 )
-from .control import (
-    ControlAnswer,
-    ControlDoc,
-)
 from .instance import (
     FINAL_PHASES,
     Desired,
@@ -107,8 +103,6 @@ __all__ = [
     "Collections",
     "CommandDoc",
     "ConfigurationDoc",
-    "ControlAnswer",
-    "ControlDoc",
     "ControlAnswer",
     "ControlDoc",
     "DeadLettersDoc",

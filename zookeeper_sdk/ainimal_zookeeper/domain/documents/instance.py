@@ -7,7 +7,6 @@ from typing import Literal, TypedDict
 
 from .checkpoint import CheckpointPoint, RestoreAnswer, RestoreRequest, SaveAnswer, SaveRequest
 from .control import ControlAnswer, ControlDoc
-from .control import ControlAnswer, ControlDoc
 from .model import ModelRef
 from .recording import RecordingRequest, SaveLastRequest
 
@@ -35,7 +34,6 @@ class Desired(TypedDict):
     resets: int  # episode resets asked since the launch, cumulative
     save: SaveRequest | None  # the newest; absent in older documents
     restore: NotRequired[RestoreRequest | None]  # the newest
-    control: NotRequired[ControlDoc | None]  # who drives; the only part that changes without a new generation
     control: NotRequired[ControlDoc | None]  # who drives; the only part that changes without a new generation
     recording: NotRequired[RecordingRequest | None]  # None: nothing is recorded on request
     saveLast: NotRequired[SaveLastRequest | None]  # the newest
@@ -82,7 +80,6 @@ class Status(TypedDict):
     save: SaveAnswer | None  # the newest; absent in older documents
     restore: NotRequired[RestoreAnswer | None]  # the newest
     restorable: NotRequired[bool]  # its process says that it can go back to a checkpoint as it runs
-    control: NotRequired[ControlAnswer | None]  # what the runner says of the newest lease
     control: NotRequired[ControlAnswer | None]  # what the runner says of the newest lease
     crashes: int  # attempts in a row that began from it, or anew while there is none, and were gone without a newer one
 

@@ -69,14 +69,6 @@ def control_of(document: InstanceDoc) -> ControlDoc | None:
     return lease
 
 
-def control_of(document: InstanceDoc) -> ControlDoc | None:
-    """Returns the control lease, which may be past its time; None where nobody drives. Its runner ends it, too."""
-    lease, answer = document["desired"].get("control"), document["status"].get("control")
-    if lease is None or is_final(document) or (answer is not None and answer["id"] == lease["id"]):
-        return None
-    return lease
-
-
 def restores_in_place(document: InstanceDoc) -> bool:
     """Whether the process that runs can go back to a checkpoint; if not, the next attempt has to start from it."""
     status = document["status"]
