@@ -6,12 +6,13 @@ import hashlib
 import io
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar, Protocol
 
 import pytest
 from ainimal_zookeeper.domain.errors import Conflict, InvalidInput, NotFound
-from ainimal_zookeeper.ports.bucket import Bucket, ObjectInfo, SignedUrl
+from ainimal_zookeeper.ports.bucket import Bucket, ObjectInfo, Share, SignedUrl
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
@@ -32,6 +33,10 @@ class BucketPlace(Protocol):
         """Uses a link as its holder would; returns status (200, 403, 409 or 412, ...) and body."""
         ...
 
+    def read(self, share: Share, rest: str) -> tuple[int, bytes]:
+        """Reads what is called `rest` below the prefix of a share, as its holder would; returns status and body."""
+        ...
+
     def expire(self, link: SignedUrl) -> SignedUrl | None:
         """Returns the link once it has expired; None where time cannot be moved."""
         ...
@@ -41,6 +46,7 @@ class BucketTests:
     """Bind it by a subclass, in a module with a fixture `place`."""
 
     CHECKS_DELETES: ClassVar[bool] = True  # whether a delete heeds the generation that was named
+    GUARDS_SHARES: ClassVar[bool] = True  # whether what is not shared is refused
 
     @pytest.fixture
     def bucket(self, place: BucketPlace) -> Bucket:
@@ -232,6 +238,27 @@ class BucketTests:
         expired = place.expire(link)
         if expired is not None:
             assert place.request("GET", expired)[0] == 403
+
+    def test_share_reads_below_its_prefix(self, bucket: Bucket, place: BucketPlace) -> None:
+        """Who holds a share reads each object below the prefix, also one that comes later, and no other."""
+        for name in ("runs/a b/1.bin", "runs/a bc/1.bin", "runs/other/1.bin"):
+            bucket.put(name, name.encode())
+        share = bucket.share("runs/a b/", lifetime_s=60)
+        bucket.put("runs/a b/sub/\u00e4.bin", b"later")
+        assert share.base_url.endswith("/")
+        assert place.read(share, "1.bin") == (200, b"runs/a b/1.bin")
+        assert place.read(share, "sub/\u00e4.bin") == (200, b"later")
+        assert place.read(share, "2.bin")[0] == 404
+        if self.GUARDS_SHARES:
+            assert place.read(replace(share, base_url=share.base_url.replace("a%20b/", "a%20bc/")), "1.bin")[0] == 403
+            assert place.read(replace(share, base_url=share.base_url.replace("a%20b/", "other/")), "1.bin")[0] == 403
+            assert place.read(replace(share, headers={"Authorization": "Share 9999999999.0.runs/"}), "1.bin")[0] == 403
+
+    @pytest.mark.parametrize("prefix", ["", "runs", "/", "../", "runs/../"])
+    def test_only_folders_are_shared(self, bucket: Bucket, prefix: str) -> None:
+        """What ends within a name would let in more than was meant."""
+        with pytest.raises(InvalidInput):
+            bucket.share(prefix)
 
 
 def bucket_machine(

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import pytest
 from ainimal_zookeeper.adapters.embedded.bucket import DirectoryBucket
 from ainimal_zookeeper.domain.errors import Conflict, InvalidInput, NotFound, PermissionDenied, Transient
-from ainimal_zookeeper.ports.bucket import SignedUrl
+from ainimal_zookeeper.ports.bucket import Share, SignedUrl
 
 from tests.conformance.bucket_suite import BucketTests, bucket_machine
 from tests.fakes.clock import FakeClock
@@ -56,6 +56,17 @@ class FolderPlace:
         except NotFound:
             return 404, b""
 
+    def read(self, share: Share, rest: str) -> tuple[int, bytes]:
+        name = unquote(urlsplit(share.base_url).path.removeprefix("/bucket/")) + rest
+        bucket = self.open()
+        try:
+            access = bucket.open_shared("GET", name, share.headers["Authorization"])
+            return 200, bucket.locate(access.name)[0].read_bytes()
+        except PermissionDenied:
+            return 403, b""
+        except NotFound:
+            return 404, b""
+
     def expire(self, link: SignedUrl) -> SignedUrl:
         self.clock.set(link.expires_at)
         return link
@@ -70,6 +81,17 @@ class TestDirectoryBucket(BucketTests):
     def test_links_name_the_object_below_the_base(self, place: FolderPlace) -> None:
         """A link starts with the base URL and the object's name, quoted."""
         assert place.open().sign_get("runs/a b").url.startswith(f"{_BASE}/runs/a%20b?")
+
+    def test_shares_end_and_are_for_reading(self, place: FolderPlace) -> None:
+        """After its time a share is refused, and so is whatever would change an object."""
+        bucket = place.open()
+        bucket.put("runs/1", b"1")
+        share = bucket.share("runs/", lifetime_s=60)
+        with pytest.raises(PermissionDenied, match="does not allow to PUT"):
+            bucket.open_shared("PUT", "runs/1", share.headers["Authorization"])
+        place.clock.set(share.expires_at)
+        with pytest.raises(PermissionDenied, match="expired"):
+            bucket.open_shared("GET", "runs/1", share.headers["Authorization"])
 
     def test_incomplete_links_are_refused(self, place: FolderPlace) -> None:
         """Whatever is missing or no number, the answer is the same refusal."""

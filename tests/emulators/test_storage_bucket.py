@@ -11,17 +11,18 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import pytest
 from ainimal_zookeeper.adapters.gcp.storage import StorageBucket
 from ainimal_zookeeper.adapters.gcp.storage_buckets import make_bucket
 from ainimal_zookeeper.adapters.gcp.storage_links import link_signer
+from ainimal_zookeeper.adapters.gcp.storage_shares import token_for
 from ainimal_zookeeper.domain.errors import Conflict, DataCorrupt, InvalidInput, Transient
-from ainimal_zookeeper.ports.bucket import SignedUrl
+from ainimal_zookeeper.ports.bucket import Share, SignedUrl
 from cryptography.hazmat.primitives.asymmetric import rsa
 from google.api_core.exceptions import PreconditionFailed
 from google.auth import credentials
@@ -91,6 +92,15 @@ class BucketPlace:
             with error:
                 return error.code, error.read()
 
+    def read(self, share: Share, rest: str) -> tuple[int, bytes]:
+        asked = urllib.request.Request(share.base_url + quote(rest), headers=dict(share.headers))  # noqa: S310
+        try:
+            with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read()
+
     def expire(self, link: SignedUrl) -> SignedUrl:
         self.now = link.expires_at
         return link
@@ -110,6 +120,7 @@ def place(emulator: None) -> Iterator[BucketPlace]:
 
 class TestStorageBucket(BucketTests):
     CHECKS_DELETES = False  # the emulator's, not Cloud Storage's
+    GUARDS_SHARES = False
 
     def test_delete_names_the_generation(self, place: BucketPlace, monkeypatch: pytest.MonkeyPatch) -> None:
         """Cloud Storage is asked to delete that generation only, and its refusal is a conflict."""
@@ -329,6 +340,36 @@ def test_emulator_needs_no_credentials(place: BucketPlace) -> None:
     with urllib.request.urlopen(bucket.sign_get("a").url, timeout=10) as answer:  # noqa: S310
         assert answer.read() == b"hello"
     bucket.close()
+
+
+class TokenExchange:
+    """Google's service that narrows tokens, as google-auth's transport."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, list[str]] = {}
+
+    def __call__(self, url: str, method: str, body: bytes, headers: dict[str, str], **_: object) -> TokenExchange:
+        assert url == "https://sts.googleapis.com/v1/token"
+        self.asked = parse_qs(body.decode())
+        self.status, self.headers = 200, {}
+        self.data = json.dumps({"access_token": "narrow", "expires_in": 1800}).encode()
+        return self
+
+
+def test_share_is_a_token_that_reads_below_the_prefix_alone() -> None:
+    """On Google Cloud the zoo's own token is narrowed to reading, and to names that begin with the prefix."""
+    exchange = TokenExchange()
+    token, ends_at = token_for(Metadata(), "zoo", "runs/it's/", exchange)
+    assert token == "narrow"
+    assert ends_at is not None
+    assert timedelta(minutes=25) < ends_at - datetime.now(timezone.utc) <= timedelta(minutes=30)
+    assert "cloud-platform" in exchange.asked["subject_token"][0]
+    (rule,) = json.loads(unquote(exchange.asked["options"][0]))["accessBoundary"]["accessBoundaryRules"]
+    assert rule["availablePermissions"] == ["inRole:roles/storage.objectViewer"]
+    assert rule["availableResource"].endswith("/buckets/zoo")
+    assert rule["availabilityCondition"]["expression"] == (
+        "resource.name.startsWith('projects/_/buckets/zoo/objects/runs/it\\'s/')"
+    )
 
 
 def _temporary_bucket() -> tuple[StorageBucket, Callable[[], None]]:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from .encoding import encode
 
-_PREFLIGHT_HEADERS = "Accept, Authorization, Content-Type, Last-Event-ID, X-GraphQL-Event-Stream-Token"
+_PREFLIGHT_HEADERS = "Accept, Authorization, Content-Type, Last-Event-ID, Range, X-GraphQL-Event-Stream-Token"
 _SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -41,7 +41,7 @@ class Passage:
             headers.setdefault(name, value)
         if self.foreign is not None:
             headers["Access-Control-Allow-Origin"] = self.foreign
-            headers["Access-Control-Expose-Headers"] = "Retry-After"
+            headers["Access-Control-Expose-Headers"] = "Content-Range, Retry-After"
         if "origin" not in headers.get("vary", "").lower():
             headers.add_vary_header("Origin")
 

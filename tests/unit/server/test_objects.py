@@ -68,6 +68,25 @@ async def test_object_is_read_whole_and_by_ranges(client: httpx.AsyncClient, buc
     assert (await client.head(url)).headers["content-length"] == "10"
 
 
+async def test_share_is_read_by_ranges_and_from_pages_of_this_machine(
+    client: httpx.AsyncClient, bucket: DirectoryBucket
+) -> None:
+    """A recording is scrubbed by ranges below its prefix, also by a web client that is served alone."""
+    bucket.put("runs/a/0.mcap", b"0123456789")
+    share = bucket.share("runs/a/")
+    part = await client.get(f"{share.base_url}0.mcap", headers={**share.headers, "Range": "bytes=2-4"})
+    assert (part.status_code, part.content) == (206, b"234")
+    asked = {"Origin": "http://localhost:1", "Access-Control-Request-Method": "GET"}
+    asked["Access-Control-Request-Headers"] = "authorization, range"
+    granted = (await client.options(f"{share.base_url}0.mcap", headers=asked)).headers
+    assert {"Authorization", "Range"} <= set(granted["access-control-allow-headers"].split(", "))
+    headers = {**share.headers, "Range": "bytes=2-4", "Origin": "http://localhost:1"}
+    told = (await client.get(f"{share.base_url}0.mcap", headers=headers)).headers
+    assert told["access-control-allow-origin"] == "http://localhost:1"
+    assert "Content-Range" in told["access-control-expose-headers"]
+    assert (await client.get(f"{share.base_url}../b", headers=share.headers)).status_code == 403
+
+
 async def test_links_allow_nothing_else(client: httpx.AsyncClient, bucket: DirectoryBucket, clock: FakeClock) -> None:
     """Another name, another method, a changed signature and a late request are refused."""
     bucket.put("a", b"x")

@@ -31,6 +31,18 @@ class SignedUrl:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Objects to be read by `GET` of `base_url` and what of their names follows the prefix, quoted, also by ranges.
+
+    It works until `expires_at` for whoever sends `headers` with each request. `base_url` ends with a `/`.
+    """
+
+    base_url: str
+    expires_at: datetime
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
 class Bucket(Protocol):
     """Names are `/`-separated, without empty, `.` or `..` parts. Writes are atomic: a reader sees old or new, whole.
 
@@ -67,4 +79,11 @@ class Bucket(Protocol):
 
     def sign_put(self, name: str, size_bytes: int, expires_s: float = 900) -> SignedUrl:
         """A link to create the object once (`PUT`); one that exists already is never replaced by it."""
+        ...
+
+    def share(self, prefix: str, lifetime_s: float = 3600) -> Share:
+        """Lets others read every object whose name starts with `prefix`, which ends with `/`, and nothing else.
+
+        It may end sooner than after `lifetime_s`, which is at most an hour. Raises: InvalidInput, Transient.
+        """
         ...

@@ -1,4 +1,4 @@
-"""Objects: the embedded bucket's links, answered over HTTP. Whoever has a link needs nothing else."""
+"""Objects: the embedded bucket's links and shares, answered over HTTP. Whoever has one needs nothing else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 
 from ainimal_zookeeper.adapters.embedded.bucket import DirectoryBucket
-from ainimal_zookeeper.adapters.embedded.signing import Access
+from ainimal_zookeeper.adapters.embedded.signing import SHARED, Access
 from ainimal_zookeeper.domain.errors import ZookeeperError
 
 
@@ -23,7 +23,11 @@ class Objects:
         """The path parameter `rest` is the object's name."""
         try:
             name = request.path_params["rest"]
-            access = self._bucket.open_signed(request.method, name, dict(request.query_params))
+            header = request.headers.get("authorization", "")
+            if header.startswith(SHARED):
+                access = self._bucket.open_shared(request.method, name, header)
+            else:
+                access = self._bucket.open_signed(request.method, name, dict(request.query_params))
             if access.size_bytes is not None:
                 return await self._receive(access, request)
             path, info = await asyncio.to_thread(self._bucket.locate, name)

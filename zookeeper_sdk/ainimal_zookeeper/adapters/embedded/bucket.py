@@ -19,15 +19,16 @@ from typing import BinaryIO
 from urllib.parse import quote, unquote
 
 from ainimal_zookeeper.domain.errors import Conflict, InvalidInput, NotFound, Transient
-from ainimal_zookeeper.ports.bucket import ObjectInfo, SignedUrl
+from ainimal_zookeeper.ports.bucket import ObjectInfo, Share, SignedUrl
 from ainimal_zookeeper.ports.clock import Clock
 
-from .signing import Access, allowed, signed_url
+from .signing import Access, allowed, readable, shared, signed_url
 
 _CHUNK = 1 << 20
 _MARK = "@"  # ends the folder of an object, so that `a` and `a/b` can both be objects
 _MAX_NAME_BYTES = 1024
 _MAX_PART_BYTES = 250
+_LONGEST_SHARE_S = 3600.0
 _ABANDONED_S = 24 * 3600.0
 
 
@@ -135,6 +136,14 @@ class DirectoryBucket:
         if size_bytes < 0:
             raise InvalidInput(f"sizeBytes is {size_bytes}; it must be at least 0", ("sizeBytes",))
         return signed_url(self._base_url, self._secret, Access(name, size_bytes), self._clock.now(), expires_s)
+
+    def share(self, prefix: str, lifetime_s: float = 3600) -> Share:
+        self._folder(prefix.removesuffix("/") if prefix.endswith("/") else "")
+        return shared(self._base_url, self._secret, prefix, self._clock.now(), min(lifetime_s, _LONGEST_SHARE_S))
+
+    def open_shared(self, method: str, name: str, header: str) -> Access:
+        """As `open_signed`, for a request with the header of a share."""
+        return readable(self._secret, method, name, header, self._clock.now())
 
     def open_signed(self, method: str, name: str, query: Mapping[str, str]) -> Access:
         """Returns what a request of a link may do: `locate` the name, or `receive_signed`. Raises: PermissionDenied."""

@@ -1,4 +1,4 @@
-"""Links to objects of the embedded bucket: an HMAC over all that a link allows."""
+"""Links to objects of the embedded bucket, and shares of its prefixes: an HMAC over all that one allows."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from ainimal_zookeeper.domain.errors import PermissionDenied
-from ainimal_zookeeper.ports.bucket import SignedUrl
+from ainimal_zookeeper.ports.bucket import Share, SignedUrl
+
+SHARED = "Share "  # begins the Authorization header of whoever reads below a prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,32 @@ def allowed(secret: bytes, method: str, name: str, query: Mapping[str, str], now
     if now >= expires_at:
         raise PermissionDenied(f"the link to {name} expired at {expires_at:%Y-%m-%d %H:%M:%S} UTC; ask for a new one")
     return access
+
+
+def shared(base_url: str, secret: bytes, prefix: str, now: datetime, lifetime_s: float) -> Share:
+    """Returns what it takes to read below `prefix` until `lifetime_s` after `now`."""
+    expires_at = now + timedelta(seconds=lifetime_s)
+    expires = str(int(expires_at.timestamp()))
+    token = f"{SHARED}{expires}.{_share_signature(secret, prefix, expires)}.{quote(prefix)}"
+    return Share(f"{base_url.rstrip('/')}/{quote(prefix)}", expires_at, {"Authorization": token})
+
+
+def readable(secret: bytes, method: str, name: str, header: str, now: datetime) -> Access:
+    """Returns what a request with the header of a share allows. Raises: PermissionDenied as `allowed`."""
+    expires, _, rest = header.removeprefix(SHARED).partition(".")
+    signature, _, quoted = rest.partition(".")
+    prefix = unquote(quoted)
+    if not hmac.compare_digest(signature.encode(), _share_signature(secret, prefix, expires).encode()):
+        raise PermissionDenied("the header is of no share of this zoo's; ask for access anew")
+    if method not in {"GET", "HEAD"} or not name.startswith(prefix):
+        raise PermissionDenied(f"the share of {prefix} does not allow to {method} {name}")
+    if now >= datetime.fromtimestamp(int(expires), timezone.utc):
+        raise PermissionDenied(f"the share of {prefix} has expired; ask for access anew")
+    return Access(name)
+
+
+def _share_signature(secret: bytes, prefix: str, expires: str) -> str:
+    return hmac.new(secret, f"bucket|share|{expires}|{prefix}".encode("utf-8", "replace"), "sha256").hexdigest()
 
 
 def _signature(secret: bytes, access: Access, expires: str) -> str:

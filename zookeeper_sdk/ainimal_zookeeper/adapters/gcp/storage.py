@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from typing import Any, BinaryIO
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from google.api_core import exceptions
 from google.auth.credentials import Signing
@@ -19,10 +19,11 @@ from google.cloud.storage.exceptions import DataCorruption
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from ainimal_zookeeper.domain.errors import Conflict, DataCorrupt, InvalidInput, NotFound
-from ainimal_zookeeper.ports.bucket import ObjectInfo, SignedUrl
+from ainimal_zookeeper.ports.bucket import ObjectInfo, Share, SignedUrl
 
 from .failures import PATIENCE_S, translated
 from .storage_links import link_signer
+from .storage_shares import token_for
 
 _CHUNK = 1 << 20
 _IN_MEMORY = 8 << 20
@@ -128,6 +129,18 @@ class StorageBucket:
             "x-goog-content-length-range": f"{size_bytes},{size_bytes}",
         }
         return self._sign("PUT", name, expires_s, conditions)
+
+    def share(self, prefix: str, lifetime_s: float = 3600) -> Share:
+        """The token lives as long as Google lets it, and may be shorter than asked for; an emulator needs none."""
+        if not prefix.endswith("/"):
+            raise InvalidInput(f"prefix is {prefix!r}; it must end with /", ("prefix",))
+        _check_name(prefix.removesuffix("/"))
+        base_url = f"{self._client._connection.API_BASE_URL.rstrip('/')}/{self._bucket.name}/{quote(prefix)}"
+        with translated(f"a share of {self._name}"):
+            token, ends_at = token_for(self._client._credentials, self._bucket.name, prefix)
+        latest = datetime.now(timezone.utc) + timedelta(seconds=lifetime_s)
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        return Share(base_url, latest if ends_at is None else min(latest, ends_at), headers)
 
     def close(self) -> None:
         self._client.close()
