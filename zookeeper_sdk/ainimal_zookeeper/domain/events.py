@@ -23,6 +23,7 @@ EventKind = Literal[
     "HANG",
     "RELAUNCHED",
     "CONTROL",
+    "OVERRIDE",
     "CHECKPOINT",
     "RESTORED",
     "RECORDING",

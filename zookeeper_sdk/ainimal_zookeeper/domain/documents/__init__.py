@@ -64,6 +64,11 @@ from .observation import (
     SignalDoc,
     ThumbnailDoc,
 )
+from .override import (
+    OverrideAnswer,
+    OverrideDoc,
+    OverrideRule,
+)
 from .places import (
     COMMAND_LIFE_S,
     EXPIRES_AT,
@@ -81,6 +86,12 @@ from .recording import (
     RecordingRequest,
     SaveLastRequest,
     SegmentDoc,
+)
+from .replay import (
+    Divergence,
+    Plane,
+    ReplayDoc,
+    ReplayReport,
 )
 from .upkeep import (
     CommandDoc,
@@ -109,6 +120,7 @@ __all__ = [
     "Desired",
     "DesiredPhase",
     "DiscardDoc",
+    "Divergence",
     "Document",
     "EnvironmentDoc",
     "EventDoc",
@@ -123,8 +135,12 @@ __all__ = [
     "Mode",
     "ModelDoc",
     "ModelRef",
+    "OverrideAnswer",
+    "OverrideDoc",
+    "OverrideRule",
     "ParameterDoc",
     "Phase",
+    "Plane",
     "ProbeDoc",
     "PulseDoc",
     "Push",
@@ -132,6 +148,8 @@ __all__ = [
     "RecordingPhase",
     "RecordingRequest",
     "Ref",
+    "ReplayDoc",
+    "ReplayReport",
     "RestoreAnswer",
     "RestoreRequest",
     "SaveAnswer",

@@ -8,7 +8,9 @@ from typing import Literal, TypedDict
 from .checkpoint import CheckpointPoint, RestoreAnswer, RestoreRequest, SaveAnswer, SaveRequest
 from .control import ControlAnswer, ControlDoc
 from .model import ModelRef
+from .override import OverrideAnswer, OverrideDoc
 from .recording import RecordingRequest, SaveLastRequest
+from .replay import ReplayDoc
 
 if sys.version_info >= (3, 11):  # before that nobody looks the name up
     from typing import NotRequired
@@ -34,6 +36,7 @@ class Desired(TypedDict):
     resets: int  # episode resets asked since the launch, cumulative
     save: SaveRequest | None  # the newest; absent in older documents
     restore: NotRequired[RestoreRequest | None]  # the newest
+    overrides: NotRequired[list[OverrideDoc]]  # rules on signals; those that have ended stand no more
     control: NotRequired[ControlDoc | None]  # who drives; the only part that changes without a new generation
     recording: NotRequired[RecordingRequest | None]  # None: nothing is recorded on request
     saveLast: NotRequired[SaveLastRequest | None]  # the newest
@@ -80,6 +83,7 @@ class Status(TypedDict):
     save: SaveAnswer | None  # the newest; absent in older documents
     restore: NotRequired[RestoreAnswer | None]  # the newest
     restorable: NotRequired[bool]  # its process says that it can go back to a checkpoint as it runs
+    overrides: NotRequired[list[OverrideAnswer]]  # what the runner says of those that are desired
     control: NotRequired[ControlAnswer | None]  # what the runner says of the newest lease
     crashes: int  # attempts in a row that began from it, or anew while there is none, and were gone without a newer one
 
@@ -107,6 +111,7 @@ class InstanceDoc(TypedDict):
     attempt: int
     timeline: int
     generation: int
+    replay: NotRequired[ReplayDoc]  # of what was recorded; absent where nothing is replayed
     startPoint: CheckpointPoint | None  # what its launch started from; absent in older documents
     desired: Desired
     status: Status

@@ -4,6 +4,7 @@ Nothing here knows a store, a clock or a runner. Who calls what, each inside one
 
     API          pause, resume, terminate, set_mode, set_rate, grant_steps, reset_episode, save, start_from, restore,
                  record, stop_recording, save_last (asking.py)
+                 set_override, clear_overrides (overriding.py)
     runner link  claim, report, received, saved, restored (reporting.py)
     launcher     fail
     reconciler   wait, silent, recover, relaunch, lose, fail, finish (reconciling.py)
@@ -18,6 +19,7 @@ Invariants, held by property tests:
     - a request to save is answered once, by the attempt of which it was asked, and none comes before that answer;
     - a request to restore is answered once, by that attempt, or by the next one, which starts from what was asked for;
       meanwhile nothing is saved on request;
+    - a rule that has ended never stands again, and rules survive attempts and timelines;
     - a request to record is of one attempt, and holds until it is taken back or that attempt has ended;
     - a timeline begins where a state is put back: in the process that runs, or with the next attempt;
     - documents given in are never changed; every function returns a new one.
@@ -41,6 +43,13 @@ from .asking import (
     start_from,
     stop_recording,
     terminate,
+)
+from .overriding import (
+    MAX_OVERRIDE_BYTES,
+    MAX_OVERRIDES,
+    clear_overrides,
+    overrides_ended,
+    set_override,
 )
 from .reconciling import (
     MAX_CRASHES,
@@ -71,6 +80,7 @@ from .state import (
     pending_restore,
     pending_save,
     restores_in_place,
+    standing_overrides,
     wanted,
     wanted_last,
     wanted_recording,
@@ -78,11 +88,14 @@ from .state import (
 
 __all__ = [
     "MAX_CRASHES",
+    "MAX_OVERRIDES",
+    "MAX_OVERRIDE_BYTES",
     "RUNNER_PHASES",
     "Report",
     "check_generation",
     "checkpoint_of",
     "claim",
+    "clear_overrides",
     "control_of",
     "fail",
     "finish",
@@ -93,6 +106,7 @@ __all__ = [
     "moment",
     "new_status",
     "no_stats",
+    "overrides_ended",
     "pause",
     "pending_restore",
     "pending_save",
@@ -110,8 +124,10 @@ __all__ = [
     "save_last",
     "saved",
     "set_mode",
+    "set_override",
     "set_rate",
     "silent",
+    "standing_overrides",
     "start_from",
     "stop_recording",
     "terminate",

@@ -55,6 +55,7 @@ def relaunch(document: InstanceDoc, now: datetime, *, timeline: bool) -> Instanc
     fresh["crashes"] = document["status"].get("crashes", 0)
     fresh["save"] = document["status"].get("save")
     fresh["restore"] = document["status"].get("restore")
+    fresh["overrides"] = document["status"].get("overrides") or []
     if back is not None:
         fresh["checkpoint"], fresh["crashes"] = back["point"], 0
         fresh["restore"] = {"id": back["id"], "timeline": document["timeline"] + 1, "failure": None}

@@ -12,7 +12,9 @@ from ..documents import (
     Failure,
     InstanceDoc,
     ModelRef,
+    OverrideAnswer,
     Phase,
+    ReplayReport,
     RestoreAnswer,
     SaveAnswer,
     Stats,
@@ -20,6 +22,8 @@ from ..documents import (
 )
 from ..errors import Conflict, InvalidInput
 from ..moments import timestamp
+from ..replays import with_report
+from .overriding import overrides_after
 from .state import is_final, is_silent, pending_restore, pending_save, with_status
 
 RUNNER_PHASES: frozenset[str] = frozenset({"STARTING", "RUNNING", "PAUSED", "STOPPING", "TERMINATED", "FAILED"})
@@ -42,7 +46,9 @@ class Report(TypedDict, total=False):
     previewPaths: list[str]
     trainable: bool
     restorable: bool
+    overrides: list[OverrideAnswer]  # of all rules that stand in its process, or have ended there
     control: ControlAnswer  # of the lease that ended last in this process
+    replay: ReplayReport
     checkpoint: CheckpointPoint
 
 
@@ -92,6 +98,8 @@ def report(document: InstanceDoc, attempt: int, said: Report, now: datetime) -> 
     if changes.pop("timeline", document["timeline"]) != document["timeline"]:
         for of_its_steps in ("stats", "acknowledgedAtStep"):
             changes.pop(of_its_steps, None)
+    if "replay" in changes:
+        document = with_report(document, changes.pop("replay"))
     at = timestamp(now)
     changes["heartbeatAt"] = at
     if is_silent(document):
@@ -104,6 +112,8 @@ def report(document: InstanceDoc, attempt: int, said: Report, now: datetime) -> 
         if not said["checkpoint"]["object"].startswith(prefix):
             raise InvalidInput(f"a checkpoint of attempt {attempt} must lie under {prefix}", ("checkpoint", "object"))
         changes["crashes"] = 0
+    if "overrides" in changes:
+        changes["overrides"] = overrides_after(document, said["overrides"])
     if "control" in changes and changes["control"]["id"] != (document["desired"].get("control") or {}).get("id"):
         del changes["control"]  # of a lease that has ended otherwise
     if phase in FINAL_PHASES:

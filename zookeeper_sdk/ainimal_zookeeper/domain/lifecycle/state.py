@@ -11,6 +11,7 @@ from ..documents import (
     ControlDoc,
     Desired,
     InstanceDoc,
+    OverrideDoc,
     RecordingRequest,
     RestoreRequest,
     SaveLastRequest,
@@ -69,6 +70,13 @@ def control_of(document: InstanceDoc) -> ControlDoc | None:
     return lease
 
 
+def standing_overrides(document: InstanceDoc) -> list[OverrideDoc]:
+    """Returns the rules that stand, in the order in which they are applied."""
+    ended = {each["id"] for each in document["status"].get("overrides") or () if each["ended"] is not None}
+    asked = document["desired"].get("overrides") or []
+    return sorted((each for each in asked if each["id"] not in ended), key=lambda each: each["order"])
+
+
 def restores_in_place(document: InstanceDoc) -> bool:
     """Whether the process that runs can go back to a checkpoint; if not, the next attempt has to start from it."""
     status = document["status"]
@@ -85,6 +93,7 @@ def wanted(document: InstanceDoc) -> Desired:
     """Returns what its runner is to be told: what is desired, less requests that are answered or of another attempt."""
     return {
         **document["desired"],
+        "overrides": standing_overrides(document),
         "save": pending_save(document),
         "restore": pending_restore(document),
         "recording": wanted_recording(document),
