@@ -28,6 +28,7 @@ from ainimal_zookeeper.ports.clock import Clock
 from ainimal_zookeeper.ports.secrets import Secrets
 from ainimal_zookeeper.ports.store import DocumentStore, Transaction
 
+from . import replays
 from .requests import PROTOCOL, Caller
 
 _FILE_S = 3600.0  # for a model's file to be fetched, also on a slow line
@@ -89,6 +90,8 @@ class Claims:
                 _end(transaction, lifecycle.finish(document, now), now)
                 return f"instance {caller.instance_id} was terminated before it started"
             launch = self._launch(claimed, *found)
+            if not isinstance(launch, _Unrunnable):
+                launch = _with_replay(launch, transaction, document)
             if isinstance(launch, _Unrunnable):
                 _end(transaction, _failed(document, launch, now), now)
                 return launch.message
@@ -107,6 +110,8 @@ class Claims:
         if (file := (launch["model"] or {}).get("file")) is not None:
             signed = self._bucket.sign_get(file.pop("object"), _FILE_S)
             file |= {"url": signed.url, "headers": dict(signed.headers)}
+        if "replay" in launch:
+            launch["replay"] = replays.with_links(launch["replay"], self._bucket)
         return {**launch, "checkpoint": None if point is None else self._readable(point)}
 
     def desired(self, caller: Caller) -> dict[str, Any]:
@@ -152,7 +157,7 @@ class Claims:
         environment: Document | None,
         world: Document | None,
     ) -> dict[str, Any] | _Unrunnable:
-        if document["model"] is not None and model is None:
+        if document["model"] is not None and model is None and document["origin"] != "ATTACHED":
             return _Unrunnable(
                 f"the model {document['model']['name']} is no longer in the configuration; "
                 "put it back or launch another one"
@@ -176,6 +181,7 @@ class Claims:
             "protocol": PROTOCOL,
             "instanceId": document["id"],
             "kind": document["kind"],
+            "origin": document["origin"],
             "name": document["name"],
             "attempt": document["attempt"],
             "timeline": document["timeline"],
@@ -247,6 +253,16 @@ def check_current(document: InstanceDoc, caller: Caller) -> None:
         raise Conflict(
             f"instance {caller.instance_id} is {document['status']['phase']}; attempt {caller.attempt} must end"
         )
+
+
+def _with_replay(
+    launch: dict[str, Any], transaction: Transaction, document: InstanceDoc
+) -> dict[str, Any] | _Unrunnable:
+    try:
+        replay = replays.part(transaction, document)
+    except NotFound as error:
+        return _Unrunnable(str(error))
+    return launch if replay is None else {**launch, "replay": replay}
 
 
 def _found(transaction: Transaction, document: InstanceDoc) -> list[Document | None]:

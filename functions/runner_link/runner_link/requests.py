@@ -17,7 +17,7 @@ from ainimal_zookeeper.domain.paths import is_path
 from ainimal_zookeeper.domain.tokens import attempt_token, same_token
 from starlette.requests import Request
 
-from . import observed, saves
+from . import observed, replayed, saves
 from .saves import NotSaved, Saved
 
 PROTOCOL = 1
@@ -273,6 +273,7 @@ _REPORT = {
     "trainable": _flag,
     "restorable": _flag,
     "control": _control,
+    "replay": replayed.report,
     "checkpoint": _checkpoint,
 }
 
