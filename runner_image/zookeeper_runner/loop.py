@@ -89,6 +89,24 @@ class GoingBack(Protocol):
         ...
 
 
+class Driven(Protocol):
+    """Who may drive in place of the model. All methods are called in the step thread."""
+
+    def attend(self, desired: Desired, /) -> None:
+        """Decides who acts from the next step on."""
+        ...
+
+    @property
+    def halted(self) -> bool:
+        """Whether everything stands still until the driver is heard of."""
+        ...
+
+    @property
+    def rate(self) -> float | None:
+        """Steps per second while somebody drives and no rate is asked for; None while nobody does."""
+        ...
+
+
 class Loop:
     """Makes what is desired happen, at the end of the current step or train call, and says so at once.
 
@@ -107,6 +125,7 @@ class Loop:
         gather: Callable[[], None],
         keeping: Keeping,
         going_back: GoingBack,
+        driving: Driven | None = None,
         begin: Callable[[], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -119,6 +138,7 @@ class Loop:
         self._gather = gather
         self._keeping = keeping
         self._going_back = going_back
+        self._driving = driving
         self._begin = begin or body.begin
         self._clock = clock
         self._pace = Pace()
@@ -177,6 +197,8 @@ class Loop:
             if desired["phase"] == "TERMINATED":
                 session.end(End.ASKED)
                 raise Leave
+            if self._driving is not None:
+                self._driving.attend(desired)
             self._apply(desired)
             wait_s, acts, single, stage = self._next(desired)
             if not self._began and wait_s == 0.0:
@@ -228,7 +250,8 @@ class Loop:
             self._mode = mode
             if self._on_mode is not None:
                 self._on_mode(mode["training"], mode["inference"])
-        paused = desired["phase"] == "PAUSED"
+        driving = self._driving
+        paused = desired["phase"] == "PAUSED" or (driving is not None and driving.halted)
         if self._paused and not paused:
             self._pace.restart(self._clock())
             self._steps_made = desired["steps"]
@@ -237,7 +260,8 @@ class Loop:
             self._resets_made = desired["resets"]
             self._session.working = True
             self._body.begin()
-        self._pace.set(desired["rate"], self._clock())
+        driven = None if driving is None else driving.rate
+        self._pace.set(driven if desired["rate"] is None else desired["rate"], self._clock())
 
     def _next(self, desired: Desired) -> tuple[float | None, bool, bool, str | None]:
         """Returns how long to wait (None: until the bell rings), act or learn, only one step, and what to say."""

@@ -20,6 +20,7 @@ from .arrows import Arrows
 from .bell import Bell
 from .console import Console, Lines
 from .departure import on_signals
+from .driving import Steering
 from .fault import fault_of, first_line, user_traceback
 from .history import History
 from .inference import Inference
@@ -80,6 +81,7 @@ class Runner:
         self._saves = False
         self._began_at = time.monotonic()
         self._loop: Loop | None = None
+        self._steering: Steering | None = None
 
     def run(self) -> int:
         """Returns the exit status."""
@@ -159,6 +161,10 @@ class Runner:
             tell=partial(self._lines.add, "zoo"),
         )
         session.can_go_back(stage.in_place is None)
+        if stage.agent is not None and stage.world is not None:
+            moment = self._signals.moment
+            self._steering = Steering(session, stage.agent, stage.world, lambda: moment.action)
+            self._arrows.driving = self._steering
         self._loop = Loop(
             session,
             self._signals,
@@ -169,6 +175,7 @@ class Runner:
             gather=self._gather,
             keeping=self._saver,
             going_back=self._restorer,
+            driving=self._steering,
             begin=partial(self._begin, stage),
         )
         return self._loop
@@ -205,7 +212,13 @@ class Runner:
         from .live.server import LiveServer
 
         self._live = LiveServer(
-            self._listening, self._session, self._signals, self._lines, self._inference, self._board
+            self._listening,
+            self._session,
+            self._signals,
+            self._lines,
+            self._inference,
+            self._board,
+            lambda: self._steering,
         )
         self._live.start()
 

@@ -18,6 +18,7 @@ from typing import Any, cast
 from ainimal_zookeeper.domain.documents import (
     FINAL_PHASES,
     CheckpointPoint,
+    ControlAnswer,
     Desired,
     Failure,
     Manifest,
@@ -98,6 +99,7 @@ class Session:
         self._observed = 0
         self._acknowledged_at: int | None = None
         self._restorable: bool | None = None
+        self._lapsed: ControlAnswer | None = None
         self._failure: Failure | None = None
         self._end: End | None = None
         self._ending_since: float | None = None
@@ -275,6 +277,11 @@ class Session:
             self._answers.append({"restored": {"id": request_id, "code": code, "message": message}})
         self._changed()
 
+    def lapsed(self, lease_id: str) -> None:
+        """Says that a control lease has ended, as nothing was heard of its holder."""
+        self._lapsed = {"id": lease_id, "ended": "LAPSED"}
+        self._changed()
+
     @property
     def has_answers(self) -> bool:
         """Whether there is something of saves or restores that was not told."""
@@ -346,6 +353,8 @@ class Session:
         }
         if self._restorable is not None:
             said["restorable"] = self._restorable and not self.hangs
+        if self._lapsed is not None:
+            said["control"] = self._lapsed
         if self._failure is not None:
             said["failure"] = self._failure
         if self.manifest is not None:

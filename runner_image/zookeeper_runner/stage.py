@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ainimal_zookeeper import environments, models
 from ainimal_zookeeper.domain.documents import Manifest
@@ -21,15 +20,20 @@ from .batching import BatchActor
 from .bell import Bell
 from .checkpoint import Keeps, fetch, saved_in, stage_of
 from .fault import fault_of, first_line
+from .gate import Gate
 from .home import at_home
 from .inference import Inference
 from .joining import join
 from .journal import Journal
 from .loop import Body
 from .manifest import manifest_of, sentences
+from .overrides import Overrides
 from .seats import STEP_TIMEOUT_S, SeatBoard, WorldHost
 from .session import Leave
 from .uploaded import specification
+
+if TYPE_CHECKING:
+    from .taps import Taps
 
 Launch = Mapping[str, Any]
 T = TypeVar("T")
@@ -70,6 +74,19 @@ class Stage:
 
     parameters: Mapping[str, Any] = field(default_factory=dict)  # what the agent was made with
     keeps: Keeps | None = None  # the body, where there is an agent to save with it
+    gate: Gate = field(default_factory=Gate)  # shut while the agent learns
+    world: World | None = None  # where the agent acts
+    overrides: Overrides | None = None  # rules that stand on signals of the agent
+    _taps: Taps | None = None
+
+    @property
+    def taps(self) -> Taps | None:
+        """What is within the agent, from the first time on that somebody asks; None without an agent."""
+        if self._taps is None and self.agent is not None:
+            from .taps import Taps
+
+            self._taps = Taps(self.agent, self.gate)
+        return self._taps
 
     @property
     def in_place(self) -> str | None:
@@ -92,11 +109,21 @@ class Stage:
         from .resuming import resume
 
         made_of_it = folder == self.folder
-        return resume(self.agent, self.body, folder, point["step"], self.parameters, made_of_it=made_of_it)
+        return resume(
+            self.agent,
+            self.body,
+            folder,
+            point["step"],
+            self.parameters,
+            made_of_it=made_of_it,
+            overrides=self.overrides,
+        )
 
 
 def is_asked(launch: Launch) -> bool:
-    """Tells whether the launch is of a model without an environment, which answers questions."""
+    """Tells whether the launch is of a model without an environment, which answers questions; no script does."""
+    if launch.get("origin") == "ATTACHED":
+        return False
     return launch["kind"] == "instance" and not launch.get("environment") and not launch.get("world")
 
 
@@ -109,17 +136,23 @@ def load(launch: Launch, around: Surroundings) -> Stage:
         return _host(launch, around)
     world = _world(launch, around)
     agent, folder = _agent(launch, world, around)
+    gate = Gate()
+    if agent.can.train is not None:
+        agent.can.train = gate.around(agent.can.train)
     parameters = launch.get("parameters") or {}
     if world is None:
         if around.inference is None:
             raise RuntimeError("a model without an environment needs somewhere to be asked")
         answerer = Answerer(agent, around.inference, around.journal, around.bell, around.arrows)
-        about = partial(manifest_of_agent, agent, None)
-        return Stage(answerer, agent, describe=about, folder=folder, parameters=parameters, keeps=answerer)
+        stage = Stage(answerer, agent, folder=folder, parameters=parameters, keeps=answerer, gate=gate)
+        stage.describe = lambda: manifest_of_agent(agent, None, stage.taps)
+        return stage
     body = BatchActor if world.vectorized else Actor
     actor = body(agent, world, around.journal, around.bell, launch.get("seed"), around.arrows)
-    about = partial(manifest_of_agent, agent, world)
-    return Stage(actor, agent, world.render, about, world.close, folder, parameters, actor)
+    stage = Stage(actor, agent, world.render, folder=folder, parameters=parameters, keeps=actor, gate=gate, world=world)
+    stage.describe = lambda: manifest_of_agent(agent, world, stage.taps)
+    stage.close = world.close
+    return stage
 
 
 def _world(launch: Launch, around: Surroundings) -> World | None:
@@ -188,35 +221,41 @@ def _host(launch: Launch, around: Surroundings) -> Stage:
         picture, findings = _picture(world.render)
         if len(world.seats) == 1:
             seen, done = world.observation_of(world.seats[0])[0], world.action_of(world.seats[0])[0]
-            return manifest_of(seen, {}, action=done, picture=picture, findings=findings, frame_rate=world.frame_rate)
+            return manifest_of(
+                seen, {}, action=done, picture=picture, findings=findings, frame_rate=world.frame_rate, hosts=True
+            )
         agents = {seat: (world.observation_of(seat)[0], world.action_of(seat)[0]) for seat in world.seats}
         return manifest_of({}, {}, agents=agents, picture=picture, findings=findings, frame_rate=world.frame_rate)
 
     return Stage(host, None, world.render, describe, world.close)
 
 
-def manifest_of_agent(agent: Agent, world: World | None) -> Manifest:
-    """Returns what is told of `agent` in `world`, or without any."""
+def manifest_of_agent(agent: Agent, world: World | None, taps: Taps | None = None) -> Manifest:
+    """Returns what is told of `agent` in `world`, or without any. taps: those of the agent, where they stay in use."""
+    if taps is None:
+        from .taps import Taps
+
+        taps = Taps(agent)
+        try:
+            return manifest_of_agent(agent, world, taps)
+        finally:
+            taps.close()
     findings = sentences([*agent.findings, *_how_it_is_saved(agent)])
     picture, more = (None, []) if world is None else _picture(world.render)
     findings += more
-    state = None
-    if agent.can.state is not None:
-        try:
-            state = agent.can.state()
-        except Exception as error:  # noqa: BLE001 - what cannot be shown must not end what runs
-            findings.append(f"state: it cannot be read: {first_line(error)} (measured)")
+    within = taps.signals()
+    findings += taps.findings
     return manifest_of(
         agent.inputs,
         agent.outputs,
         action=None if world is None else world.action,
         trainable=agent.can.train is not None,
-        state=state,
+        taps=within,
         picture=picture,
         has_world=world is not None,
         findings=findings,
         frame_rate=None if world is None else world.frame_rate,
-        architecture=_architecture(agent),
+        architecture=taps.architecture(),
     )
 
 
@@ -237,15 +276,6 @@ def _how_it_is_saved(agent: Agent) -> list[Finding]:
         told = [Finding("save", f"it cannot be saved: {late(found.late)}", "measured")]
     left = [f"{path} is not saved, it stays as the constructor makes it: {why}" for path, why in found.left.items()]
     return told + [Finding("save", each, "measured") for each in left[:_LEFT]]
-
-
-def _architecture(agent: Agent) -> dict[str, Any] | None:
-    from .architecture import architecture_of
-
-    try:
-        return architecture_of(agent.subject)
-    except Exception:  # noqa: BLE001 - an author's object may answer with anything; then nothing is shown
-        return None
 
 
 def _picture(render: Callable[[], Any]) -> tuple[Any, list[str]]:

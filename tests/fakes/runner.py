@@ -95,8 +95,9 @@ class FakeRunner:
                 message = json.loads(text)
                 self.heard.append(message)
                 self._changed.set()
-                if message["type"] == "infer":
-                    answer = {"type": "inferred", "id": message["id"], **self.answer(message)}
+                kind = {"infer": "inferred", "control": "controlled"}.get(message["type"])
+                if kind is not None:
+                    answer = {"type": kind, "id": message["id"], **self.answer(message)}
                     await connection.send(json.dumps(answer))
         except ConnectionClosedError:
             pass

@@ -20,6 +20,7 @@ from .commands import Commands
 from .comparisons import COMPARE_S, Comparisons
 from .console import Consoles, ConsoleSettings
 from .context import Zoo
+from .control import Leases, Wheel
 from .encoding import encode
 from .engine import Engine
 from .launch import Launches
@@ -98,6 +99,7 @@ class Api:
         )
         self._comparisons = Comparisons(bucket, compare_s)
         self._launches = Launches(store=store, queue=queue, clock=clock, ids=ids)
+        leases = Leases(store=store, clock=clock, ids=ids)
         zoo = Zoo(
             records=self._records,
             links=self._links,
@@ -105,6 +107,8 @@ class Api:
             commands=Commands(store=store, clock=clock, ids=ids),
             checkpoints=checkpoints,
             comparisons=self._comparisons,
+            leases=leases,
+            wheel=Wheel(leases=leases, links=self._links, records=self._records, clock=clock),
             manifests=Manifests(bucket),
             saves=self._saves,
             uploads=Uploads(store=store, bucket=bucket, clock=clock, ids=ids),

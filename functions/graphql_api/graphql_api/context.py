@@ -15,6 +15,7 @@ from . import projection
 from .checkpoints import Checkpoints
 from .commands import Commands
 from .comparisons import Comparisons
+from .control import Leases, Wheel
 from .launch import Launches
 from .links import Links
 from .loading import Loader
@@ -41,6 +42,8 @@ class Zoo:
     commands: Commands
     checkpoints: Checkpoints
     comparisons: Comparisons
+    leases: Leases
+    wheel: Wheel
     manifests: Manifests
     saves: Saves
     uploads: Uploads

@@ -45,6 +45,7 @@ class LinkSettings:
     greet_s: float = 5.0  # until the runner has welcomed
     ready_s: float = 10.0  # an inference waits for a connection
     infer_s: float = 60.0  # an inference waits for its answer
+    control_s: float = 2.0  # a driver waits to hear at which step
     leave_s: float = 6.0  # until inferences and saves are given up, when this process has to leave
     first_retry_s: float = 0.1
     last_retry_s: float = 2.0
@@ -79,7 +80,7 @@ class Link:
         self._connection: ClientConnection | None = None
         self._ids = count(1)
         self._watches = Watches(self._send, self._ids)
-        self._inferences: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._questions: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._status_listeners: list[Callable[[], None]] = []
         self._log_listeners: list[Callable[[list[dict[str, str]]], None]] = []
         self._complained_at = -_COMPLAINT_S
@@ -89,6 +90,11 @@ class Link:
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     # --- what users ask ----------------------------------------------------------------------------------------------
+
+    @property
+    def row(self) -> InstanceDoc | None:
+        """The instance as the store told it last; None before that, and where it is gone."""
+        return self._row
 
     @property
     def connected(self) -> bool:
@@ -125,27 +131,44 @@ class Link:
 
     async def infer(self, inputs: Any, conversation: str | None) -> dict[str, Any]:
         """Returns the runner's answer. Raises: what the runner refuses it with; Transient without a connection."""
-        loop = asyncio.get_running_loop()
+        message = {"type": "infer", "inputs": inputs, "conversation": conversation}
+        try:
+            return await self._ask(message, self._settings.infer_s)
+        except TimeoutError:
+            raise Transient(
+                f"{self.instance_id} has not answered within {self._settings.infer_s:g} s; see its log", 1.0
+            ) from None
+
+    async def control(self, lease_id: str, values: Any, sequence: float) -> float | None:
+        """Passes on what a driver sends; returns the step in which it took effect, None where that is not known yet.
+
+        Raises: as `infer`.
+        """
+        message = {"type": "control", "lease": lease_id, "values": values, "sequence": sequence}
+        try:
+            step = (await self._ask(message, self._settings.control_s)).get("step")
+        except TimeoutError:
+            return None
+        return None if step is None else float(step)
+
+    async def _ask(self, message: dict[str, Any], patience_s: float) -> dict[str, Any]:
+        """Returns the runner's answer. Raises: what it refuses with; Transient without a connection; TimeoutError."""
         try:
             async with asyncio.timeout(self._settings.ready_s):
                 await self._ready.wait()
         except TimeoutError:
             raise Transient(f"the runner of {self.instance_id} cannot be reached; try again", 1.0) from None
-        inference = next(self._ids)
-        answer: asyncio.Future[dict[str, Any]] = loop.create_future()
-        self._inferences[inference] = answer
+        question = next(self._ids)
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._questions[question] = answer
         try:
-            self._send({"type": "infer", "id": inference, "inputs": inputs, "conversation": conversation})
-            async with asyncio.timeout(self._settings.infer_s):
+            self._send({**message, "id": question})
+            async with asyncio.timeout(patience_s):
                 answered = await answer
-        except TimeoutError:
-            raise Transient(
-                f"{self.instance_id} has not answered within {self._settings.infer_s:g} s; see its log", 1.0
-            ) from None
         finally:
-            self._inferences.pop(inference, None)
+            self._questions.pop(question, None)
         if answered.get("code") is not None:
-            raise refusal(str(answered["code"]), str(answered.get("message") or "the runner refused the inputs"))
+            raise refusal(str(answered["code"]), str(answered.get("message") or "the runner refused it"))
         return answered
 
     def overlaid(self, row: InstanceDoc) -> InstanceDoc:
@@ -231,7 +254,7 @@ class Link:
             self._ready.clear()
             self._connection = self._outbox = None
             self.report = {}
-            for answer in self._inferences.values():
+            for answer in self._questions.values():
                 if not answer.done():
                     answer.set_exception(Transient(f"the connection to {self.instance_id} was lost; try again", 1.0))
             await connection.close()
@@ -271,8 +294,8 @@ class Link:
                     listener(lines)
             elif kind == "problem":
                 self._watches.hear_problem(said["id"], Problem(known_code(said["code"]), str(said["message"])))
-            elif kind == "inferred":
-                answer = self._inferences.get(said["id"])
+            elif kind in {"inferred", "controlled"}:
+                answer = self._questions.get(said["id"])
                 if answer is not None and not answer.done():
                     answer.set_result(said)
         except Exception:  # noqa: BLE001  as above: it may be nested without end, or say anything

@@ -86,6 +86,24 @@ class Links:
             self._asking.discard(asking)
             self.release(link)
 
+    def known(self, instance_id: str) -> InstanceDoc | None:
+        """Returns the instance as its link has it, without asking the store; None without a link."""
+        link = self._links.get(instance_id)
+        return None if link is None else link.row
+
+    async def control(self, row: InstanceDoc, lease_id: str, values: Any, sequence: float) -> float | None:
+        """Passes on what a driver sends; returns the step in which it took effect, None where that is not known yet.
+
+        Raises: Transient; what refuses it.
+        """
+        if row["status"]["liveAddress"] is None:
+            raise Transient(f"instance {row['id']} is {row['status']['phase']} and not ready yet; try again", 1.0)
+        link = self.acquire(row["id"])
+        try:
+            return await link.control(lease_id, values, sequence)
+        finally:
+            self.release(link)
+
     def depart(self) -> None:
         """Gives up, a little later, what runners have not answered by then."""
         asyncio.get_running_loop().call_later(self._settings.leave_s, self._give_up)

@@ -11,10 +11,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from ainimal_zookeeper.domain import lifecycle
 from ainimal_zookeeper.domain.access import Action, Principal, Resource, ServerAction, decide
 from ainimal_zookeeper.domain.documents import (
     PACKED,
     CheckpointDoc,
+    ControlDoc,
     Document,
     EnvironmentDoc,
     EventDoc,
@@ -24,6 +26,7 @@ from ainimal_zookeeper.domain.documents import (
     ParameterDoc,
     Stats,
 )
+from ainimal_zookeeper.domain.control import OPERATOR, holder_name
 
 Shown = dict[str, Any]
 
@@ -102,12 +105,27 @@ def instance(found: Document | None, principal: Principal) -> Shown | None:
         "previewPaths": status["previewPaths"] if observes else [],
         "trainable": _trainable(document),
         "overrides": [],
-        "control": None,
+        "control": control(lifecycle.control_of(document)) if observes else None,
         "recording": None,
         "annotations": [],
         "replay": None,
         "viewerCan": may,
     }
+
+
+def control(lease: ControlDoc | None) -> Shown | None:
+    """Returns a `Control`, for whoever may observe its instance."""
+    if lease is None:
+        return None
+    holder = {
+        "__typename": "User",
+        "id": lease["holderId"] or f"user_{OPERATOR}",
+        "name": holder_name(lease),
+        "email": None,
+        "role": lease["holderRole"],
+    }
+    named: Shown = {key: lease[key] for key in ("id", "paths", "onSilence", "expiresAt")}
+    return {"__typename": "Control", **named, "holder": holder}
 
 
 def checkpoint(found: Document | None, principal: Principal) -> Shown | None:

@@ -17,6 +17,7 @@ _REFUSALS: dict[str, type[Rejected]] = {
         errors.InvalidTransition,
         errors.PermissionDenied,
         errors.LimitReached,
+        errors.ControlHeld,
     )
 }
 

@@ -25,6 +25,7 @@ from .viewer import Viewer, decoded
 
 if TYPE_CHECKING:
     from ..console import Lines
+    from ..driving import Steering
     from ..inference import Inference
     from ..seats import SeatBoard
     from ..session import Session
@@ -51,6 +52,7 @@ class LiveServer:
         lines: Lines,
         inference: Inference | None,
         seats: SeatBoard | None,
+        steering: Callable[[], Steering | None] = lambda: None,
     ) -> None:
         self._socket = listening
         self._session = session
@@ -58,6 +60,7 @@ class LiveServer:
         self._lines = lines
         self._inference = inference
         self._seats = seats
+        self._steering = steering
         self._token: str = session.launch["liveToken"]
         self._viewers: set[Viewer] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -201,7 +204,7 @@ class LiveServer:
                 }
             )
         )
-        viewer = Viewer(connection, session, self._signals, self._lines, self._inference)
+        viewer = Viewer(connection, session, self._signals, self._lines, self._inference, self._steering)
         self._viewers.add(viewer)
         sys.setswitchinterval(_WATCHED_SWITCH_S)
         try:

@@ -8,11 +8,11 @@ import difflib
 import json
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ainimal_zookeeper.domain.documents import SignalDoc
-from ainimal_zookeeper.domain.errors import InvalidInput, ZookeeperError
+from ainimal_zookeeper.domain.errors import InvalidInput, InvalidTransition, ZookeeperError
 
 from ..fault import first_line
 from ..signals import Captured, Unreadable
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
 
     from ..console import Lines
+    from ..driving import Steering
     from ..inference import Inference
     from ..session import Session
     from ..signals import Signals
@@ -42,12 +43,14 @@ class Viewer:
         signals: Signals,
         lines: Lines,
         inference: Inference | None,
+        steering: Callable[[], Steering | None] = lambda: None,
     ) -> None:
         self._connection = connection
         self._session = session
         self._signals = signals
         self._lines = lines
         self._inference = inference
+        self._steering = steering
         self._watches: dict[int, Watch] = {}
         self._replies: deque[dict[str, Any]] = deque(maxlen=_REPLIES)
         self._status_due = True
@@ -122,13 +125,16 @@ class Viewer:
             self._session.offer(message["desired"], int(message["generation"]))
         elif kind == "infer":
             self._infer(message)
+        elif kind == "control":
+            self._control(message)
         elif kind == "logs":
             self._lines_sent = self._lines.count if message.get("follow") else None
         elif kind == "ping":
             self.reply({"type": "pong", "at": message.get("at")})
         else:
             raise InvalidInput(
-                f"there is no message of type {kind!r}; a client sends watch, unwatch, desired, infer, logs or ping"
+                f"there is no message of type {kind!r}; "
+                "a client sends watch, unwatch, desired, infer, control, logs or ping"
             )
 
     def _add(self, request: WatchRequest) -> None:
@@ -175,6 +181,23 @@ class Viewer:
             return
         conversation = message.get("conversation")
         self._inference.submit(message.get("inputs"), None if conversation is None else str(conversation), answered)
+
+    def _control(self, message: dict[str, Any]) -> None:
+        about = {"type": "controlled", "id": message.get("id")}
+
+        def answered(answer: dict[str, Any]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(self.reply, {**about, **answer})
+
+        steering = self._steering()
+        try:
+            if steering is None:
+                raise InvalidTransition(f"{self._session.instance_id} is loading, or acts in no environment")
+            steering.hear(str(message["lease"]), message["values"], float(message["sequence"]), answered)
+        except ZookeeperError as error:
+            self.reply({**about, "code": error.code, "message": self._lines.discretion.text(str(error))})
+        except (KeyError, TypeError, ValueError) as error:
+            self.reply({**about, "code": "INVALID_INPUT", "message": f"control: {error!r} is wrong in it"})
 
     def _problem(self, id: Any, code: str, text: str) -> None:
         self.reply({"type": "problem", "id": id, "code": code, "message": self._lines.discretion.text(text)})

@@ -65,6 +65,7 @@ def acquire(
     lease: ControlDoc = {
         "id": id,
         "holderId": principal.user_id,
+        "holderRole": principal.role or "OBSERVER",
         "paths": paths,
         "onSilence": on_silence,
         "acquiredAt": timestamp(now),

@@ -12,6 +12,7 @@ class ControlDoc(TypedDict):
 
     id: str  # "ctl_..."
     holderId: str | None  # None: the operator of a zoo without users
+    holderRole: str  # when it was acquired
     paths: list[str] | None  # the signals that are driven; None: all that can be
     onSilence: OnSilence
     acquiredAt: str

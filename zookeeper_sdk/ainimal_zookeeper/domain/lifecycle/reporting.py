@@ -114,7 +114,8 @@ def report(document: InstanceDoc, attempt: int, said: Report, now: datetime) -> 
         changes["crashes"] = 0
     if "overrides" in changes:
         changes["overrides"] = overrides_after(document, said["overrides"])
-    if "control" in changes and changes["control"]["id"] != (document["desired"].get("control") or {}).get("id"):
+    lease = document["desired"].get("control")
+    if "control" in changes and (lease is None or changes["control"]["id"] != lease["id"]):
         del changes["control"]  # of a lease that has ended otherwise
     if phase in FINAL_PHASES:
         changes.update(endedAt=at, stage=None, liveAddress=None)
