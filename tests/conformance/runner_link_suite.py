@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -243,6 +243,16 @@ class RunnerLinkTests:
         assert status["failure"] is not None
         assert "learner is no longer in the configuration" in status["failure"]["message"]
         assert zoo.members(store, "models") == []
+
+    async def test_a_script_claims_without_a_model_on_offer(self, runner: Runner, store: DocumentStore) -> None:
+        """Its checkpoints are kept under its name, which no configuration knows."""
+        row = zoo.read(store)
+        row["origin"], row["model"] = "ATTACHED", {"id": "mod_attached1", "name": "train", "revision": None}
+        row["environmentId"] = row["environmentName"] = None
+        zoo.put(store, Collections.INSTANCES, cast(Document, row))
+        launch = (await runner.ask("claim")).json()
+        assert (launch["origin"], launch["model"], launch["attempt"]) == ("ATTACHED", None, 1)
+        assert zoo.read(store)["status"]["phase"] == "STARTING"
 
     async def test_claim_hands_out_the_variables_that_a_specification_names(
         self, runner: Runner, store: DocumentStore, secrets: FakeSecrets, dump: Dump

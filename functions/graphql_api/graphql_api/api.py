@@ -15,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from . import http
+from .annotations import Annotations
+from .attaching import Attachments
 from .checkpoints import Checkpoints
 from .commands import Commands
 from .comparisons import COMPARE_S, Comparisons
@@ -52,7 +54,8 @@ class Api:
 
     bucket: opens the bucket, when something in it is read or deleted. save_s: how long who asks for a checkpoint
     waits. compare_s: how long two may be compared. processes: returns the side processes as {name, running, restarts,
-    url}. On the embedded profile a visitor of whom nothing else is said is the operator; elsewhere nobody.
+    url}. link_url: where scripts that attach reach the runner link, None where they cannot. On the embedded profile a
+    visitor of whom nothing else is said is the operator; elsewhere nobody.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Api:
     ) -> None:
         self._records = Records(store)
         self._topics = Topics(self._records)
+        link_url: str | None = None,
         link_settings = links or LinkSettings()
         self._links = Links(topics=self._topics, dialer=dialer, clock=clock, secret=secret, settings=link_settings)
         self._streams = LiveStreams(
@@ -108,6 +112,7 @@ class Api:
             checkpoints=checkpoints,
             comparisons=self._comparisons,
             leases=leases,
+            attachments=Attachments(store=store, clock=clock, ids=ids, secret=secret, link_url=link_url),
             wheel=Wheel(leases=leases, links=self._links, records=self._records, clock=clock),
             manifests=Manifests(bucket),
             saves=self._saves,

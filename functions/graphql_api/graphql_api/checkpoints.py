@@ -106,7 +106,7 @@ class Checkpoints:
             row = allowed(principal, transaction.get(ref), instance_id, "CONTROL")
             lifecycle.check_generation(row, input.get("expectedGeneration"))
             checkpoint = starting.find(transaction, input["checkpointId"], principal)
-            warning = starting.check_fits(checkpoint, self._model(transaction, row, checkpoint))
+            warning = self._check_fits(transaction, row, checkpoint)
             request: RestoreRequest = {
                 "id": restore_id,
                 "tag": checkpoint["tag"],
@@ -157,6 +157,13 @@ class Checkpoints:
             return [(Ref(Collections.EVENTS, event_id), cast(Document, happened))]
 
         Discards(store=self._store, bucket=self._bucket(), clock=self._clock).discard(id, allow)
+
+    def _check_fits(self, transaction: Transaction, row: InstanceDoc, checkpoint: CheckpointDoc) -> str | None:
+        """Returns what people should know of the difference. Raises: InvalidInput where it does not fit; NotFound."""
+        if row["origin"] == "ATTACHED":
+            starting.check_script(checkpoint, row)
+            return None
+        return starting.check_fits(checkpoint, self._model(transaction, row, checkpoint))
 
     @staticmethod
     def _model(transaction: Transaction, row: InstanceDoc, checkpoint: CheckpointDoc) -> ModelDoc:

@@ -12,6 +12,8 @@ from ainimal_zookeeper.domain.queries import BoundQuery
 from graphql import GraphQLResolveInfo
 
 from . import projection
+from .annotations import Annotations
+from .attaching import Attachments
 from .checkpoints import Checkpoints
 from .commands import Commands
 from .comparisons import Comparisons
@@ -42,6 +44,7 @@ class Zoo:
     commands: Commands
     checkpoints: Checkpoints
     comparisons: Comparisons
+    attachments: Attachments
     leases: Leases
     wheel: Wheel
     manifests: Manifests

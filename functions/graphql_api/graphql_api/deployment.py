@@ -28,6 +28,7 @@ class Deployment:
         self._departure: Departure | None = None
         self._profile = open_profile(settings.profile)
         self._processes = no_processes if settings.processes is None else Neighbours(settings.processes)
+        self._link_url = settings.link_url
         self._origins = Origins(settings.allowed_origins, loopback=self._profile.name != "gcp")
 
     async def handle(self, request: Request) -> Response:
@@ -68,6 +69,7 @@ class Deployment:
             profile=profile.name,
             version=_version(),
             processes=self._processes,
+            link_url=self._link_url,
         )
         self._departure = Departure(api.depart)
         self._departure.expect()

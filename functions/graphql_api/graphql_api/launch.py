@@ -51,7 +51,7 @@ from .records import CONFIGURATION
 
 _log = logging.getLogger(__name__)
 
-_MAX_PARAMETERS_BYTES = 200_000
+MAX_PARAMETERS_BYTES = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class Launches:
                 return told
             catalogue = _catalogue(transaction, input, principal)
             environment = cast(EnvironmentDoc, catalogue.environment)
-            document = _row("environment", document_id, principal, now)
+            document = new_row("environment", document_id, principal, now)
             document["name"] = f"{environment['name']} {number}"
             document["keywords"] = keywords(document["name"])
             document["environmentId"], document["environmentName"] = environment["id"], environment["name"]
@@ -157,7 +157,7 @@ class Launches:
         model, environment, world = cast(ModelDoc, catalogue.model), catalogue.environment, catalogue.world
         if model["defect"] is not None:
             raise InvalidInput(f"model {model['name']} cannot be launched: {model['defect']}", ("input", "modelId"))
-        document = _row("instance", id, principal, now)
+        document = new_row("instance", id, principal, now)
         document["model"] = ref_of(model)
         given = _with_those_of(catalogue.checkpoint, model, input)
         document["parametersJson"] = _parameters(model, given, "parameters")
@@ -175,7 +175,7 @@ class Launches:
             document["environmentName"] = world["environmentName"]
         elif environment is not None:
             document["environmentName"] = environment["name"]
-        document["seed"] = _seed(input.get("seed"))
+        document["seed"] = checked_seed(input.get("seed"))
         document["computeId"] = _compute(catalogue.configuration, input)
         learns = catalogue.trainable is not False and (environment is not None or world is not None)
         mode = input.get("mode") or {"training": learns, "inference": True}
@@ -221,7 +221,7 @@ class Launches:
         return document
 
 
-def _row(kind: Kind, id: str, principal: Principal, now: datetime) -> InstanceDoc:
+def new_row(kind: Kind, id: str, principal: Principal, now: datetime) -> InstanceDoc:
     """Returns a new row to be filled in."""
     return {
         "id": id,
@@ -258,7 +258,7 @@ def _row(kind: Kind, id: str, principal: Principal, now: datetime) -> InstanceDo
     }
 
 
-def _seed(given: int | None) -> int | None:
+def checked_seed(given: int | None) -> int | None:
     """Raises: InvalidInput: generators of chance take no seed below 0."""
     if given is not None and given < 0:
         raise InvalidInput(f"seed is {given}; it must be from 0 to {2**31 - 1}", ("input", "seed"))
@@ -377,9 +377,9 @@ def _parameters(offered: ModelDoc | EnvironmentDoc, input: Mapping[str, Any], ke
     if not isinstance(given, dict):
         raise InvalidInput(f"{key} must be an object of names and values", ("input", key))
     text = json.dumps(check_parameters(offered["parameters"], given, ("input", key)))
-    if len(text) > _MAX_PARAMETERS_BYTES:
+    if len(text) > MAX_PARAMETERS_BYTES:
         raise InvalidInput(
-            f"{key} take {len(text)} bytes; at most {_MAX_PARAMETERS_BYTES} are stored, keep big values in files",
+            f"{key} take {len(text)} bytes; at most {MAX_PARAMETERS_BYTES} are stored, keep big values in files",
             ("input", key),
         )
     return text

@@ -21,6 +21,9 @@ class Settings:
     processes: Path | None = None
     """`ZOO_PROCESSES`: the file in which a host on the same machine tells of its side processes; None: it has none."""
 
+    link_url: str | None = None
+    """`ZOO_LINK_URL`: where scripts that attach reach the runner link; None: none can."""
+
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
         """Raises: InvalidInput that names every variable that is missing or wrong."""
@@ -29,6 +32,7 @@ class Settings:
             ProfileSettings.read(variables),
             variables.read("ZOO_ALLOWED_ORIGINS", _origins, (), "origins by commas, as https://zoo.example"),
             Path(variables.get("ZOO_PROCESSES")).absolute() if variables.get("ZOO_PROCESSES") else None,
+            variables.get("ZOO_LINK_URL").rstrip("/") or None,
         )
         variables.check()
         return settings

@@ -10,6 +10,7 @@ from ainimal_zookeeper.domain.documents import (
     CheckpointPoint,
     Collections,
     Document,
+    InstanceDoc,
     ModelDoc,
     Ref,
     code_of,
@@ -64,6 +65,17 @@ def check_fits(checkpoint: CheckpointDoc, model: ModelDoc) -> str | None:
         f"the checkpoint {tag} was saved by the revision {_short(checkpoint['modelRevision'])} of the model "
         f"{model['name']}, which is {_short(model['revision'])} by now"
     )
+
+
+def check_script(checkpoint: CheckpointDoc, row: InstanceDoc) -> None:
+    """Raises: InvalidInput for a checkpoint of something else than the script of an attached instance."""
+    model = row["model"]
+    if model is None or checkpoint["modelId"] != model["id"]:
+        raise InvalidInput(
+            f"the checkpoint {checkpoint['tag']} is of {checkpoint['modelName']}, not of the script of {row['id']}; "
+            "choose one that the same script has saved",
+            _PATH,
+        )
 
 
 def point_of(checkpoint: CheckpointDoc) -> CheckpointPoint:

@@ -53,10 +53,10 @@ class Settling:
         Raises: Transient when the store, the queue or the compute is away.
         """
         gone = job is None or job.phase in {JobPhase.ENDED, JobPhase.FAILED}
-        if document["desired"]["phase"] == "TERMINATED":
+        if document["origin"] == "ATTACHED":
+            self._listen(document, given)
+        elif document["desired"]["phase"] == "TERMINATED":
             self._stop(document, given.now, gone=gone)
-        elif document["origin"] == "ATTACHED":
-            self._listen(document, given.now)
         elif document["status"]["claimed"]:
             if gone:
                 was_leaving = document["status"]["phase"] == "STOPPING"
@@ -87,10 +87,11 @@ class Settling:
                 _log.warning("the runner of %s does not stop and is ended", document["id"])
             self._compute.delete(document["id"], document["attempt"], self._patience.grace_s)
 
-    def _listen(self, document: InstanceDoc, now: datetime) -> None:
-        """An attached instance has no job: only its voice tells that it lives."""
+    def _listen(self, document: InstanceDoc, given: Circumstances) -> None:
+        """An attached instance has no job: only its voice tells that it lives, and whether it has ended as asked."""
         heard = _heard(document)
-        if now - moment(heard) <= timedelta(seconds=self._patience.silence_s):
+        since = max(moment(heard), given.listens_since)
+        if given.now - since <= timedelta(seconds=self._patience.silence_s):
             return
 
         def change(current: InstanceDoc, at: datetime) -> InstanceDoc:
@@ -98,7 +99,7 @@ class Settling:
             return current if _heard(current) != heard else lifecycle.recover(current, at, reason)
 
         if self._verdicts.apply(document["id"], document["attempt"], change):
-            _log.warning("the attached instance %s is lost", document["id"])
+            _log.warning("nothing is heard of the script of %s any more", document["id"])
 
     def _point_out_silence(self, document: InstanceDoc, given: Circumstances) -> None:
         """Its job lives; a runner that says nothing is stopped, or its interpreter is held."""

@@ -206,6 +206,7 @@ def test_silent_attached_instance_is_lost(scene: Scene) -> None:
     scene.clock.advance(2)
     scene.reconciler.run_once()
     assert scene.status("ins_2")["phase"] == "LOST"
+    scene.reconciler.run_once()
 
 
 def test_terminated_instance_whose_job_is_gone_is_finished(scene: Scene) -> None:
@@ -215,6 +216,30 @@ def test_terminated_instance_whose_job_is_gone_is_finished(scene: Scene) -> None
     scene.compute.set("ins_1", 1, JobPhase.FAILED, "exit status -15")
     scene.reconciler.run_once()
     assert (scene.status()["phase"], scene.status()["failure"]) == ("TERMINATED", None)
+def test_an_attached_script_that_outlived_the_zoo_gets_the_time_to_report(scene: Scene) -> None:
+    """Nobody could hear it while there was no zoo."""
+    document = zoo.instance(scene.clock.now(), "ins_2", origin="ATTACHED")
+    scene.write(lifecycle.claim(document, 1, scene.clock.now()))
+    scene.clock.advance(3600)
+    scene.reconciler.run_once()
+
+    assert scene.status("ins_2")["phase"] == "STARTING"
+
+
+def test_an_attached_script_that_was_asked_to_end_ends_when_it_has(scene: Scene) -> None:
+    """It has no job whose absence could tell: as long as it reports it is stopping, and then it has ended as asked."""
+    document = zoo.instance(scene.clock.now(), "ins_2", origin="ATTACHED")
+    scene.reconciler.run_once()
+    claimed = lifecycle.claim(document, 1, scene.clock.now())
+    scene.write(lifecycle.terminate(claimed, scene.clock.now()))
+    scene.clock.advance(50)
+    scene.reconciler.run_once()
+    assert scene.status("ins_2")["phase"] == "STOPPING"
+    scene.clock.advance(11)
+    scene.reconciler.run_once()
+    assert scene.status("ins_2")["phase"] == "TERMINATED"
+
+
     assert zoo.members(scene.store, "models") == []
 
 

@@ -26,6 +26,8 @@ def of_world(environment_instance_id: str) -> str:
 
 def counted_by(document: InstanceDoc) -> list[str]:
     """Returns the limits against which a living instance counts."""
+    if document["origin"] == "ATTACHED":
+        return []  # it runs where its user has started it
     names = [MODELS] if document["kind"] == "instance" else []
     if document["environmentId"] is not None:
         names += [ENVIRONMENTS, of_environment(document["environmentId"])]

@@ -70,6 +70,7 @@ class EmbeddedZoo:
             bucket=profile.bucket,
             clock=clock,
             environ=environ,
+            link_url=f"{url}/runner",
             launches=Launches(store=self._store, queue=self._queue, clock=clock, ids=ids),
             processes=processes,
             compute=compute,

@@ -74,6 +74,14 @@ async def instance_launch(info: Info, input: Input) -> Shown:
 
 
 @mutation
+async def instance_attach(info: Info, input: Input) -> Shown:
+    zoo, principal = of(info).zoo, of(info).principal
+    attached = await zoo.records.run(zoo.attachments.attach, principal, input)
+    link = {"url": attached.url, "attempt": attached.row["attempt"], "token": attached.token}
+    return {**await _instance(info, attached.row), "link": link}
+
+
+@mutation
 async def instance_pause(info: Info, input: Input) -> Shown:
     return await _instance(info, await _ask(info, "pause", _instance_id(input), input.get("expectedGeneration")))
 
@@ -188,6 +196,7 @@ async def checkpoint_delete(info: Info, input: Input) -> Shown:
 RESOLVERS: Fields = {
     "Mutation": {
         "instanceLaunch": instance_launch,
+        "instanceAttach": instance_attach,
         "instancePause": instance_pause,
         "instanceResume": instance_resume,
         "instanceTerminate": instance_terminate,

@@ -67,6 +67,8 @@ def terminate(document: InstanceDoc, now: datetime) -> InstanceDoc:
 def set_mode(document: InstanceDoc, mode: Mode) -> InstanceDoc:
     if document["kind"] == "environment":
         raise InvalidTransition(f"environment instance {document['id']} has no mode: it neither learns nor infers")
+    if document["origin"] == "ATTACHED":
+        raise InvalidTransition(f"instance {document['id']} is a script, which alone decides when it learns and acts")
     return _ask(document, mode=mode)
 
 
