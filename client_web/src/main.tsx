@@ -4,6 +4,7 @@ import { App } from './app/App';
 import './styles/tokens.css';
 import './styles/base.css';
 import './styles/ui.css';
+import './styles/menu.css';
 import './styles/frame.css';
 import './styles/home.css';
 import './styles/connect.css';

@@ -110,7 +110,7 @@ const StartFields = graphql(
   [CheckpointFields],
 );
 
-const UserErrorFields = graphql(`
+export const UserErrorFields = graphql(`
   fragment UserErrorParts on UserError {
     code
     message
@@ -127,7 +127,7 @@ export type ModalityParts = ResultOf<typeof ModalityFields>;
 
 export const HomeQuery = graphql(`
   query Home {
-    viewer { anonymous can user { id name } }
+    viewer { anonymous can user { id name role } }
     server { name version profile limits { maxModels maxEnvironments } processes { name running restarts url } }
   }
 `);
@@ -215,20 +215,52 @@ export const InstancePageQuery = graphql(
   [InstanceRowFields, ModalityFields],
 );
 
+const SignalFields = graphql(
+  `
+  fragment SignalParts on Signal {
+    path
+    observable
+    overridable
+    modality { ...ModalityParts }
+  }
+`,
+  [ModalityFields],
+);
+
+/** The signals that every model has, and how many there are below each other root. */
 export const SignalsQuery = graphql(
   `
-  query Signals($id: ID!, $after: String) {
+  query Signals($id: ID!) {
     instance(id: $id) {
       id
-      signals(first: 100, after: $after) {
-        nodes { path observable overridable modality { ...ModalityParts } }
+      inputs: signals(prefix: "inputs", first: 100) { nodes { ...SignalParts } totalCount }
+      outputs: signals(prefix: "outputs", first: 100) { nodes { ...SignalParts } totalCount }
+      action: signals(prefix: "action", first: 100) { nodes { ...SignalParts } totalCount }
+      env: signals(prefix: "env", first: 100) { nodes { ...SignalParts } totalCount }
+      metrics: signals(prefix: "metrics", first: 100) { nodes { ...SignalParts } totalCount }
+      activations: signals(prefix: "activations", first: 1) { totalCount }
+      weights: signals(prefix: "weights", first: 1) { totalCount }
+      state: signals(prefix: "state", first: 1) { totalCount }
+      agents: signals(prefix: "agents", first: 1) { totalCount }
+    }
+  }
+`,
+  [SignalFields],
+);
+
+export const BranchQuery = graphql(
+  `
+  query Branch($id: ID!, $prefix: Path!, $after: String) {
+    instance(id: $id) {
+      id
+      signals(prefix: $prefix, first: 100, after: $after) {
+        nodes { ...SignalParts }
         pageInfo { hasNextPage endCursor }
-        totalCount
       }
     }
   }
 `,
-  [ModalityFields],
+  [SignalFields],
 );
 
 export const StillQuery = graphql(`
@@ -473,6 +505,7 @@ export const LiveSubscription = graphql(
         scalar
         text
         statistics
+        histogram { edges counts }
         tensor { dtype shape encoding data }
         overridden
         dropped
@@ -497,6 +530,7 @@ export type Home = ResultOf<typeof HomeQuery>;
 export type ModelOffer = ResultOf<typeof ModelsQuery>['models']['nodes'][number];
 export type EnvironmentOffer = NonNullable<ResultOf<typeof WorldsQuery>>['environments']['nodes'][number];
 export type InstancePage = NonNullable<ResultOf<typeof InstancePageQuery>['instance']>;
-export type SignalOffer = NonNullable<ResultOf<typeof SignalsQuery>['instance']>['signals']['nodes'][number];
+export type SignalOffer = ResultOf<typeof SignalFields>;
+export type SignalAnswer = NonNullable<ResultOf<typeof SignalsQuery>['instance']>;
 export type TensorRow = NonNullable<ResultOf<typeof DiffQuery>['checkpointDiff']>['tensors'][number];
 export type TensorParts = NonNullable<SignalValue['tensor']>;

@@ -2,7 +2,8 @@
 import type { SignalValue } from '../api/documents';
 import { decodeTensor, EntryError } from '../api/tensor';
 import type { ArrayValue } from '../domain/raster';
-import { toNumber } from '../domain/real';
+import { toNumber, type Real } from '../domain/real';
+import { statisticsOf, type Histogram, type Statistic } from '../domain/reduction';
 import type { LivePoint } from '../domain/series';
 import { Ring } from './ring';
 
@@ -11,6 +12,8 @@ export type Content =
   | { readonly kind: 'array'; readonly array: ArrayValue }
   | { readonly kind: 'picture'; readonly bitmap: ImageBitmap }
   | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'statistics'; readonly statistics: readonly Statistic[] }
+  | { readonly kind: 'histogram'; readonly histogram: Histogram }
   | { readonly kind: 'fault'; readonly message: string };
 
 export interface Reading {
@@ -66,7 +69,8 @@ export class Feed {
       return { kind: 'scalar', value: scalar };
     }
     if (value.text !== null) return { kind: 'text', text: value.text };
-    if (value.statistics !== null) return { kind: 'text', text: JSON.stringify(value.statistics) };
+    if (value.statistics !== null) return { kind: 'statistics', statistics: statisticsOf(value.statistics, (real) => toNumber(real as Real)) };
+    if (value.histogram !== null) return { kind: 'histogram', histogram: { edges: value.histogram.edges.map((edge) => toNumber(edge) ?? NaN), counts: value.histogram.counts } };
     if (value.tensor === null) throw new EntryError(value.path, 'the value is empty');
     const tensor = decodeTensor(value.tensor, value.path);
     if (tensor.kind === 'array') return { kind: 'array', array: tensor };

@@ -1,7 +1,6 @@
 /** What components want to watch, merged into the one request that the tab's stream makes. */
 import type { LiveInput } from '../api/documents';
-
-export type Reduction = 'FULL' | 'JPEG' | 'STATISTICS' | 'HISTOGRAM';
+import type { Reduction } from '../domain/reduction';
 
 export interface SignalInterest {
   readonly instanceId: string;

@@ -17,6 +17,7 @@ const value = (parts: Partial<SignalValue>): SignalValue => ({
   scalar: null,
   text: null,
   statistics: null,
+  histogram: null,
   tensor: null,
   overridden: false,
   dropped: 0,

@@ -1,6 +1,8 @@
 /** What canvases show. Every function draws the whole canvas anew. */
 import { boundAt, componentName, type Modality } from '../domain/modality';
+import { formatTick } from '../domain/format';
 import type { Raster } from '../domain/raster';
+import type { Histogram } from '../domain/reduction';
 import type { Palette } from './palette';
 
 /** Fits the canvas to its box in device pixels; the answer draws in CSS pixels on a cleared canvas. */
@@ -74,6 +76,29 @@ export function drawBars(canvas: HTMLCanvasElement, values: ArrayLike<number>, m
 function shortValue(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   return (Math.abs(value) >= 1000 ? value.toExponential(1) : value.toFixed(Math.abs(value) >= 100 ? 0 : 2)).replace('-', '−');
+}
+
+/** Bars from the least value to the largest, which stand below them. */
+export function drawHistogram(canvas: HTMLCanvasElement, { edges, counts }: Histogram, look: Palette): void {
+  const place = prepare(canvas);
+  if (place === undefined) return;
+  const { context, width, height } = place;
+  const most = Math.max(...counts, 1);
+  const bottom = height - 18;
+  context.fillStyle = look.tiger;
+  counts.forEach((count, i) => {
+    const tall = (count / most) * (bottom - 2);
+    context.fillRect((i / counts.length) * width, bottom - tall, Math.max(1, width / counts.length - 1), tall);
+  });
+  context.fillStyle = look.line;
+  context.fillRect(0, bottom, width, 1);
+  context.font = look.font;
+  context.fillStyle = look.soft;
+  context.textBaseline = 'bottom';
+  context.textAlign = 'left';
+  context.fillText(formatTick(edges[0] ?? NaN), 0, height);
+  context.textAlign = 'right';
+  context.fillText(formatTick(edges.at(-1) ?? NaN), width, height);
 }
 
 /** A line through `values`, scaled to fill the canvas; values that are not finite leave a gap. */

@@ -1,7 +1,7 @@
 /** One instance: what it sees, does and learns, and the means to steer it. */
-import { useEffect, useMemo } from 'react';
+import { useEffect } from 'react';
 import { Link } from 'wouter';
-import { InstancePageQuery, SignalsQuery, type InstancePage, type InstanceRow, type SignalOffer } from '../../api/documents';
+import { InstancePageQuery, type InstancePage, type InstanceRow } from '../../api/documents';
 import { hasWorld, modeText } from '../../domain/mode';
 import { hasEnded, offers, phaseLook } from '../../domain/phase';
 import { useAnswer } from '../../live/answer';
@@ -18,6 +18,7 @@ import { InferPanel } from './InferPanel';
 import { LogPanel } from './LogPanel';
 import { MetricPanel } from './MetricPanel';
 import { SignalPanel } from './SignalPanel';
+import { inputsOf, useSignals } from './signals';
 import { Stage } from './Stage';
 import { StatTiles } from './StatTiles';
 
@@ -43,7 +44,7 @@ export function InstanceView({ id }: { readonly id: string }) {
 }
 
 function Instance({ row, page }: { readonly row: InstanceRow; readonly page: InstancePage | undefined }) {
-  const signals = useSignals(row);
+  const { signals, counts } = useSignals(row);
   const { announce } = useVoice();
   const { label } = phaseLook(row.phase);
   const speech = `${row.name}: ${label}${row.stage === null ? '' : `, ${row.stage}`}`;
@@ -79,7 +80,7 @@ function Instance({ row, page }: { readonly row: InstanceRow; readonly page: Ins
           {!withoutWorld && <MetricPanel row={row} signals={signals} />}
         </div>
         <div className="column">
-          <SignalPanel row={row} signals={signals} />
+          <SignalPanel row={row} signals={signals} counts={counts} onOverride={undefined} />
           <CheckpointPanel row={row} />
           <LogPanel id={row.id} open={row.failure !== null || signals.length === 0} />
           <EventPanel row={row} />
@@ -88,27 +89,4 @@ function Instance({ row, page }: { readonly row: InstanceRow; readonly page: Ins
       </div>
     </>
   );
-}
-
-const NO_SIGNALS: readonly SignalOffer[] = [];
-
-const MISSING_MS = 700;
-
-/** The runner names its signals once it has loaded the model, a little before or after it says that it runs: ask until then. */
-function useSignals(row: InstanceRow): readonly SignalOffer[] {
-  const { data, ask } = useAnswer(SignalsQuery, { id: row.id, after: null });
-  const signals = data?.instance?.signals.nodes ?? NO_SIGNALS;
-  const missing = signals.length === 0;
-  const ended = hasEnded(row.phase);
-  useEffect(() => {
-    if (!missing || ended) return undefined;
-    const timer = setInterval(ask, MISSING_MS);
-    return () => clearInterval(timer);
-  }, [missing, ended, ask, row.attempt]);
-  return useMemo(() => signals.filter((signal) => signal.observable), [signals]);
-}
-
-function inputsOf(signals: readonly SignalOffer[]) {
-  const inputs = signals.filter(({ path }) => path.startsWith('inputs.')).map(({ modality }) => modality);
-  return inputs.length === 0 ? undefined : inputs;
 }

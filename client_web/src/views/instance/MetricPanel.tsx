@@ -7,6 +7,7 @@ import { toNumber } from '../../domain/real';
 import { alignCurves, mergeSeries, type HistorySeries } from '../../domain/series';
 import { useAnswer } from '../../live/answer';
 import { useFeed, useFrame } from '../../live/hooks';
+import { Menu } from '../../ui/Menu';
 import { palette } from '../../ui/palette';
 import { Panel } from '../../ui/Panel';
 import type { Plot } from '../../ui/plot';
@@ -75,28 +76,23 @@ interface ChoiceProps {
 
 function ChartChoice({ known, shown, onChoose }: ChoiceProps) {
   return (
-    <details className="menu">
-      <summary className="button" data-tone="plain">
-        Charts
-      </summary>
-      <div className="menu-body">
-        {known.map((path) => (
-          <label key={path}>
-            <input
-              type="checkbox"
-              checked={shown.has(path)}
-              onChange={(event) => {
-                const next = new Set(shown);
-                if (event.target.checked) next.add(path);
-                else next.delete(path);
-                onChoose(next);
-              }}
-            />
-            <span className="mono">{path}</span>
-          </label>
-        ))}
-      </div>
-    </details>
+    <Menu label="Charts">
+      {known.map((path) => (
+        <label key={path}>
+          <input
+            type="checkbox"
+            checked={shown.has(path)}
+            onChange={(event) => {
+              const next = new Set(shown);
+              if (event.target.checked) next.add(path);
+              else next.delete(path);
+              onChoose(next);
+            }}
+          />
+          <span className="mono">{path}</span>
+        </label>
+      ))}
+    </Menu>
   );
 }
 

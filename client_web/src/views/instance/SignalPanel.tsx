@@ -1,66 +1,73 @@
-/** Inputs and outputs, live; any other signal can be added. */
+/** Inputs, outputs and the action, live; any other signal can be found by its path and watched, and changed where that is allowed. */
 import { useState } from 'react';
 import type { InstanceRow, SignalOffer } from '../../api/documents';
 import { hasEnded } from '../../domain/phase';
 import { FRAME } from '../../domain/picture';
+import { rootTitle } from '../../domain/signaltree';
+import { Button } from '../../ui/Button';
 import { Panel } from '../../ui/Panel';
 import { SignalView } from '../signal/SignalView';
+import { SignalBrowser, type RootCounts } from './SignalBrowser';
 
-const GROUPS: readonly (readonly [string, (path: string) => boolean])[] = [
-  ['It perceives', (path) => path.startsWith('inputs.')],
-  ['It proposes', (path) => path.startsWith('outputs.')],
-  ['It does', (path) => path === 'action' || path.startsWith('action.')],
-];
+const GROUPS = ['inputs', 'outputs', 'action'] as const;
 const SHOWN_PER_GROUP = 4;
 
-export function SignalPanel({ row, signals }: { readonly row: InstanceRow; readonly signals: readonly SignalOffer[] }) {
-  const [added, setAdded] = useState<readonly string[]>([]);
+interface Props {
+  readonly row: InstanceRow;
+  /** Those that every model has. */
+  readonly signals: readonly SignalOffer[];
+  readonly counts: RootCounts;
+  /** Opens the form for a rule; undefined where the viewer may make none. */
+  readonly onOverride: ((signal: SignalOffer) => void) | undefined;
+}
+
+export function SignalPanel({ row, signals, counts, onOverride }: Props) {
+  const [added, setAdded] = useState<readonly SignalOffer[]>([]);
   if (signals.length === 0) return null;
-  const moving = row.phase === 'RUNNING';
   const ended = hasEnded(row.phase);
-  const grouped = GROUPS.map(([title, belongs]) => ({ title, members: signals.filter(({ path }) => belongs(path)).slice(0, SHOWN_PER_GROUP) }));
-  const inSight = new Set([FRAME, ...added, ...grouped.flatMap(({ members }) => members.map(({ path }) => path))]);
-  const others = signals.filter(({ path }) => !inSight.has(path));
+  const grouped = GROUPS.map((root) => ({ title: rootTitle(root), members: signals.filter(({ path }) => path === root || path.startsWith(`${root}.`)).slice(0, SHOWN_PER_GROUP) }));
+  const shown = new Set(grouped.flatMap(({ members }) => members.map(({ path }) => path)));
+  const watched = new Set([...shown, ...added.map(({ path }) => path)]);
+  const sections = [...grouped, { title: 'Also watched', members: added.filter(({ path }) => !shown.has(path)) }];
+  const leave = (path: string): void => setAdded((before) => before.filter((signal) => signal.path !== path));
 
   return (
     <Panel title="Signals">
       {ended && <p className="soft small">It has ended: nothing moves any more.</p>}
       {!ended && (
         <div className="signals">
-          {grouped.map(
+          {sections.map(
             ({ title, members }) =>
               members.length > 0 && (
                 <section key={title} aria-label={title}>
                   <h3>{title}</h3>
                   {members.map((signal) => (
-                    <SignalView key={signal.path} instanceId={row.id} signal={signal} moving={moving} />
+                    <SignalView key={signal.path} instanceId={row.id} signal={signal} moving={row.phase === 'RUNNING'}>
+                      {signal.overridable && onOverride !== undefined && (
+                        <Button tone="plain" icon="rule" onClick={() => onOverride(signal)}>
+                          Override
+                        </Button>
+                      )}
+                      {!shown.has(signal.path) && (
+                        <Button tone="plain" icon="close" onClick={() => leave(signal.path)}>
+                          Stop watching
+                        </Button>
+                      )}
+                    </SignalView>
                   ))}
                 </section>
               ),
           )}
-          {added.length > 0 && (
-            <section aria-label="Also watched">
-              <h3>Also watched</h3>
-              {signals
-                .filter(({ path }) => added.includes(path))
-                .map((signal) => (
-                  <SignalView key={signal.path} instanceId={row.id} signal={signal} moving={moving} />
-                ))}
-            </section>
-          )}
-          {others.length > 0 && (
-            <label className="field">
-              <span className="unseen">Watch another signal</span>
-              <select className="input" value="" onChange={(event) => setAdded([...added, event.target.value])}>
-                <option value="">Watch another signal…</option>
-                {others.map(({ path }) => (
-                  <option key={path} value={path}>
-                    {path}
-                  </option>
-                ))}
-              </select>
-            </label>
-          )}
+          <SignalBrowser
+            instanceId={row.id}
+            shallow={signals.filter(({ path }) => path !== FRAME)}
+            counts={counts}
+            watched={watched}
+            fixed={shown}
+            onWatch={(signal) => setAdded((before) => [...before, signal])}
+            onLeave={leave}
+            onOverride={onOverride}
+          />
         </div>
       )}
     </Panel>

@@ -90,6 +90,8 @@ function draw(canvas: HTMLCanvasElement, content: Content, layout: Layout): stri
       return content.message;
     case 'scalar':
     case 'text':
+    case 'statistics':
+    case 'histogram':
       return 'This signal is no picture.';
   }
 }

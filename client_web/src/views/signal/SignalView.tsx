@@ -1,56 +1,89 @@
 /** One signal, live, in the form that suits its modality. */
-import { useRef } from 'react';
-import { formatNumber, formatShape } from '../../domain/format';
-import { choiceCount, choiceLabel, sizeOf, widgetOf } from '../../domain/modality';
+import { useRef, useState, type ReactNode } from 'react';
+import { formatCount, formatNumber, formatShape } from '../../domain/format';
+import { choiceCount, choiceLabel, sizeOf, widgetOf, type Modality } from '../../domain/modality';
 import { heatRaster } from '../../domain/raster';
+import type { WatchChoice } from '../../domain/reduction';
 import type { Content, Feed } from '../../live/feed';
 import { useFeed, useFeedProblem, useFrame } from '../../live/hooks';
-import { BAR_HEIGHT, drawBars, drawLine, drawRaster } from '../../ui/draw';
+import type { SignalInterest } from '../../live/interest';
+import { BAR_HEIGHT, drawBars, drawHistogram, drawLine, drawRaster } from '../../ui/draw';
 import { palette } from '../../ui/palette';
 import { interestIn, type Watchable } from './kinds';
 import { LiveScreen } from './LiveScreen';
+import { SignalMenu } from './SignalMenu';
 
 interface Props {
   readonly instanceId: string;
   readonly signal: Watchable;
   readonly moving: boolean;
+  /** What else can be done with it, beside choosing how it is watched. */
+  readonly children?: ReactNode;
 }
 
-export function SignalView({ instanceId, signal, moving }: Props) {
+export function SignalView({ instanceId, signal, moving, children }: Props) {
   const { path, modality } = signal;
+  const [choice, setChoice] = useState<WatchChoice>({});
+  const interest = interestIn(instanceId, signal, choice);
   return (
     <figure className="signal" data-path={path}>
       <figcaption>
-        <span className="mono">{path}</span>
-        <span className="soft small">
-          {modality.kind.toLowerCase().replace('_', ' ')}
-          {modality.shape.length > 0 && ` · ${formatShape(modality.shape)}`}
-          {modality.unit !== null && ` · ${modality.unit}`}
+        <span className="signal-name">
+          <span className="mono">{path}</span>
+          <Changed interest={interest} />
         </span>
+        <span className="soft small">{modalityText(modality)}</span>
+        <SignalMenu path={path} modality={modality} choice={choice} rate={interest.maxRate} onChoose={setChoice}>
+          {children}
+        </SignalMenu>
       </figcaption>
-      <Body instanceId={instanceId} signal={signal} moving={moving} />
+      <Body interest={interest} signal={signal} moving={moving} />
     </figure>
   );
 }
 
-function Body({ instanceId, signal, moving }: Props) {
-  switch (widgetOf(signal.modality)) {
-    case 'image':
-      return <LiveScreen signal={interestIn(instanceId, signal)} label={`Live picture of ${signal.path}`} quiet="no picture yet" moving={moving} />;
-    case 'heat':
-      return <Heat instanceId={instanceId} signal={signal} />;
-    case 'bars':
-      return <Bars instanceId={instanceId} signal={signal} />;
-    case 'choice':
-      return <Choice instanceId={instanceId} signal={signal} />;
-    case 'number':
-      return <Figure instanceId={instanceId} signal={signal} />;
-    case 'text':
-      return <Text instanceId={instanceId} signal={signal} />;
-  }
+export function modalityText({ kind, shape, unit }: Modality): string {
+  return [kind.toLowerCase().replace('_', ' '), ...(shape.length > 0 ? [formatShape(shape)] : []), ...(unit === null ? [] : [unit])].join(' · ');
 }
 
-type Part = Omit<Props, 'moving'>;
+/** Says so while a rule or somebody's hand changes the value. */
+function Changed({ interest }: { readonly interest: SignalInterest }) {
+  const feed = useFeed(interest);
+  const badge = useRef<HTMLSpanElement>(null);
+  useFrame(() => {
+    const hidden = feed()?.latest?.overridden !== true;
+    if (badge.current !== null && badge.current.hidden !== hidden) badge.current.hidden = hidden;
+  });
+  return (
+    <span ref={badge} className="badge changed" data-tone="wait" hidden>
+      changed
+    </span>
+  );
+}
+
+interface Part {
+  readonly interest: SignalInterest;
+  readonly signal: Watchable;
+}
+
+function Body({ interest, signal, moving }: Part & { readonly moving: boolean }) {
+  if (interest.reduce === 'STATISTICS') return <Statistics interest={interest} signal={signal} />;
+  if (interest.reduce === 'HISTOGRAM') return <Distribution interest={interest} signal={signal} />;
+  switch (widgetOf(signal.modality)) {
+    case 'image':
+      return <LiveScreen signal={interest} label={`Live picture of ${signal.path}`} quiet="no picture yet" moving={moving} />;
+    case 'heat':
+      return <Heat interest={interest} signal={signal} />;
+    case 'bars':
+      return <Bars interest={interest} signal={signal} />;
+    case 'choice':
+      return <Choice interest={interest} signal={signal} />;
+    case 'number':
+      return <Figure interest={interest} />;
+    case 'text':
+      return <Text interest={interest} />;
+  }
+}
 
 /** Calls `show` in the frame loop whenever there is a new value or a new theme. */
 function useReading(feed: () => Feed | undefined, show: (content: Content, feed: Feed) => void): void {
@@ -78,8 +111,8 @@ function Problem({ feed }: { readonly feed: () => Feed | undefined }) {
 /** The scale of unbounded components follows their peaks up at once and down slowly, so that bars do not jump. */
 const FADE = 0.995;
 
-function Bars({ instanceId, signal }: Part) {
-  const feed = useFeed(interestIn(instanceId, signal));
+function Bars({ interest, signal }: Part) {
+  const feed = useFeed(interest);
   const reach = useRef(0);
   const canvas = useRef<HTMLCanvasElement>(null);
   useReading(feed, (content) => {
@@ -97,8 +130,8 @@ function Bars({ instanceId, signal }: Part) {
   );
 }
 
-function Heat({ instanceId, signal }: Part) {
-  const feed = useFeed(interestIn(instanceId, signal));
+function Heat({ interest, signal }: Part) {
+  const feed = useFeed(interest);
   const canvas = useRef<HTMLCanvasElement>(null);
   useReading(feed, (content) => {
     if (content.kind === 'array' && canvas.current !== null) drawRaster(canvas.current, heatRaster(content.array));
@@ -111,8 +144,8 @@ function Heat({ instanceId, signal }: Part) {
   );
 }
 
-function Choice({ instanceId, signal }: Part) {
-  const feed = useFeed(interestIn(instanceId, signal));
+function Choice({ interest, signal }: Part) {
+  const feed = useFeed(interest);
   const list = useRef<HTMLUListElement>(null);
   const { modality } = signal;
   const low = typeof modality.low === 'number' ? modality.low : 0;
@@ -134,8 +167,8 @@ function Choice({ instanceId, signal }: Part) {
 
 const TRACE = 160;
 
-function Figure({ instanceId, signal }: Part) {
-  const feed = useFeed(interestIn(instanceId, signal));
+function Figure({ interest }: Pick<Part, 'interest'>) {
+  const feed = useFeed(interest);
   const number = useRef<HTMLOutputElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   useReading(feed, (content, source) => {
@@ -163,8 +196,8 @@ function tail(feed: Feed): number[] {
   return values;
 }
 
-function Text({ instanceId, signal }: Part) {
-  const feed = useFeed(interestIn(instanceId, signal));
+function Text({ interest }: Pick<Part, 'interest'>) {
+  const feed = useFeed(interest);
   const text = useRef<HTMLPreElement>(null);
   useReading(feed, (content) => {
     if (text.current === null) return;
@@ -175,6 +208,44 @@ function Text({ instanceId, signal }: Part) {
   return (
     <>
       <pre ref={text} className="value-text" />
+      <Problem feed={feed} />
+    </>
+  );
+}
+
+function Statistics({ interest, signal }: Part) {
+  const feed = useFeed(interest);
+  const list = useRef<HTMLDListElement>(null);
+  useReading(feed, (content) => {
+    if (content.kind !== 'statistics' || list.current === null) return;
+    list.current.replaceChildren(
+      ...content.statistics.map(({ name, value }) => {
+        const row = document.createElement('div');
+        const [term, detail] = [document.createElement('dt'), document.createElement('dd')];
+        term.textContent = name;
+        detail.textContent = Number.isInteger(value) ? formatCount(value) : formatNumber(value);
+        row.append(term, detail);
+        return row;
+      }),
+    );
+  });
+  return (
+    <>
+      <dl ref={list} className="statistics" aria-label={`Statistics of ${signal.path}`} />
+      <Problem feed={feed} />
+    </>
+  );
+}
+
+function Distribution({ interest, signal }: Part) {
+  const feed = useFeed(interest);
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useReading(feed, (content) => {
+    if (content.kind === 'histogram' && canvas.current !== null) drawHistogram(canvas.current, content.histogram, palette());
+  });
+  return (
+    <>
+      <canvas ref={canvas} className="distribution" role="img" aria-label={`Histogram of ${signal.path}`} />
       <Problem feed={feed} />
     </>
   );
