@@ -2,74 +2,72 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from math import prod
 from typing import Any
 
-import numpy as np
+from .taps.holding import Holdings
+from .taps.modules import is_layer
 
 _LAYERS = 1_000  # a manifest is one document
 
 
-def architecture_of(subject: Any) -> dict[str, Any] | None:
-    """Returns layers in order with counts of parameters, and edges where layers follow each other; None without any.
+def architecture_of(
+    holdings: Holdings,
+    shapes: Mapping[str, list[int]] | None = None,
+    edges: Iterable[tuple[str, str]] = (),
+) -> dict[str, Any] | None:
+    """Returns layers in order with counts of parameters, and edges; None without any.
 
-    Layers are those of torch where there are any, else the arrays of numbers that the object or its dicts hold.
+    Layers are those of torch where there are any, else the arrays of real numbers. shapes: of what layers returned, as
+    far as they have run. edges: which layers took what others returned, where that is known; else those that a
+    Sequential puts one after the other are joined.
     """
-    torch = sys.modules.get("torch")
-    module_type = None if torch is None else getattr(getattr(torch, "nn", None), "Module", None)
-    if module_type is None:
-        modules: dict[str, Any] = {}
-    elif isinstance(subject, module_type):
-        modules = {"": subject}
-    else:
-        modules = {name: part for name, part in _parts(subject) if isinstance(part, module_type)}
-    nodes, edges, count = [], [], 0
+    nodes, assumed, count = [], [], 0
     seen: set[int] = set()  # modules that hold each other are shown once
-    for name, module in modules.items():
-        for path, layer in module.named_modules(prefix=name):
+    for held in holdings.modules:
+        for path, layer in held.part.named_modules(prefix=held.path):
             if id(layer) in seen:
                 continue
             seen.add(id(layer))
-            own = sum(parameter.numel() for parameter in layer.parameters(recurse=False))
+            own = sum(_size(parameter) for parameter in layer.parameters(recurse=False))
             count += own
-            children = [child for child, _ in layer.named_children()]
             if type(layer).__name__ == "Sequential":
-                inside = [f"{path}.{child}" if path else child for child in children]
-                edges += [{"source": one, "target": other} for one, other in pairwise(inside)]
-            if own or not children:
-                nodes.append(_layer(path, type(layer).__name__, own, _attributes(layer)))
+                inside = [f"{path}.{child}" if path else child for child, _ in layer.named_children()]
+                assumed += list(pairwise(inside))
+            if is_layer(layer):
+                nodes.append(_layer(path, type(layer).__name__, own, _attributes(layer), (shapes or {}).get(path)))
     if not nodes:
-        for name, array in _parts(subject):
-            if isinstance(array, np.ndarray) and array.dtype.kind in "fc" and array.size:
-                count += array.size
-                nodes.append(_layer(name, "array", prod(array.shape), {"shape": list(array.shape)}))
+        for held in holdings.arrays:
+            shape = tuple(map(int, held.part.shape))
+            count += prod(shape)
+            nodes.append(_layer(held.path, "array", prod(shape), {"shape": list(shape)}))
     shown = nodes[:_LAYERS]
     known = {node["id"] for node in shown}
-    kept = [edge for edge in edges if edge["source"] in known and edge["target"] in known]
-    return {"nodes": shown, "edges": kept, "parameterCount": float(count)} if shown else None
+    drawn = [
+        {"source": source, "target": target}
+        for source, target in dict.fromkeys(list(edges) or assumed)
+        if source in known and target in known
+    ]
+    return {"nodes": shown, "edges": drawn, "parameterCount": float(count)} if shown else None
 
 
-def _parts(subject: Any) -> Iterator[tuple[str, Any]]:
-    """Yields an object's attributes by name, and what its dicts hold."""
-    for name, part in getattr(subject, "__dict__", {}).items():
-        if isinstance(part, dict):
-            for key, inner in part.items():
-                yield f"{name}.{key}", inner
-        else:
-            yield name, part
+def _size(parameter: Any) -> int:
+    """Returns how many numbers there are; 0 where that is known only after the first use."""
+    return 0 if "Uninitialized" in type(parameter).__name__ else int(parameter.numel())
 
 
-def _layer(name: str, kind: str, count: int, attributes: dict[str, Any]) -> dict[str, Any]:
+def _layer(
+    name: str, kind: str, count: int, attributes: dict[str, Any], shape: list[int] | None = None
+) -> dict[str, Any]:
     whole = name or kind
     return {
         "id": whole,
         "name": whole,
         "type": kind,
         "parameterCount": float(count),
-        "outputShape": None,
+        "outputShape": shape,
         "attributes": attributes,
     }
 

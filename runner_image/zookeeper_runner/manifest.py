@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,12 @@ from ainimal_zookeeper.modality import Modality, ModalityKind
 from ainimal_zookeeper.models.agent import Finding
 
 Modalities = Mapping[str, Modality]
-_STATE_SIGNALS = 200
+_OF_OTHERS = "it is of an instance that acts here: override it there"
+_UNUSED = "nothing uses it: only what becomes the action has an effect on the world"
+_SAID = "nothing uses what would be put in its place"
+_TREE = "it is a tree of anything, not numbers"
+TAPPED = frozenset({"activations", "weights", "state"})
 _BOUNDS = 256  # told one by one: a manifest is one document
-_COUNTED = 2_000  # of those beyond: counting has to end as well
 _CERTAIN = {
     "declared": "declared",
     "configured": "configured",
@@ -33,40 +35,41 @@ def manifest_of(
     *,
     action: Modalities | None = None,
     trainable: bool = False,
-    state: Mapping[str, Any] | None = None,
+    taps: Sequence[SignalDoc] = (),
     picture: Any = None,
     has_world: bool = True,
     agents: Mapping[str, tuple[Modalities, Modalities]] | None = None,
     findings: Sequence[str] = (),
     frame_rate: float | None = None,
     architecture: Mapping[str, Any] | None = None,
+    hosts: bool = False,
 ) -> Manifest:
     """Returns the manifest.
 
-    state: an example of it. picture: an example of a rendered one, None without. agents: what those on the seats of a
-    shared world see and do.
+    hosts: whether it is a world in which others act. taps: signals within the model. picture: an example of a rendered
+    one, None without. agents: what those on the seats of a shared world see and do.
     """
-    signals = [_signal(paths.join("inputs", name), modality) for name, modality in inputs.items()]
-    signals += [_signal(paths.join("outputs", name), modality) for name, modality in outputs.items()]
+    fixed = _OF_OTHERS if hosts else None
+    signals = [_signal(paths.join("inputs", name), modality, fixed) for name, modality in inputs.items()]
+    for name, modality in outputs.items():
+        unused = _UNUSED if action is not None and name not in action else None
+        signals.append(_signal(paths.join("outputs", name), modality, fixed or unused))
     if action is not None:
         worded = {name: _worded(modality, outputs.get(name)) for name, modality in action.items()}
-        signals += _action_signals(worded, paths.ACTION)
+        signals += _action_signals(worded, paths.ACTION, fixed)
     for seat, (seen, done) in (agents or {}).items():
-        signals += [_signal(paths.join("agents", seat, "inputs", name), modality) for name, modality in seen.items()]
-        signals += _action_signals(done, paths.join("agents", seat, paths.ACTION))
+        signals += [
+            _signal(paths.join("agents", seat, "inputs", name), modality, _OF_OTHERS) for name, modality in seen.items()
+        ]
+        signals += _action_signals(done, paths.join("agents", seat, paths.ACTION), _OF_OTHERS)
     if has_world:
         if picture is not None:
-            signals += [_signal(paths.FRAME, _picture_modality(picture))]
-        signals += [_signal(paths.REWARD, Modality.scalar("reward"))]
+            signals += [_signal(paths.FRAME, _picture_modality(picture), _SAID)]
+        signals += [_signal(paths.REWARD, Modality.scalar("reward"), _SAID)]
         signals += [metric_signal(path) for path in (paths.EPISODE_RETURN, paths.EPISODE_LENGTH)]
     if trainable:
         signals.append(metric_signal(paths.LOSS))
-    told = list(findings)
-    if state:
-        shown, left_out = state_signals(state)
-        signals += shown
-        if left_out:
-            told.append(_left_out_of_state(left_out))
+    signals += taps
     images = [s["path"] for s in signals if s["modality"]["kind"] == "IMAGE" and s["path"].startswith("inputs.")]
     return {
         "inputs": [_document(modality) for modality in inputs.values()],
@@ -74,7 +77,7 @@ def manifest_of(
         "signals": _once(signals),
         "architecture": None if architecture is None else dict(architecture),
         "trainable": trainable,
-        "findings": told,
+        "findings": list(findings),
         "previewPaths": [paths.FRAME] if picture is not None else images[:2],
         "frameRate": frame_rate,
     }
@@ -86,45 +89,14 @@ def sentences(findings: Iterable[Finding]) -> list[str]:
 
 
 def metric_signal(path: str) -> SignalDoc:
-    return _signal(path, Modality.scalar(path.rsplit(".", maxsplit=1)[-1]))
+    return _signal(path, Modality.scalar(path.rsplit(".", maxsplit=1)[-1]), _SAID)
 
 
-def state_signals(state: Mapping[str, Any]) -> tuple[list[SignalDoc], int]:
-    """Returns a signal for each array, number and text in `state`, and how many more there would be.
-
-    Nested ones have dots in their paths.
-    """
-    found = _state_signals(state, "state")
-    return list(islice(found, _STATE_SIGNALS)), sum(1 for _ in islice(found, _COUNTED))
-
-
-def _state_signals(tree: Any, path: str) -> Iterator[SignalDoc]:
-    if tree is None or not paths.is_path(path):
-        return
-    if isinstance(tree, Mapping):
-        for name, part in tree.items():
-            yield from _state_signals(part, f"{path}.{name}")
-        return
-    if isinstance(tree, (list, tuple)) and tree and not all(isinstance(part, (int, float)) for part in tree):
-        for index, part in enumerate(tree):
-            yield from _state_signals(part, f"{path}.{index}")
-        return
-    try:
-        if hasattr(tree, "detach"):
-            tree = tree.detach().cpu().numpy()
-        modality = next(iter(Modality.from_example(tree, path.rsplit(".", 1)[-1]).values()))
-    except Exception:  # noqa: BLE001 - whatever an author keeps in a state; what has no modality is not shown
-        return
-    if modality.kind is not ModalityKind.TREE:
-        yield _signal(path, modality)
-
-
-def _left_out_of_state(count: int) -> str:
-    many = f"{'at least ' if count == _COUNTED else ''}{count} value{'' if count == 1 else 's'}"
-    return (
-        f"state: {many} of it cannot be watched: only the first {_STATE_SIGNALS} can; "
-        "keep fewer in it, or arrays of them (measured)"
-    )
+def retapped(manifest: Manifest, signals: Sequence[SignalDoc], architecture: Mapping[str, Any] | None) -> Manifest:
+    """Returns `manifest` with these taps in the place of those that it had."""
+    others = [signal for signal in manifest["signals"] if signal["path"].partition(".")[0] not in TAPPED]
+    told = None if architecture is None else dict(architecture)
+    return {**manifest, "signals": _once([*others, *signals]), "architecture": told}
 
 
 def _worded(action: Modality, output: Modality | None) -> Modality:
@@ -135,10 +107,10 @@ def _worded(action: Modality, output: Modality | None) -> Modality:
     return replace(action, labels=action.labels or labels, names=action.names or output.names)
 
 
-def _action_signals(action: Modalities, path: str) -> list[SignalDoc]:
+def _action_signals(action: Modalities, path: str, fixed: str | None) -> list[SignalDoc]:
     if len(action) == 1:
-        return [_signal(path, next(iter(action.values())))]
-    return [_signal(paths.join(path, name), modality) for name, modality in action.items()]
+        return [_signal(path, next(iter(action.values())), fixed)]
+    return [_signal(paths.join(path, name), modality, fixed) for name, modality in action.items()]
 
 
 def _picture_modality(picture: Any) -> Modality:
@@ -146,8 +118,19 @@ def _picture_modality(picture: Any) -> Modality:
     return Modality.image("frame", height, width, picture.shape[2] if picture.ndim == 3 else 1)
 
 
-def _signal(path: str, modality: Modality) -> SignalDoc:
-    return {"path": path, "modality": _document(modality), "observable": True, "overridable": False}
+def _signal(path: str, modality: Modality, fixed: str | None) -> SignalDoc:
+    """fixed: why no rule can stand on it, None where one can."""
+    if fixed is None and modality.kind is ModalityKind.TREE:
+        fixed = _TREE
+    signal: SignalDoc = {
+        "path": path,
+        "modality": _document(modality),
+        "observable": True,
+        "overridable": fixed is None,
+    }
+    if fixed is not None:
+        signal["reason"] = fixed
+    return signal
 
 
 def _document(modality: Modality) -> ModalityDoc:

@@ -28,7 +28,7 @@ from .journal import Journal
 from .link import Link
 from .live.port import address_of, listen
 from .loop import Loop
-from .manifest import metric_signal
+from .manifest import metric_signal, retapped
 from .reporting import Reporter
 from .restoring import Restorer
 from .saving import Saver
@@ -232,13 +232,23 @@ class Runner:
             self._journal.metrics(logged)
         if not self._described and (self._session.introduced or time.monotonic() - self._began_at > _DESCRIBE_AFTER_S):
             self._described = True
-            self._describe(stage.describe())
+            manifest = stage.describe()
+            self._signals.taps = stage.taps
+            self._describe(manifest)
             threading.Thread(target=self._start_live, name="zoo-live-start", daemon=True).start()
-        elif self._described and self._journal.new_metrics and self._session.manifest is not None:
-            fresh = sorted(self._journal.new_metrics)
+        elif self._described and self._session.manifest is not None:
+            self._describe_news(self._session.manifest)
+
+    def _describe_news(self, manifest: Manifest) -> None:
+        fresh, taps = sorted(self._journal.new_metrics), self._signals.taps
+        found = taps is not None and taps.news()
+        if fresh:
             self._journal.new_metrics.clear()
-            signals = [*self._session.manifest["signals"], *map(metric_signal, fresh)]
-            self._describe({**self._session.manifest, "signals": signals})
+            manifest = {**manifest, "signals": [*manifest["signals"], *map(metric_signal, fresh)]}
+        if found and taps is not None:
+            manifest = retapped(manifest, taps.signals(), taps.architecture())
+        if fresh or found:
+            self._describe(manifest)
 
     def _describe(self, manifest: Manifest) -> None:
         catalogue: dict[str, SignalDoc] = {signal["path"]: signal for signal in manifest["signals"]}

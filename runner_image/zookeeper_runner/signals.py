@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from ainimal_zookeeper.domain import paths
@@ -18,6 +18,16 @@ from ainimal_zookeeper.domain.documents import SignalDoc
 from .arrows import touches
 from .bell import Bell
 from .fault import first_line
+from .manifest import TAPPED
+
+if TYPE_CHECKING:
+    from .taps import Taps
+
+_FOLLOWED_S = 3.0  # an activation is kept in each forward that long after somebody asked for it
+_ELSEWHERE = (
+    "it runs only while the model learns, or within what torch.compile makes into one piece: then it needs eager mode"
+)
+_PATIENCE = 20  # steps in which an activation may be missing before those who wait are told
 
 
 class Captured(NamedTuple):
@@ -56,6 +66,14 @@ class Moment:
     driver: str | None = None  # user who drove, None when the model did
 
 
+@dataclass(slots=True)
+class _Followed:
+    """An activation that is kept in each forward. since: the moment's version when that began."""
+
+    until: float
+    since: int
+
+
 class Signals:
     """What is wanted, and how it is read. `request` and `metric` from any thread, the rest from the step thread."""
 
@@ -64,11 +82,13 @@ class Signals:
         self.catalogue: Mapping[str, SignalDoc] | None = None  # None until model and world are loaded
         self.consumers: list[Callable[[list[Captured | Unreadable]], None]] = []  # called in the step thread
         self.render: Callable[[], Any] | None = None
-        self.state: Callable[[], Mapping[str, Any]] | None = None
+        self.state: Callable[[], Mapping[str, Any]] | None = None  # where the author shows one
+        self.taps: Taps | None = None
         self.render_cost_s = 0.0  # of the last picture
         self._bell = bell
         self._wanted: dict[str, int] = {}
         self._metrics: dict[str, Captured] = {}
+        self._followed: dict[str, _Followed] = {}  # activations
         self._lock = threading.Lock()
 
     @property
@@ -90,6 +110,8 @@ class Signals:
 
     def serve(self) -> None:
         """Delivers what is wanted and there; the rest stays wanted."""
+        if self._followed:
+            self._unfollow()
         if not self._wanted:
             return
         with self._lock:
@@ -100,7 +122,7 @@ class Signals:
         for path, after in wanted.items():
             result: Captured | Unreadable | None
             try:
-                if path.startswith("state."):
+                if path.startswith("state.") and self.state is not None:
                     state = self._read_state() if state is None else state
                     result = self._captured(path, _walk(state, path.split(".")[1:]), after)
                 else:
@@ -119,8 +141,10 @@ class Signals:
             for consumer in self.consumers:
                 consumer(results)
 
-    def _read(self, path: str, after: int) -> Captured | None:
+    def _read(self, path: str, after: int) -> Captured | Unreadable | None:
         moment = self.moment
+        if self.taps is not None and path.partition(".")[0] in TAPPED:
+            return self._read_tap(self.taps, path, after)
         if path.startswith("metrics."):
             known = self._metrics.get(path)
             return known if known is not None and known.version > after else None
@@ -138,6 +162,32 @@ class Signals:
         if group == "outputs":
             return self._captured(path, None if moment.outputs is None else _named(moment.outputs, name), after)
         return self._captured(path, _named(moment.action, name) if name else moment.action, after)
+
+    def _read_tap(self, taps: Taps, path: str, after: int) -> Captured | Unreadable | None:
+        if not path.startswith("activations."):
+            return self._captured(path, taps.read(path), after)
+        now, moment = time.monotonic(), self.moment
+        followed = self._followed.get(path)
+        if followed is None:
+            taps.observe("live", frozenset({*self._followed, path}))
+            self._followed[path] = _Followed(now + _FOLLOWED_S, moment.version)
+            self._bell.ring()  # the next step has it
+            return None
+        followed.until = now + _FOLLOWED_S
+        if moment.outputs is None:  # nothing was computed in the last step
+            return None
+        value = taps.read(path)
+        if value is None and moment.version - followed.since >= _PATIENCE:
+            return Unreadable(path, "UNAVAILABLE", f"{path} has not run in the last {_PATIENCE} steps; {_ELSEWHERE}")
+        return self._captured(path, value, after)
+
+    def _unfollow(self) -> None:
+        """Lets go of activations that nobody has asked for in a while."""
+        now = time.monotonic()
+        kept = {path: each for path, each in self._followed.items() if each.until > now or path in self._wanted}
+        if self.taps is not None and len(kept) < len(self._followed):
+            self._followed = kept
+            self.taps.observe("live", frozenset(kept))
 
     def _captured(self, path: str, value: Any, after: int) -> Captured | None:
         moment = self.moment

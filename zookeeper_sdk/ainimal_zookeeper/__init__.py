@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ainimal_zookeeper.modality import Modality as Modality
     from ainimal_zookeeper.modality import ModalityKind as ModalityKind
     from ainimal_zookeeper.parameters import Parameter as Parameter
+    from ainimal_zookeeper.tapping import tap as tap
     from ainimal_zookeeper.timestep import Timestep as Timestep
     from ainimal_zookeeper.timestep import Trajectory as Trajectory
 
@@ -47,6 +48,7 @@ _HOMES = {
     "SideProcess": "config",
     "Timestep": "timestep",
     "Trajectory": "timestep",
+    "tap": "tapping",
 }
 
 __all__ = [
@@ -68,6 +70,7 @@ __all__ = [
     "SideProcess",
     "Timestep",
     "Trajectory",
+    "tap",
 ]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ainimal_zookeeper.env import Env as _Env
+from ainimal_zookeeper.tapping import T, tap
 
 if TYPE_CHECKING:
     from ainimal_zookeeper.modality import Modality
@@ -93,6 +94,10 @@ class AInimal(ABC):
         pending = self.__dict__.setdefault("_logged_metrics", {})
         for name, value in metrics.items():
             pending[name] = float(value)
+
+    def tap(self, name: str, value: T) -> T:
+        """Returns `value`, or what an override makes of it, and shows it as `activations.<name>`; within forward."""
+        return tap(name, value)
 
     def _take_metrics(self) -> dict[str, float]:
         """Returns what was logged since the last call."""

@@ -171,6 +171,12 @@ def authors_modules(subject: Any) -> Iterator[types.ModuleType]:
             yield module
 
 
+def is_authored(value: Any, subject: Any) -> bool:
+    """Tells whether the class of `value` is written by whoever wrote `subject`: neither Python's, nor installed."""
+    module = type(value).__module__
+    return module == type(subject).__module__ or _is_authors(sys.modules.get(module))
+
+
 def plain(value: Any) -> Any:
     """Returns the node of a number, a text or bytes; NotImplemented for all else."""
     kind = type(value)
@@ -201,7 +207,6 @@ class _Taker:
         self._seen: dict[int, int] = {}  # of `column_of`
         self._open: set[int] = set()  # what can only be made again when all in it has been
         self._subject = subject
-        self._modules = {type(subject).__module__}
 
     def _apart(self) -> _Taker:
         """Returns one who knows nothing yet: what is made later must not name what stands behind it."""
@@ -337,8 +342,7 @@ class _Taker:
         return self._taken.put(Tensor(str(code_of(held.dtype)), held.shape, held), path)
 
     def _fill_object(self, made: dict[str, Any], value: Any, path: str, depth: int) -> None:
-        module = sys.modules.get(type(value).__module__)
-        authored = type(value).__module__ in self._modules or _is_authors(module)
+        authored = is_authored(value, self._subject)
         if authored and isinstance(value, enum.Enum):
             made |= {"$": "enum", "class": class_name(value), "name": value.name}
             if isinstance(value, enum.Flag):

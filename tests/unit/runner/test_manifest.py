@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import count as counted_from
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pytest
 from ainimal_zookeeper import models
 from ainimal_zookeeper.modality import Modality
 from ainimal_zookeeper.spaces import modalities_of_space
 from gymnasium import spaces
-from zookeeper_runner.architecture import architecture_of
-from zookeeper_runner.manifest import manifest_of, state_signals
+from zookeeper_runner.manifest import manifest_of
 from zookeeper_runner.stage import manifest_of_agent
 
 
@@ -53,40 +49,6 @@ def test_without_a_picture_the_preview_is_what_the_agent_sees() -> None:
 
     assert manifest["previewPaths"] == ["inputs.camera"]
     assert "env.reward" not in [signal["path"] for signal in manifest["signals"]]
-
-
-def test_a_state_is_told_by_its_leaves() -> None:
-    """Nested mappings and lists by dots; what has no modality, and names that cannot be paths, are left out."""
-    state = {"a": {"b": np.zeros(3), "c": object()}, "d": [1.0, 2.0], "e": [{"f": "x"}], "no name": 1, "g": None}
-
-    signals, left_out = state_signals(state)
-
-    assert left_out == 0
-    assert [signal["path"] for signal in signals] == ["state.a.b", "state.d", "state.e.0.f"]
-
-
-@pytest.mark.parametrize(("count", "left_out"), [(200, ""), (201, "1 value"), (243, "43 values")])
-def test_what_is_left_out_of_a_state_is_said(count: int, left_out: str) -> None:
-    """Beyond the bound a finding says how many there are, and the way out."""
-    state = {"odd": object(), **{f"unit_{index}": float(index) for index in range(count)}}
-
-    manifest = manifest_of({}, {}, state=state, has_world=False, findings=["before"])
-
-    assert len([signal for signal in manifest["signals"] if signal["path"].startswith("state.")]) == 200
-    way_out = "of it cannot be watched: only the first 200 can; keep fewer in it, or arrays of them (measured)"
-    assert manifest["findings"] == ["before", *([f"state: {left_out} {way_out}"] if left_out else [])]
-
-
-def test_a_state_without_end_is_not_counted_to_it() -> None:
-    """Counting what is left out has a bound of its own."""
-
-    class Endless(dict[str, float]):
-        def items(self) -> Any:
-            return ((f"unit_{index}", 1.0) for index in counted_from(0))
-
-    (finding,) = manifest_of({}, {}, state=Endless(unit=1.0), has_world=False)["findings"]
-
-    assert finding.startswith("state: at least 2000 values of it cannot be watched")
 
 
 def test_seats_are_told_apart() -> None:
@@ -142,25 +104,3 @@ def test_a_model_without_save_says_how_it_is_saved(tmp_path: Path) -> None:
         "edges": [],
         "parameterCount": 6.0,
     }
-
-
-def test_layers_of_torch_are_told_in_order() -> None:
-    """With counts of parameters, and edges where one follows the other; those that are shared count once."""
-    torch = pytest.importorskip("torch")
-
-    class Model:
-        def __init__(self) -> None:
-            self.net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2))
-            self.head = self.net[2]
-
-    found = architecture_of(Model())
-    assert found is not None
-    assert [(node["id"], node["type"], node["parameterCount"]) for node in found["nodes"]] == [
-        ("net.0", "Linear", 40.0),
-        ("net.1", "Tanh", 0.0),
-        ("net.2", "Linear", 18.0),
-    ]
-    assert found["nodes"][0]["attributes"] == {"in_features": 4, "out_features": 8}
-    assert found["edges"] == [{"source": "net.0", "target": "net.1"}, {"source": "net.1", "target": "net.2"}]
-    assert found["parameterCount"] == 58.0
-    assert architecture_of(object()) is None

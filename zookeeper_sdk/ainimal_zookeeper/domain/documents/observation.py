@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Literal, TypedDict
+
+if sys.version_info >= (3, 11):  # before that nobody looks the name up
+    from typing import NotRequired
 
 
 class ModalityDoc(TypedDict):
@@ -27,6 +31,7 @@ class SignalDoc(TypedDict):
     modality: ModalityDoc
     observable: bool
     overridable: bool
+    reason: NotRequired[str]  # why it cannot be observed, or only not overridden
 
 
 class Manifest(TypedDict):

@@ -1,0 +1,27 @@
+"""Gate: whether what is computed now belongs to a step. It is shut while a model learns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class Gate:
+    """Taps look at it before they take anything."""
+
+    __slots__ = ("shut",)
+
+    def __init__(self) -> None:
+        self.shut = False
+
+    def around(self, train: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """Returns `train` with the gate shut meanwhile: minibatches are no activations of a step."""
+
+        def shut_away(trajectory: Any) -> Any:
+            self.shut = True
+            try:
+                return train(trajectory)
+            finally:
+                self.shut = False
+
+        return shut_away
