@@ -30,6 +30,7 @@ from tests.conformance.runner_link_suite import Runner, asking
 from tests.emulators.rpcs import CountedClient
 from tests.emulators.test_firestore_store import new_project
 from tests.fakes import zoo
+from tests.fakes.bucket import MemoryBucket
 from tests.fakes.clock import FakeClock, SequentialIds
 from tests.fakes.compute import FakeCompute
 from tests.fakes.queue import FakeQueue
@@ -56,7 +57,12 @@ class Cloud:
 
     def reconciler(self) -> Reconciler:
         return Reconciler(
-            store=self.open(), queue=self.queue, compute=self.compute, clock=self.clock, ids=SequentialIds()
+            store=self.open(),
+            queue=self.queue,
+            compute=self.compute,
+            bucket=MemoryBucket,
+            clock=self.clock,
+            ids=SequentialIds(),
         )
 
     def launcher(self) -> Launcher:
@@ -178,7 +184,9 @@ def test_a_quiet_run_reads_each_living_instance_once(firestore_emulator: None) -
         compute.set(f"ins_{index}", 1, JobPhase.RUNNING)
 
     def reconcile() -> None:
-        Reconciler(store=store, queue=FakeQueue(), compute=compute, clock=clock, ids=SequentialIds()).run_once()
+        Reconciler(
+            store=store, queue=FakeQueue(), compute=compute, bucket=MemoryBucket, clock=clock, ids=SequentialIds()
+        ).run_once()
 
     reconcile()
     clock.advance(29)

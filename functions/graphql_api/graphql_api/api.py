@@ -30,10 +30,13 @@ from .limits import Limits
 from .link import LinkSettings
 from .links import Links
 from .manifests import Manifests
+from .recordings import Recordings
 from .records import Records
+from .replays import Replays
 from .resolvers import RESOLVERS, SUBSCRIPTIONS
 from .saves import Saves
 from .schema import bind, source
+from .sealing import Sealing
 from .stream import Sources, StreamSettings
 from .streams import LiveStreams
 from .topics import Topics
@@ -77,10 +80,10 @@ class Api:
         consoles: ConsoleSettings | None = None,
         save_s: float = SAVE_S,
         compare_s: float = COMPARE_S,
+        link_url: str | None = None,
     ) -> None:
         self._records = Records(store)
         self._topics = Topics(self._records)
-        link_url: str | None = None,
         link_settings = links or LinkSettings()
         self._links = Links(topics=self._topics, dialer=dialer, clock=clock, secret=secret, settings=link_settings)
         self._streams = LiveStreams(
@@ -101,6 +104,7 @@ class Api:
             patience_s=save_s,
             leave_s=link_settings.leave_s,
         )
+        self._sealing = Sealing(topics=self._topics, patience_s=save_s, leave_s=link_settings.leave_s)
         self._comparisons = Comparisons(bucket, compare_s)
         self._launches = Launches(store=store, queue=queue, clock=clock, ids=ids)
         leases = Leases(store=store, clock=clock, ids=ids)
@@ -108,14 +112,18 @@ class Api:
             records=self._records,
             links=self._links,
             launches=self._launches,
+            attachments=Attachments(store=store, clock=clock, ids=ids, secret=secret, link_url=link_url),
             commands=Commands(store=store, clock=clock, ids=ids),
             checkpoints=checkpoints,
             comparisons=self._comparisons,
             leases=leases,
-            attachments=Attachments(store=store, clock=clock, ids=ids, secret=secret, link_url=link_url),
             wheel=Wheel(leases=leases, links=self._links, records=self._records, clock=clock),
             manifests=Manifests(bucket),
             saves=self._saves,
+            recordings=Recordings(store=store, bucket=bucket, clock=clock, ids=ids),
+            replays=Replays(store=store, launches=self._launches),
+            sealing=self._sealing,
+            annotations=Annotations(store=store, clock=clock, ids=ids),
             uploads=Uploads(store=store, bucket=bucket, clock=clock, ids=ids),
             streams=self._streams,
             profile=profile,
@@ -151,6 +159,7 @@ class Api:
         self._streams.depart()
         self._links.depart()
         self._saves.depart()
+        self._sealing.depart()
 
     async def close(self) -> None:
         """Ends all streams, links and watches, within a second."""

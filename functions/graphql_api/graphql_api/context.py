@@ -23,8 +23,11 @@ from .links import Links
 from .loading import Loader
 from .manifests import Manifests
 from .outlet import Outlet
+from .recordings import Recordings
 from .records import Records
+from .replays import Replays
 from .saves import Saves
+from .sealing import Sealing
 from .selection import Selection, Selections
 from .streams import LiveStreams
 from .uploads import Uploads
@@ -41,14 +44,18 @@ class Zoo:
     records: Records
     links: Links
     launches: Launches
+    attachments: Attachments
     commands: Commands
     checkpoints: Checkpoints
     comparisons: Comparisons
-    attachments: Attachments
     leases: Leases
     wheel: Wheel
     manifests: Manifests
     saves: Saves
+    recordings: Recordings
+    replays: Replays
+    sealing: Sealing
+    annotations: Annotations
     uploads: Uploads
     streams: LiveStreams
     profile: str

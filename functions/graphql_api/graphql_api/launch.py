@@ -27,6 +27,7 @@ from ainimal_zookeeper.domain.documents import (
     LimitDoc,
     ModelDoc,
     Ref,
+    ReplayDoc,
     instance_ref,
     ref_of,
 )
@@ -75,8 +76,10 @@ class Launches:
         self._clock = clock
         self._ids = ids
 
-    def instance(self, principal: Principal, input: Mapping[str, Any]) -> InstanceDoc:
-        """Launches a model. `input` is an `InstanceLaunchInput`.
+    def instance(
+        self, principal: Principal, input: Mapping[str, Any], replay: ReplayDoc | None = None
+    ) -> InstanceDoc:
+        """Launches a model. `input` is an `InstanceLaunchInput`. replay: what it is to do once more.
 
         Raises: PermissionDenied, NotFound, InvalidInput, InvalidTransition, LimitReached; Conflict for a command id
         that somebody else has used or that launched something else; Transient.
@@ -107,6 +110,8 @@ class Launches:
             document = self._instance(document_id, principal, input, catalogue, now)
             if checkpoint is not None:
                 document = lifecycle.start_from(document, starting.point_of(checkpoint))
+            if replay is not None:
+                document["origin"], document["replay"] = "REPLAY", replay
             document["name"] = name or f"{catalogue.model['name']} {number}"
             document["tags"] = tags
             document["keywords"] = keywords(document["name"], *tags)
@@ -205,6 +210,8 @@ class Launches:
             transaction.put(Ref(Collections.LIMITS, limit["id"]), cast(Document, limit))
         point = document["startPoint"]
         text = "launched" if point is None else f"launched from the checkpoint of step {point['step']:,}"
+        if "replay" in document:
+            text += f", to replay {document['replay']['recordingId']}"
         happened = event(event_id, document["id"], "LAUNCHED", text, now, user_id=principal.user_id)
         transaction.put(Ref(Collections.EVENTS, event_id), cast(Document, happened))
         idempotency.remember(transaction, input, principal, document["id"], now)

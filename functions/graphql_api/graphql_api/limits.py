@@ -115,8 +115,11 @@ class Measure:
 
 
 _CONNECTIONS = frozenset(
-    {"models", "environments", "environmentInstances", "instances", "signals", "events", "logs", "connected"}
-)
+    {
+        "models", "environments", "environmentInstances", "instances", "signals", "events", "logs", "connected",
+        "recordings",
+    }
+)  # fmt: skip
 
 
 def _first(node: FieldNode) -> int | str | None:

@@ -21,7 +21,7 @@ from ainimal_zookeeper.domain.documents import (
     Ref,
     instance_ref,
 )
-from ainimal_zookeeper.domain.lifecycle import checkpoint_of
+from ainimal_zookeeper.domain.lifecycle import checkpoint_of, wanted_recording
 
 from . import projection, stored
 from .limits import MAX_PAGE
@@ -83,6 +83,12 @@ class Loader:
         found = [projection.checkpoint(document, self._principal) for document in documents]
         return [each for each in found if each is not None]
 
+    async def recordings(self, documents: Sequence[Document], selection: Selection) -> list[Shown]:
+        """Returns the visible ones, in order: but for `access`, a document says all that there is to show."""
+        del selection
+        found = [projection.recording(document, self._principal) for document in documents]
+        return [each for each in found if each is not None]
+
     async def models(self, documents: Sequence[Document], selection: Selection) -> list[Shown]:
         """Returns the visible ones, in order."""
         refs = [ref for document in documents for ref in _around_model(document["id"], document["type"], selection)]
@@ -126,6 +132,10 @@ class Loader:
         if "latestCheckpoint" in selection:
             ref = _latest_checkpoint(shown)
             shown["latestCheckpoint"] = None if ref is None else projection.checkpoint(found.get(ref), self._principal)
+        if "recording" in selection:
+            ref = _open_recording(shown)
+            recorded = None if ref is None else projection.recording(found.get(ref), self._principal)
+            shown["recording"] = recorded if recorded is not None and recorded["phase"] == "OPEN" else None
         if "compute" in selection:
             offered = found.get(CONFIGURATION, {}).get("computes", [])
             match = [projection.compute(each) for each in offered if each["id"] == document["computeId"]]
@@ -170,6 +180,9 @@ def _around_instance(shown: Shown, selection: Selection) -> list[Ref]:
     checkpoint = _latest_checkpoint(shown) if "latestCheckpoint" in selection else None
     if checkpoint is not None:
         refs.append(checkpoint)
+    recording = _open_recording(shown) if "recording" in selection else None
+    if recording is not None:
+        refs.append(recording)
     if document["environmentId"] is not None and _wants_kind(shown, selection):
         refs.append(Ref(Collections.ENVIRONMENTS, document["environmentId"]))
     return refs + _side_documents(shown, selection)
@@ -185,6 +198,11 @@ def _latest_checkpoint(shown: Shown) -> Ref | None:
     point = checkpoint_of(shown["_document"])
     checkpoint_id = None if point is None else point.get("checkpointId")
     return None if checkpoint_id is None else Ref(Collections.CHECKPOINTS, checkpoint_id)
+
+
+def _open_recording(shown: Shown) -> Ref | None:
+    request = wanted_recording(shown["_document"])
+    return None if request is None else Ref(Collections.RECORDINGS, request["id"])
 
 
 def _seats(world: Shown) -> Ref:

@@ -13,8 +13,10 @@ from typing import Any, cast
 
 from ainimal_zookeeper.domain import lifecycle
 from ainimal_zookeeper.domain.access import Action, Principal, Resource, ServerAction, decide
+from ainimal_zookeeper.domain.control import OPERATOR, holder_name
 from ainimal_zookeeper.domain.documents import (
     PACKED,
+    AnnotationDoc,
     CheckpointDoc,
     ControlDoc,
     Document,
@@ -24,9 +26,9 @@ from ainimal_zookeeper.domain.documents import (
     InstanceDoc,
     ModelDoc,
     ParameterDoc,
+    RecordingDoc,
     Stats,
 )
-from ainimal_zookeeper.domain.control import OPERATOR, holder_name
 
 Shown = dict[str, Any]
 
@@ -36,6 +38,7 @@ _INSTANCE_ACTIONS: tuple[Action, ...] = ("SEE", "OBSERVE", "CONTROL", "EDIT", "D
 _WORLD_ACTIONS: tuple[Action, ...] = ("SEE", "OBSERVE", "CONTROL")
 _CATALOGUE_ACTIONS: tuple[Action, ...] = ("SEE",)
 _CHECKPOINT_ACTIONS: tuple[Action, ...] = ("SEE", "OBSERVE", "CONTROL", "DELETE")
+_RECORDING_ACTIONS: tuple[Action, ...] = ("SEE", "OBSERVE", "EDIT", "DELETE")
 _ERROR_CODES = frozenset(
     {
         "NOT_FOUND", "ALREADY_EXISTS", "INVALID_INPUT", "INVALID_TRANSITION", "UNAUTHENTICATED", "PERMISSION_DENIED",
@@ -107,8 +110,7 @@ def instance(found: Document | None, principal: Principal) -> Shown | None:
         "overrides": [],
         "control": control(lifecycle.control_of(document)) if observes else None,
         "recording": None,
-        "annotations": [],
-        "replay": None,
+        "replay": replay(document) if observes else None,
         "viewerCan": may,
     }
 
@@ -126,6 +128,22 @@ def control(lease: ControlDoc | None) -> Shown | None:
     }
     named: Shown = {key: lease[key] for key in ("id", "paths", "onSilence", "expiresAt")}
     return {"__typename": "Control", **named, "holder": holder}
+
+
+def replay(document: InstanceDoc) -> Shown | None:
+    """Returns a `ReplayReport`, for whoever may observe the instance; None for one that replays nothing."""
+    found = document.get("replay")
+    if found is None:
+        return None
+    report = found["report"] or {"comparedSteps": 0, "identical": True, "first": None}
+    first = report["first"]
+    return {
+        "recordingId": found["recordingId"],
+        "planes": found["planes"],
+        "comparedSteps": float(report["comparedSteps"]),
+        "identical": report["identical"],
+        "first": None if first is None else {**first, "step": float(first["step"])},
+    }
 
 
 def checkpoint(found: Document | None, principal: Principal) -> Shown | None:
@@ -159,6 +177,58 @@ def checkpoint(found: Document | None, principal: Principal) -> Shown | None:
         "_parametersJson": document["parametersJson"],
         "author": None,
         "viewerCan": may,
+    }
+
+
+def recording(found: Document | None, principal: Principal) -> Shown | None:
+    """Returns a `Recording` but for its access: who may observe the instance may see it, were that gone by now."""
+    if found is None:
+        return None
+    document = cast(RecordingDoc, found)
+    may = can(principal, Resource("instance", document["instanceId"], document["ownerId"]), _RECORDING_ACTIONS)
+    if "OBSERVE" not in may:
+        return None
+    failure = document["failure"]
+    return {
+        "__typename": "Recording",
+        "_document": document,
+        "_observes": True,
+        "id": document["id"],
+        "phase": document["phase"],
+        "kind": document["kind"],
+        "instanceId": document["instanceId"],
+        "instanceName": document["instanceName"],
+        "modelId": document["modelId"],
+        "attempt": document["attempt"],
+        "timeline": document["timeline"],
+        "signals": document["signals"],
+        "firstStep": float(document["firstStep"]),
+        "lastStep": float(document["lastStep"]),
+        "firstAt": document["firstAt"],
+        "lastAt": document["lastAt"],
+        "sizeBytes": float(document["sizeBytes"]),
+        "droppedSteps": float(document["droppedSteps"]),
+        "createdAt": document["createdAt"],
+        "sealedAt": document["sealedAt"],
+        "checkpointId": document["checkpointId"],
+        "problem": None if failure is None else failure["message"],
+        "author": None,
+        "viewerCan": may,
+    }
+
+
+def annotation(found: Document) -> Shown:
+    """Returns an `Annotation`, for whoever may observe its instance."""
+    document = cast(AnnotationDoc, found)
+    return {
+        "__typename": "Annotation",
+        "id": document["id"],
+        "step": float(document["step"]),
+        "endStep": _number(document["endStep"]),
+        "timeline": document["timeline"],
+        "text": document["text"],
+        "createdAt": document["createdAt"],
+        "author": None,
     }
 
 

@@ -53,7 +53,14 @@ class Deployment:
             launcher=Launcher(
                 store=store, compute=compute, clock=clock, secret=profile.secret, link_url=settings.link_url
             ),
-            reconciler=Reconciler(store=store, queue=profile.queue, compute=compute, clock=clock, ids=profile.ids),
+            reconciler=Reconciler(
+                store=store,
+                queue=profile.queue,
+                compute=compute,
+                bucket=lambda: profile.bucket,
+                clock=clock,
+                ids=profile.ids,
+            ),
             callers=_callers(settings),
             catalogue=None if staged is None else StagedCatalogue(staged, Catalogue(store)),
         )

@@ -15,6 +15,7 @@ from typing import cast
 from ainimal_zookeeper.domain import queries
 from ainimal_zookeeper.domain.documents import Collections, ConfigurationDoc, InstanceDoc, Ref
 from ainimal_zookeeper.domain.errors import Transient
+from ainimal_zookeeper.ports.bucket import Bucket
 from ainimal_zookeeper.ports.clock import Clock, Ids
 from ainimal_zookeeper.ports.compute import Compute
 from ainimal_zookeeper.ports.queue import Queue
@@ -22,6 +23,7 @@ from ainimal_zookeeper.ports.store import DocumentStore
 
 from .census import Census
 from .dead_letters import DeadLetters
+from .lost_recordings import LostRecordings
 from .old_commands import OldCommands
 from .orphans import Orphans
 from .patience import Patience
@@ -43,6 +45,7 @@ class Reconciler:
         store: DocumentStore,
         queue: Queue,
         compute: Compute,
+        bucket: Callable[[], Bucket],
         clock: Clock,
         ids: Ids,
         patience: Patience | None = None,
@@ -57,6 +60,7 @@ class Reconciler:
         self._orphans = Orphans(store=store, compute=compute, grace_s=patience.grace_s)
         self._census = Census(store)
         self._dead_letters = DeadLetters(store=store, queue=queue, clock=clock)
+        self._lost_recordings = LostRecordings(store=store, bucket=bucket, clock=clock)
         self._old_commands = OldCommands(store=store, clock=clock)
         self._running = threading.Lock()
         self._broken: set[str] = set()
@@ -94,6 +98,7 @@ class Reconciler:
             ("delete jobs that nobody needs", lambda: self._orphans.clear(states, living, now)),
             ("rebuild the limits", lambda: self._census.rebuild(living)),
             ("look for dead letters", self._dead_letters.tell),
+            ("close recordings of runners that are gone", self._lost_recordings.close),
             ("forget old commands", self._old_commands.forget),
             ("forget those who have ended", lambda: self._settling.forget_others(living)),
         ]

@@ -77,10 +77,13 @@ class Intake:
                 after = lifecycle.restored(after, caller.attempt, said.restored)
             after = lifecycle.report(after, caller.attempt, _with_point(said.report, kept), now)
             after = lifecycle.received(after, said.sequence, len(said.lines))
+            begins = _recording(said, kept, transaction)
             writes = _happenings(document, after, said, now, kept)
             writes += _observations(document, after["timeline"], said, transaction)
             if kept is not None and kept.checkpoint is not None:
                 writes.append((Ref(Collections.CHECKPOINTS, kept.checkpoint["id"]), cast(Document, kept.checkpoint)))
+            if begins is not None:
+                writes.append((Ref(Collections.RECORDINGS, begins["id"]), begins))
             if lifecycle.is_final(after):
                 writes += ending.writes(after, transaction.get_many(limits.refs(after)), now)
             else:
@@ -173,6 +176,19 @@ def _observations(
         }
         writes.append((Ref(Collections.LOGS, chunk["id"]), cast(Document, chunk)))
     return writes
+
+
+def _recording(said: Reported, kept: Kept | None, transaction: Transaction) -> Document | None:
+    """Returns the recording that begins with the checkpoint, as it is then."""
+    if kept is None or kept.checkpoint is None or not isinstance(said.save, Saved) or said.save.recording is None:
+        return None
+    found = transaction.get(Ref(Collections.RECORDINGS, said.save.recording))
+    if found is None or (found["instanceId"], found["attempt"]) != (
+        kept.checkpoint["instanceId"],
+        kept.checkpoint["attempt"],
+    ):
+        return None
+    return {**found, "checkpointId": kept.checkpoint["id"]}
 
 
 def _with_point(said: Report, kept: Kept | None) -> Report:

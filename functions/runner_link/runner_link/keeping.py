@@ -119,7 +119,7 @@ class Keeping:
             "object": point["object"],
             "sha256": point["sha256"],
             "kind": saved.kind,
-            "kept": tag is not None,
+            "kept": tag is not None or saved.recording is not None,
             "starts": 0,
             "saveId": saved.id,
             "parametersJson": document["parametersJson"],

@@ -17,17 +17,18 @@ from ainimal_zookeeper.ports.store import DocumentStore
 from starlette.requests import Request
 from starlette.responses import Response
 
-from . import answers, requests
+from . import answers, recordings, requests
 from .claims import Claims, RunnerSettings, check_current
 from .intake import Intake
 from .keeping import Keeping
+from .recordings import Recorded
 from .requests import Caller
 
 _log = logging.getLogger(__name__)
 
 
 class RunnerLink:
-    """Answers `POST` of .../claim, /desired, /report, /ticket and /checkpoint; the last part of the path decides."""
+    """Answers `POST` of claim, desired, report, ticket, checkpoint and recording; the path's last part decides."""
 
     def __init__(
         self,
@@ -54,12 +55,14 @@ class RunnerLink:
             settings=settings or RunnerSettings(),
         )
         self._intake = Intake(store=store, clock=clock, keeping=Keeping(store=store, bucket=bucket, clock=clock))
+        self._recorded = Recorded(store=store, bucket=bucket, clock=clock)
         self._routes: Mapping[str, Callable[[Caller, Mapping[str, Any]], dict[str, Any]]] = {
             "claim": lambda caller, given: self._claims.claim(caller, requests.runner(given)),
             "desired": lambda caller, _: self._claims.desired(caller),
             "report": lambda caller, given: self._intake.report(caller, requests.reported(given)),
             "ticket": self._ticket,
             "checkpoint": lambda caller, given: self._claims.checkpoint(caller, requests.restore_id(given)),
+            "recording": lambda caller, given: self._recorded.take(caller, recordings.read(given)),
         }
 
     async def handle(self, request: Request) -> Response:

@@ -15,8 +15,9 @@ from ainimal_zookeeper.domain.errors import InvalidInput
 
 MAX_FACTS_BYTES = 100_000  # seeds and libraries go into the manifest of each checkpoint
 
-_KINDS = ("ASKED", "AUTOSAVE", "DEPARTURE")
+_KINDS = ("ASKED", "AUTOSAVE", "DEPARTURE", "RECORDING")
 _REQUEST = re.compile(r"sav_[a-z0-9_]{1,64}\Z")
+_RECORDING = re.compile(r"rec_[a-z0-9_]{1,64}\Z")
 _RESTORE = re.compile(r"res_[a-z0-9_]{1,64}\Z")
 
 Where = tuple[str, ...]
@@ -26,7 +27,7 @@ Where = tuple[str, ...]
 class Saved:
     """A state was saved. `id`: the request that it answers; runners of older versions save only when they leave.
 
-    architecture: what the model is made of by now; None: as its manifest says.
+    architecture: what the model is made of by now; None: as its manifest says. recording: the one that begins with it.
     """
 
     id: str | None = None
@@ -35,6 +36,7 @@ class Saved:
     libraries: Mapping[str, str] = field(default_factory=dict)
     needs_pickle: bool = False
     architecture: Mapping[str, Any] | None = None
+    recording: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,10 @@ def read(value: Any, path: Where, *, has_checkpoint: bool) -> Saved | NotSaved |
     if not isinstance(needs_pickle, bool):
         raise InvalidInput(f"is {needs_pickle!r:.100}, not true or false", (*path, "needsPickle"))
     architecture = _facts(value, "architecture", path) or None
-    return Saved(request, cast(SaveKind, kind), seeds, libraries, needs_pickle, architecture)
+    recording = value.get("recording")
+    if (kind == "RECORDING") != (isinstance(recording, str) and _RECORDING.match(recording) is not None):
+        raise InvalidInput(f"{recording!r:.100} is the id of no recording that begins with it", (*path, "recording"))
+    return Saved(request, cast(SaveKind, kind), seeds, libraries, needs_pickle, architecture, recording)
 
 
 def restore(value: Any, path: Where) -> RestoreAnswer | None:

@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from tests.fakes import zoo
+from tests.fakes.bucket import MemoryBucket
 from tests.fakes.clock import FakeClock, SequentialIds
 from tests.fakes.compute import FakeCompute
 from tests.fakes.queue import FakeQueue
@@ -49,7 +50,12 @@ class Pusher:
     def new_reconciler(self) -> Reconciler:
         """Returns one that knows nothing of the others, as in a process of its own."""
         return Reconciler(
-            store=self.store, queue=self.queue, compute=self.compute, clock=self.clock, ids=SequentialIds()
+            store=self.store,
+            queue=self.queue,
+            compute=self.compute,
+            bucket=MemoryBucket,
+            clock=self.clock,
+            ids=SequentialIds(),
         )
 
     async def post(self, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> httpx.Response:

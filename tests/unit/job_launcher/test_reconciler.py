@@ -12,6 +12,7 @@ from ainimal_zookeeper.ports.queue import LAUNCH_TOPIC
 from job_launcher import Launcher, Reconciler
 
 from tests.fakes import zoo
+from tests.fakes.bucket import MemoryBucket
 from tests.fakes.clock import FakeClock, SequentialIds
 from tests.fakes.compute import FakeCompute
 from tests.fakes.queue import FakeQueue
@@ -24,10 +25,16 @@ class Scene:
     def __init__(self) -> None:
         self.clock, self.store = FakeClock(), MemoryStore()
         self.compute, self.queue = FakeCompute(), FakeQueue()
+        self.bucket = MemoryBucket()
         zoo.furnish(self.store)
         zoo.add(self.store, zoo.instance(self.clock.now()))
         self.reconciler = Reconciler(
-            store=self.store, queue=self.queue, compute=self.compute, clock=self.clock, ids=SequentialIds()
+            store=self.store,
+            queue=self.queue,
+            compute=self.compute,
+            bucket=lambda: self.bucket,
+            clock=self.clock,
+            ids=SequentialIds(),
         )
 
     def write(self, document: InstanceDoc) -> None:
@@ -199,6 +206,7 @@ def test_silence_does_not_count_while_there_was_no_zoo(scene: Scene) -> None:
 def test_silent_attached_instance_is_lost(scene: Scene) -> None:
     """A script of the user's own has no job; after a minute without a report it is gone."""
     document = zoo.instance(scene.clock.now(), "ins_2", origin="ATTACHED")
+    scene.reconciler.run_once()
     scene.write(lifecycle.claim(document, 1, scene.clock.now()))
     scene.clock.advance(59)
     scene.reconciler.run_once()
@@ -206,16 +214,8 @@ def test_silent_attached_instance_is_lost(scene: Scene) -> None:
     scene.clock.advance(2)
     scene.reconciler.run_once()
     assert scene.status("ins_2")["phase"] == "LOST"
-    scene.reconciler.run_once()
 
 
-def test_terminated_instance_whose_job_is_gone_is_finished(scene: Scene) -> None:
-    """A runner that was killed while it stopped has still been terminated, not lost."""
-    scene.claim()
-    scene.write(lifecycle.terminate(zoo.read(scene.store), scene.clock.now()))
-    scene.compute.set("ins_1", 1, JobPhase.FAILED, "exit status -15")
-    scene.reconciler.run_once()
-    assert (scene.status()["phase"], scene.status()["failure"]) == ("TERMINATED", None)
 def test_an_attached_script_that_outlived_the_zoo_gets_the_time_to_report(scene: Scene) -> None:
     """Nobody could hear it while there was no zoo."""
     document = zoo.instance(scene.clock.now(), "ins_2", origin="ATTACHED")
@@ -240,6 +240,13 @@ def test_an_attached_script_that_was_asked_to_end_ends_when_it_has(scene: Scene)
     assert scene.status("ins_2")["phase"] == "TERMINATED"
 
 
+def test_terminated_instance_whose_job_is_gone_is_finished(scene: Scene) -> None:
+    """A runner that was killed while it stopped has still been terminated, not lost."""
+    scene.claim()
+    scene.write(lifecycle.terminate(zoo.read(scene.store), scene.clock.now()))
+    scene.compute.set("ins_1", 1, JobPhase.FAILED, "exit status -15")
+    scene.reconciler.run_once()
+    assert (scene.status()["phase"], scene.status()["failure"]) == ("TERMINATED", None)
     assert zoo.members(scene.store, "models") == []
 
 

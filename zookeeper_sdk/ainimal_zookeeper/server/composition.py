@@ -42,7 +42,14 @@ class EmbeddedZoo:
         self._launcher = Launcher(
             store=self._store, compute=compute, clock=clock, secret=secret, link_url=f"{url}/runner"
         )
-        self._reconciler = Reconciler(store=self._store, queue=self._queue, compute=compute, clock=clock, ids=ids)
+        self._reconciler = Reconciler(
+            store=self._store,
+            queue=self._queue,
+            compute=compute,
+            bucket=lambda: profile.bucket,
+            clock=clock,
+            ids=ids,
+        )
         link = RunnerLink(
             store=self._store,
             bucket=profile.bucket,
@@ -63,6 +70,7 @@ class EmbeddedZoo:
             profile=profile.name,
             version=version(),
             processes=processes.snapshot,
+            link_url=f"{url}/runner",
         )
         self._routine = Routine(
             compilation,
@@ -70,7 +78,6 @@ class EmbeddedZoo:
             bucket=profile.bucket,
             clock=clock,
             environ=environ,
-            link_url=f"{url}/runner",
             launches=Launches(store=self._store, queue=self._queue, clock=clock, ids=ids),
             processes=processes,
             compute=compute,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..context import Fields
-from . import checkpoints, commands, control, environment, instance, live, model, server, telemetry, uploads
+from . import checkpoints, commands, control, environment, instance, live, model, recordings, server, telemetry, uploads
 
 
 def _merged(*parts: Fields) -> Fields:
@@ -22,6 +22,7 @@ RESOLVERS: Fields = _merged(
     telemetry.RESOLVERS,
     checkpoints.RESOLVERS,
     commands.RESOLVERS,
+    recordings.RESOLVERS,
     control.RESOLVERS,
     uploads.RESOLVERS,
 )

@@ -29,6 +29,7 @@ async def node(_: Any, info: Info, id: str) -> Shown | None:
         "env": (Collections.ENVIRONMENT_INSTANCES, context.loader.environment_instances),
         "mod": (Collections.MODELS, context.loader.models),
         "chk": (Collections.CHECKPOINTS, context.loader.checkpoints),
+        "rec": (Collections.RECORDINGS, context.loader.recordings),
     }
     prefix = id.partition("_")[0]
     if prefix in loads:
