@@ -31,7 +31,7 @@ class MemoryRecording:
     @property
     def manifest(self) -> Mapping[str, Any]:
         return {
-            "id": self.id,
+            "recordingId": self.id,
             "instanceId": "ins_1",
             "firstStep": min(self.flags, default=0),
             "lastStep": max(self.flags, default=0),
@@ -41,7 +41,7 @@ class MemoryRecording:
         column = self.flags if path == "zoo.flags" else self.columns[path]
         steps = np.array([step for step in column if from_step <= step <= to_step], np.int64)
         timelines = np.array([self.timelines.get(int(step), 1) for step in steps], np.int64)
-        times = 1_700_000_000_000_000_000 + steps * 20_000_000
+        times = 1_700_000_000_000_000 + steps * 20_000
         values: Any = [column[int(step)] for step in steps]
         if not any(isinstance(value, (str, dict)) for value in values):
             dtype = np.uint8 if path == "zoo.flags" else next(c.dtype for c in self.signals if c.path == path)
@@ -74,5 +74,5 @@ def lunar(steps: int = 7, *, ends: Sequence[int] = (3,)) -> MemoryRecording:
     for n in numbers:
         flags[n] = (16 if first else 0) | (1 if n in ends else 0)
         first = n in ends
-    events = [{"step": 2, "time": 1_700_000_000_040_000_000, "kind": "override", "data": {"path": "action"}}]
+    events = [{"step": 2, "timeline": 1, "time": 1_700_000_000_040_000, "kind": "override", "data": {"path": "action"}}]
     return MemoryRecording(channels, columns, flags, events)

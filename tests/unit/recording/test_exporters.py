@@ -77,7 +77,8 @@ class TestFoxglove:
         told = recording.columns["inputs.state"]
         assert [each["step"] for each in values] == list(told)
         assert np.array_equal(np.array([each["value"] for each in values], np.float32), np.array(list(told.values())))
-        assert [message.log_time for message in found["/action"]] == recording.read("action", 0, 99)[2].tolist()
+        times = [int(at) * 1_000 for at in recording.read("action", 0, 99)[2]]
+        assert [message.log_time for message in found["/action"]] == times
         for message, picture in zip(found["/inputs.camera"], recording.columns["inputs.camera"].values(), strict=True):
             assert picture.tobytes() in message.data
         assert "step 3 \N{SNOWMAN}".encode() in found["/inputs.words"][2].data

@@ -11,9 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...domain.errors import InvalidInput
+from ...domain.recordings import FLAGS
 
-FLAGS = "zoo.flags"
-TERMINATED, TRUNCATED, OVERRIDDEN, DRIVEN, FIRST = 1, 2, 4, 8, 16
 _WINDOW = 1_024  # steps, as in a block of vectors
 _WINDOW_BYTES = 64 << 20
 
@@ -41,7 +40,7 @@ class Recorded(Protocol):
     @property
     def events(self) -> Sequence[Mapping[str, Any]]: ...
     def read(self, path: str, from_step: int, to_step: int, /) -> tuple[Any, Any, Any, Any]:
-        """Returns steps, timelines, times (nanoseconds since the epoch) and values, as long as each other."""
+        """Returns steps, timelines, times (microseconds since 1970, UTC) and values, as long as each other."""
         ...
 
 
@@ -49,7 +48,7 @@ class Recorded(Protocol):
 class Column:
     """Values of one signal in the order in which they were recorded; all as long as each other.
 
-    steps, timelines: int64. times: int64, nanoseconds since the epoch. values: an array whose first axis they are, or a
+    steps, timelines: int64. times: int64, nanoseconds since 1970, UTC. values: an array whose first axis they are, or a
     list of texts or of what JSON holds.
     """
 
@@ -81,7 +80,7 @@ class Excerpt:
                 f"holds the steps {manifest.get('firstStep')} to {manifest.get('lastStep')}",
                 ("fromStep",),
             )
-        self.flags = Column(np.asarray(steps), np.asarray(timelines), np.asarray(times), np.asarray(flags))
+        self.flags = _column(steps, timelines, times, np.asarray(flags))
 
     @property
     def manifest(self) -> Mapping[str, Any]:
@@ -96,8 +95,7 @@ class Excerpt:
     def column(self, path: str, window: tuple[int, int] | None = None) -> Column:
         """Returns the values of a signal: of all steps, or of those from and to which `window` says, inclusive."""
         low, high = window or (int(self.flags.steps.min()), int(self.flags.steps.max()))
-        steps, timelines, times, values = self._recording.read(path, low, high)
-        return Column(np.asarray(steps), np.asarray(timelines), np.asarray(times), values)
+        return _column(*self._recording.read(path, low, high))
 
     def windows(self) -> Iterator[tuple[int, int]]:
         """Yields stretches of steps, first and last, that together are the excerpt and small enough to be held."""
@@ -106,6 +104,10 @@ class Excerpt:
         low, high = int(self.flags.steps.min()), int(self.flags.steps.max())
         for first in range(low, high + 1, length):
             yield first, min(first + length - 1, high)
+
+
+def _column(steps: Any, timelines: Any, times: Any, values: Any) -> Column:
+    return Column(np.asarray(steps), np.asarray(timelines), np.asarray(times) * 1_000, values)
 
 
 def _chosen(offered: Mapping[str, RecordedChannel], signals: Sequence[str] | None) -> Iterator[RecordedChannel]:
@@ -122,10 +124,15 @@ def _chosen(offered: Mapping[str, RecordedChannel], signals: Sequence[str] | Non
     yield from (channel for path, channel in offered.items() if path in taken)
 
 
+def dtype_of(channel: RecordedChannel) -> np.dtype[Any]:
+    """Returns what the values of a channel of numbers are read as: NumPy knows no bfloat16."""
+    return np.dtype("float32" if channel.dtype == "bfloat16" else channel.dtype)
+
+
 def _bytes_of(channel: RecordedChannel) -> int:
     if channel.kind in {"text", "json"}:
         return 256
-    size = np.dtype(channel.dtype).itemsize
+    size = dtype_of(channel).itemsize
     for length in channel.shape:
         size *= length
     return size

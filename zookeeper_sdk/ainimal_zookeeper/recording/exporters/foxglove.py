@@ -18,7 +18,7 @@ import numpy as np
 from foxglove.channels import LogChannel, RawImageChannel
 from foxglove.messages import Log, LogLevel, RawImage, Timestamp
 
-from .excerpt import Column, Excerpt, RecordedChannel
+from .excerpt import Column, Excerpt, RecordedChannel, dtype_of
 
 _SCHEMA = {
     "title": "zoo.Value",
@@ -46,7 +46,7 @@ def write(excerpt: Excerpt, target: Path) -> None:
                 said[path](column.values[row], int(column.steps[row]), int(column.timelines[row]), at)
         happened = LogChannel("/zoo.events", context=context)
         for event in excerpt.events:
-            at = _nanoseconds(event["time"])
+            at = int(event["time"]) * 1_000
             message = json.dumps(event.get("data", {}))
             entry = Log(timestamp=_stamp(at), level=LogLevel.Info, message=message, name=str(event["kind"]))
             happened.log(entry, log_time=at)
@@ -95,7 +95,7 @@ def _say(channel: RecordedChannel, context: Any) -> Say:
 
 def _encoding(channel: RecordedChannel) -> str | None:
     """Returns what Foxglove calls pictures of this shape; None for what is no picture to it."""
-    if channel.kind != "image" or np.dtype(channel.dtype) != np.uint8:
+    if channel.kind != "image" or dtype_of(channel) != np.uint8:
         return None
     depth = 1 if len(channel.shape) == 2 else channel.shape[2] if len(channel.shape) == 3 else 0
     return {1: "mono8", 3: "rgb8", 4: "rgba8"}.get(depth)
@@ -105,10 +105,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _nanoseconds(time: Any) -> int:
-    return int(time * _SECOND) if isinstance(time, float) else int(time)
 
 
 def _stamp(at: int) -> Timestamp:

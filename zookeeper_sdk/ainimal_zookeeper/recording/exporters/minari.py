@@ -21,7 +21,8 @@ from minari.dataset.minari_storage import MinariStorage
 
 from ...domain.errors import InvalidInput
 from ...domain.paths import REWARD
-from .excerpt import FIRST, TERMINATED, TRUNCATED, Excerpt, RecordedChannel
+from ...domain.recordings import FIRST, TERMINATED, TRUNCATED
+from .excerpt import Excerpt, RecordedChannel, dtype_of
 
 
 def write(excerpt: Excerpt, target: Path) -> None:
@@ -35,7 +36,7 @@ def write(excerpt: Excerpt, target: Path) -> None:
     storage = MinariStorage.new(target, **spaces, data_format="hdf5", jpeg_encoding=False)
     storage.update_metadata(
         {
-            "dataset_id": f"zoo/{excerpt.manifest.get('id', 'recording')}-v0".replace("_", "-"),
+            "dataset_id": f"zoo/{excerpt.manifest.get('recordingId', 'recording')}-v0".replace("_", "-"),
             "minari_version": minari.__version__,
             "description": json.dumps({"instanceId": excerpt.manifest.get("instanceId")}),
         }
@@ -64,7 +65,7 @@ def _space_of(channel: RecordedChannel) -> gym.Space[Any]:
         return gym.spaces.Text(1 << 16)
     if channel.kind == "json":
         raise InvalidInput(f"{channel.path} has no fixed shape, and Minari takes none without; leave it out")
-    dtype = np.dtype(channel.dtype)
+    dtype = dtype_of(channel)
     if dtype.kind == "f":
         return gym.spaces.Box(-np.inf, np.inf, channel.shape, dtype.type)
     if dtype.kind == "b":

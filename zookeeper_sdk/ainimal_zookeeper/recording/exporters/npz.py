@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .excerpt import FLAGS, Column, Excerpt
+from ...domain.recordings import FLAGS
+from .excerpt import Column, Excerpt
 
 
 def write(excerpt: Excerpt, target: Path) -> None:

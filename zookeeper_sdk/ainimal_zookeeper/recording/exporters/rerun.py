@@ -21,8 +21,9 @@ _PLOTTED = 256  # elements of a vector, up to which it is drawn as curves
 
 def write(excerpt: Excerpt, target: Path) -> None:
     """Writes the file, window by window."""
-    manifest = excerpt.manifest
-    stream = sdk.RecordingStream("ainimal_zookeeper", recording_id=manifest.get("id"), send_properties=False)
+    stream = sdk.RecordingStream(
+        "ainimal_zookeeper", recording_id=excerpt.manifest.get("recordingId"), send_properties=False
+    )
     stream.save(target)
     first = int(excerpt.flags.timelines[0])
     for window in excerpt.windows():
@@ -75,7 +76,6 @@ def _model_of(values: Any) -> str | None:
 
 def _tell(stream: Any, event: Any) -> None:
     stream.set_time("step", sequence=int(event["step"]))
-    time = event["time"]
-    stream.set_time("time", timestamp=time if isinstance(time, float) else np.int64(time).astype("datetime64[ns]"))
+    stream.set_time("time", timestamp=np.int64(event["time"]).astype("datetime64[us]"))
     stream.log("zoo/events", sdk.TextLog(f"{event['kind']}: {json.dumps(event.get('data', {}))}"))
     stream.reset_time()
