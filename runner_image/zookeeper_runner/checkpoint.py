@@ -8,7 +8,7 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -74,11 +74,16 @@ class Written:
 
 
 def write(
-    agent: Agent, counters: Counters, body: Keeps | None = None, parameters: Mapping[str, Any] | None = None
+    agent: Agent,
+    counters: Counters,
+    body: Keeps | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    overrides: Sequence[Mapping[str, Any]] = (),
 ) -> Written:
     """Lets the agent save itself into a new folder, or copies what it is made of. Step thread only.
 
-    body: what else there is to keep, None for nothing. parameters: what the agent was made with. Raises: AInimalFault
+    body: what else there is to keep, None for nothing. parameters: what the agent was made with. overrides: rules that
+    stand, as `Overrides.lifted` yields them. Raises: AInimalFault
     when `save` raises, EnvFault when the world's `get_state` does; Transient when there is no room.
     """
     from .state.taking import late, made_late, take
@@ -87,6 +92,8 @@ def write(
     if why is not None:
         raise InvalidTransition(why)
     facts: dict[str, Any] = {"class": type(agent.subject).__qualname__, "parameters": dict(parameters or {})}
+    if overrides:
+        facts["overrides"] = list(overrides)
     try:
         place = tempfile.TemporaryDirectory(prefix="ainimal-", ignore_cleanup_errors=True)
         folder = Path(place.name) / SAVED

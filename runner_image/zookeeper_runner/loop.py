@@ -107,6 +107,14 @@ class Driven(Protocol):
         ...
 
 
+class Ruled(Protocol):
+    """Who lets rules stand on signals, between two steps. All methods are called in the step thread."""
+
+    def heed(self, desired: Desired, /) -> float | None:
+        """Lets stand what is desired; returns in how many seconds one expires by time alone, None where none does."""
+        ...
+
+
 class Loop:
     """Makes what is desired happen, at the end of the current step or train call, and says so at once.
 
@@ -126,6 +134,7 @@ class Loop:
         keeping: Keeping,
         going_back: GoingBack,
         driving: Driven | None = None,
+        ruled: Ruled | None = None,
         begin: Callable[[], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -139,6 +148,7 @@ class Loop:
         self._keeping = keeping
         self._going_back = going_back
         self._driving = driving
+        self._ruled = ruled
         self._begin = begin or body.begin
         self._clock = clock
         self._pace = Pace()
@@ -199,6 +209,7 @@ class Loop:
                 raise Leave
             if self._driving is not None:
                 self._driving.attend(desired)
+            expires_s = None if self._ruled is None else self._ruled.heed(desired)
             self._apply(desired)
             wait_s, acts, single, stage = self._next(desired)
             if not self._began and wait_s == 0.0:
@@ -228,8 +239,8 @@ class Loop:
             if self._paused and session.counters.step != self._rested_at:
                 self._rested_at = session.counters.step
                 session.rested()
-            due_s = self._keeping.wait_s()
-            bell.wait(due_s if wait_s is None else wait_s if due_s is None else min(wait_s, due_s))
+            times = (wait_s, self._keeping.wait_s(), expires_s)
+            bell.wait(min((each for each in times if each is not None), default=None))
 
     def _go_back(self) -> None:
         if self._going_back.restore():

@@ -11,6 +11,7 @@ from ainimal_zookeeper.models.agent import Agent
 from . import chance
 from .checkpoint import opened
 from .fault import fault_of
+from .overrides import Overrides
 from .payload import Payload
 
 
@@ -23,12 +24,21 @@ class Resumes(Protocol):
 
 
 def resume(
-    agent: Agent, body: Any, folder: str, step: int, parameters: Mapping[str, Any], *, made_of_it: bool
+    agent: Agent,
+    body: Any,
+    folder: str,
+    step: int,
+    parameters: Mapping[str, Any],
+    *,
+    made_of_it: bool,
+    overrides: Overrides | None = None,
 ) -> list[str]:
     """Puts the checkpoint in `folder` into `agent` and `body`; returns what people should be told.
 
     parameters: what the agent was made with: what they make different stays so. made_of_it: whether the constructor was
-    given the folder. Raises: DataCorrupt, InvalidInput before anything is changed; AInimalFault, EnvFault.
+    given the folder. overrides: the rules, which stand on what it becomes as they do on what it is.
+
+    Raises: DataCorrupt, InvalidInput before anything is changed; AInimalFault, EnvFault.
     """
     payload = opened(folder)
     load = _loading(agent, payload, parameters, made_of_it=made_of_it)
@@ -48,7 +58,12 @@ def resume(
             chance.put_back(kept["sources"])
 
     resumes: Resumes = body
-    return resumes.put_back(kept, become)
+    if overrides is not None:
+        overrides.leave()
+    told = resumes.put_back(kept, become)
+    if overrides is not None:
+        overrides.put_back(payload.facts.get("overrides", ()))
+    return told
 
 
 def _loading(agent: Agent, payload: Payload, parameters: Mapping[str, Any], *, made_of_it: bool) -> Callable[[], Any]:

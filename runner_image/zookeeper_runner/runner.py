@@ -29,6 +29,7 @@ from .link import Link
 from .live.port import address_of, listen
 from .loop import Loop
 from .manifest import metric_signal, retapped
+from .overrides import Overrides
 from .reporting import Reporter
 from .restoring import Restorer
 from .saving import Saver
@@ -43,7 +44,7 @@ from .watchdog import Watchdog
 if TYPE_CHECKING:
     from .live.server import LiveServer
 
-_EXIT = {End.ASKED: 0, End.SIGNAL: 0, End.FAULT: 1, End.SPOILT: 1, End.FENCED: 3, End.ORPHANED: 4}
+_EXIT = {End.ASKED: 0, End.DONE: 0, End.SIGNAL: 0, End.FAULT: 1, End.SPOILT: 1, End.FENCED: 3, End.ORPHANED: 4}
 _WITHOUT = "it leaves without a checkpoint"
 _LIVE_AFTER_S = 5.0  # its libraries take a tenth of a second of the interpreter that is busy importing the author's
 _DESCRIBE_AFTER_S = 2.0
@@ -144,6 +145,8 @@ class Runner:
         self._signals.render = stage.render
         can = None if stage.agent is None else stage.agent.can
         self._signals.state = None if can is None else can.state
+        if stage.agent is not None:
+            stage.overrides = Overrides(session, self._arrows, lambda: stage.taps)
         self._saver = Saver(
             stage.agent,
             session,
@@ -151,6 +154,7 @@ class Runner:
             tell=partial(self._lines.add, "zoo"),
             seeds=lambda: self._seeder.seeds,
             body=stage.keeps,
+            overrides=stage.overrides,
         )
         self._restorer = Restorer(
             session,
@@ -176,6 +180,7 @@ class Runner:
             keeping=self._saver,
             going_back=self._restorer,
             driving=self._steering,
+            ruled=stage.overrides,
             begin=partial(self._begin, stage),
         )
         return self._loop

@@ -21,6 +21,7 @@ from ainimal_zookeeper.models.agent import Agent
 from .checkpoint import Keeps, Written, deliver, lacking, write
 from .fault import first_line
 from .link import Link
+from .overrides import Overrides
 from .session import End, Session
 
 _LEFT_OUT = 5  # parts that are named to people, of those that a checkpoint leaves out
@@ -40,7 +41,8 @@ class Occasion:
 class Saver:
     """Saves one agent; without one it answers whoever asks that there is nothing to save.
 
-    tell: adds a line to the log. seeds: what was seeded, by name. body: what is kept beside the agent. clock: seconds.
+    tell: adds a line to the log. seeds: what was seeded, by name. body: what is kept beside the agent.
+    overrides: rules, beneath which it is saved. clock: seconds.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Saver:
         tell: Callable[[str], None],
         seeds: Callable[[], Mapping[str, Any]],
         body: Keeps | None = None,
+        overrides: Overrides | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._agent = agent
@@ -60,6 +63,7 @@ class Saver:
         self._tell = tell
         self._seeds = seeds
         self._body = body
+        self._overrides = overrides
         self._clock = clock
         self._lacking = "there is no model in it" if agent is None else lacking(agent)
         # Whoever asked an earlier attempt meant the state that it had.
@@ -153,7 +157,11 @@ class Saver:
             raise InvalidTransition(f"it cannot be saved: {self._lacking}")
         self._session.working = True
         self._session.enter(f"saving a checkpoint of step {self._session.counters.step:,}")
-        return write(self._agent, self._session.counters, self._body, self._session.launch.get("parameters"))
+        parameters = self._session.launch.get("parameters")
+        if self._overrides is None:
+            return write(self._agent, self._session.counters, self._body, parameters)
+        with self._overrides.lifted() as rules:
+            return write(self._agent, self._session.counters, self._body, parameters, rules)
 
     # --- while it is sent: a thread of its own ---------------------------------------------------------------------
 

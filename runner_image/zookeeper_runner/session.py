@@ -22,6 +22,7 @@ from ainimal_zookeeper.domain.documents import (
     Desired,
     Failure,
     Manifest,
+    OverrideAnswer,
     Phase,
     Stats,
 )
@@ -39,6 +40,7 @@ class End(Enum):
     """Why an attempt ends."""
 
     ASKED = "asked to terminate"
+    DONE = "its script has ended"
     SIGNAL = "asked to leave by a signal"
     FENCED = "another attempt runs, or the instance has ended"
     ORPHANED = "the zoo does not answer any more"
@@ -100,6 +102,7 @@ class Session:
         self._acknowledged_at: int | None = None
         self._restorable: bool | None = None
         self._lapsed: ControlAnswer | None = None
+        self._rules: list[OverrideAnswer] = []
         self._failure: Failure | None = None
         self._end: End | None = None
         self._ending_since: float | None = None
@@ -282,6 +285,12 @@ class Session:
         self._lapsed = {"id": lease_id, "ended": "LAPSED"}
         self._changed()
 
+    def ruled(self, rules: list[OverrideAnswer]) -> None:
+        """Says what becomes of the rules that are desired."""
+        with self._lock:
+            self._rules = [{**each} for each in rules]
+        self._changed()
+
     @property
     def has_answers(self) -> bool:
         """Whether there is something of saves or restores that was not told."""
@@ -355,6 +364,8 @@ class Session:
             said["restorable"] = self._restorable and not self.hangs
         if self._lapsed is not None:
             said["control"] = self._lapsed
+        if self._rules:
+            said["overrides"] = list(self._rules)
         if self._failure is not None:
             said["failure"] = self._failure
         if self.manifest is not None:
