@@ -27,7 +27,7 @@ _FOLLOWED_S = 3.0  # an activation is kept in each forward that long after someb
 _ELSEWHERE = (
     "it runs only while the model learns, or within what torch.compile makes into one piece: then it needs eager mode"
 )
-_PATIENCE = 20  # steps in which an activation may be missing before those who wait are told
+PATIENCE = 20  # steps in which an activation may be missing before those who wait are told
 
 
 class Captured(NamedTuple):
@@ -77,7 +77,7 @@ class _Followed:
 class Signals:
     """What is wanted, and how it is read. `request` and `metric` from any thread, the rest from the step thread."""
 
-    def __init__(self, bell: Bell) -> None:
+    def __init__(self, bell: Bell, clock: Callable[[], float] = time.monotonic) -> None:
         self.moment = Moment()
         self.catalogue: Mapping[str, SignalDoc] | None = None  # None until model and world are loaded
         self.consumers: list[Callable[[list[Captured | Unreadable]], None]] = []  # called in the step thread
@@ -86,6 +86,7 @@ class Signals:
         self.taps: Taps | None = None
         self.render_cost_s = 0.0  # of the last picture
         self._bell = bell
+        self._clock = clock
         self._wanted: dict[str, int] = {}
         self._metrics: dict[str, Captured] = {}
         self._followed: dict[str, _Followed] = {}  # activations
@@ -166,7 +167,7 @@ class Signals:
     def _read_tap(self, taps: Taps, path: str, after: int) -> Captured | Unreadable | None:
         if not path.startswith("activations."):
             return self._captured(path, taps.read(path), after)
-        now, moment = time.monotonic(), self.moment
+        now, moment = self._clock(), self.moment
         followed = self._followed.get(path)
         if followed is None:
             taps.observe("live", frozenset({*self._followed, path}))
@@ -177,13 +178,13 @@ class Signals:
         if moment.outputs is None:  # nothing was computed in the last step
             return None
         value = taps.read(path)
-        if value is None and moment.version - followed.since >= _PATIENCE:
-            return Unreadable(path, "UNAVAILABLE", f"{path} has not run in the last {_PATIENCE} steps; {_ELSEWHERE}")
+        if value is None and moment.version - followed.since >= PATIENCE:
+            return Unreadable(path, "UNAVAILABLE", f"{path} has not run in the last {PATIENCE} steps; {_ELSEWHERE}")
         return self._captured(path, value, after)
 
     def _unfollow(self) -> None:
         """Lets go of activations that nobody has asked for in a while."""
-        now = time.monotonic()
+        now = self._clock()
         kept = {path: each for path, each in self._followed.items() if each.until > now or path in self._wanted}
         if self.taps is not None and len(kept) < len(self._followed):
             self._followed = kept

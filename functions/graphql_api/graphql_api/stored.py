@@ -146,7 +146,15 @@ _is_modality = _object_of(
         "maxDelta": _or_none(_is_number),
     }
 )
-_is_signal = _object_of({"path": _is_text, "modality": _is_modality, "observable": _is_flag, "overridable": _is_flag})
+_is_signal = _object_of(
+    {
+        "path": _is_text,
+        "modality": _is_modality,
+        "observable": _is_flag,
+        "overridable": _is_flag,
+        "reason": _or_none(_is_text),
+    }
+)
 _is_layer = _object_of(
     {
         "id": _is_text,

@@ -18,6 +18,7 @@ MAX_THUMBNAIL_BYTES = 256 * 1024
 MAX_SERIES = 1_000  # of all timelines together
 MAX_TEXT = 4_096
 MAX_NAME = 256
+MAX_REASON = 500
 
 _KINDS = ("IMAGE", "VECTOR", "SCALAR", "DISCRETE", "MULTI_DISCRETE", "TEXT", "AUDIO", "TREE")
 _LAYOUTS = ("HWC", "CHW")
@@ -88,12 +89,15 @@ def _signals(value: Any, path: Where) -> list[dict[str, Any]]:
 
 def _signal(value: Any, path: Where) -> dict[str, Any]:
     given = _object(value, path)
-    return {
+    signal: dict[str, Any] = {
         "path": _path(given.get("path"), (*path, "path")),
         "modality": _modality(given.get("modality"), (*path, "modality")),
         "observable": _flag(given.get("observable", True), (*path, "observable")),
         "overridable": _flag(given.get("overridable", False), (*path, "overridable")),
     }
+    if given.get("reason") is not None:
+        signal["reason"] = _text(given["reason"], (*path, "reason"), MAX_REASON)
+    return signal
 
 
 def _history(value: Any, path: Where) -> dict[str, Any]:

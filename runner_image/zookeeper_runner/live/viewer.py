@@ -151,7 +151,10 @@ class Viewer:
         if catalogue is None or watch.seen_version >= 0:
             return
         path = watch.request.path
-        if path in catalogue:
+        signal = catalogue.get(path)
+        if signal is not None and not signal["observable"]:
+            self._drop(watch, "UNAVAILABLE", f"{path} cannot be observed: {signal.get('reason') or 'nobody knows why'}")
+        elif signal is not None:
             self._ask(watch)
         else:
             self._drop(watch, "NOT_FOUND", f"there is no signal {path}; {_nearest(path, catalogue)}")

@@ -209,6 +209,22 @@ async def test_signals_are_those_below_a_prefix(visitor: Visitor, store: MemoryS
     ]
 
 
+async def test_a_signal_says_why_it_cannot_be_had(visitor: Visitor, store: MemoryStore, clock: FakeClock) -> None:
+    """Where the runner gave a reason; null where it can be observed and overridden."""
+    signal = {"path": "weights.a", "modality": MODALITY, "observable": True, "overridable": True}
+    closed = {**signal, "path": "weights.b", "overridable": False, "reason": "the array is read-only"}
+    manifest = json.dumps({**json.loads(MANIFEST), "signals": [signal, closed]})
+    zoo.put(store, Collections.INSTANCES, dict(zoo.instance(clock.now())))
+    zoo.put(store, Collections.MANIFESTS, {"id": "ins_1", "attempt": 1, "manifestJson": manifest})
+
+    data = await visitor.data('{instance(id:"ins_1"){signals{nodes{overridable reason}}}}')
+
+    assert data["instance"]["signals"]["nodes"] == [
+        {"overridable": True, "reason": None},
+        {"overridable": False, "reason": "the array is read-only"},
+    ]
+
+
 async def test_metrics_are_rebucketed_exactly(visitor: Visitor, store: MemoryStore, clock: FakeClock) -> None:
     """Means are weighted by how many values a bucket has; bounds are those of all; NaN stays visible in the mean."""
     series = {

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from ainimal_zookeeper import tap
+from zookeeper_runner import signals as module
 from zookeeper_runner.bell import Bell
 from zookeeper_runner.signals import Captured, Signals, Unreadable
+
+from tests.unit.runner.taps.tapped import tapped
 
 
 class Watching:
@@ -98,3 +102,106 @@ def test_what_cannot_be_read_is_said_and_harms_nobody() -> None:
     assert problem.code == "AINIMAL_FAULT"
     assert "gone" in problem.message
     assert watching.values() == {"env.reward": 1.0}
+
+
+class Tapping:
+    """A class that taps one value of its forward, and holds a weight."""
+
+    def __init__(self) -> None:
+        self.weight = np.ones(2)
+
+    def forward(self, by: float) -> None:
+        tap("hidden", self.weight * by)
+
+
+def test_an_activation_comes_from_the_first_forward_after_it_was_asked_for() -> None:
+    """It is kept from then on, so that in a pause the newest is there for the next who asks."""
+    watching, subject = Watching(), Tapping()
+    with tapped(subject) as taps:
+        watching.signals.taps = taps
+        subject.forward(1)
+        taps.news()
+        watching.step(outputs={"x": 1})
+        watching.bell.answer()
+        watching.signals.request("activations.hidden", -1)
+        watching.bell.answer()
+        watching.signals.serve()
+        assert watching.results == []
+        assert watching.bell.rung  # so that the next step is not one of many
+
+        subject.forward(2)
+        watching.step(outputs={"x": 1})
+        watching.signals.serve()
+        assert watching.values()["activations.hidden"].tolist() == [2, 2]
+
+        watching.results.clear()
+        watching.signals.request("activations.hidden", -1)
+        watching.signals.serve()
+        assert watching.values()["activations.hidden"].tolist() == [2, 2]
+
+
+def test_an_activation_is_let_go_when_nobody_asks_any_more() -> None:
+    """Soon after the last request; nothing is kept in the forward then."""
+    now = 100.0
+    watching, subject = Watching(), Tapping()
+    watching.signals = Signals(watching.bell, clock=lambda: now)
+    with tapped(subject) as taps:
+        watching.signals.taps = taps
+        subject.forward(1)
+        watching.step(outputs={"x": 1})
+        watching.signals.request("activations.hidden", -1)
+        watching.signals.serve()
+        subject.forward(2)
+        watching.step(outputs={"x": 1})
+        watching.signals.serve()
+        assert taps.read("activations.hidden") is not None
+
+        now += 60.0
+        watching.signals.serve()
+
+        assert taps.read("activations.hidden") is None
+
+
+def test_an_activation_of_no_inference_is_not_told() -> None:
+    """While somebody else acts, the last one is not that of the step."""
+    watching, subject = Watching(), Tapping()
+    with tapped(subject) as taps:
+        watching.signals.taps = taps
+        taps.observe("test", frozenset({"activations.hidden"}))
+        subject.forward(1)
+        for _ in range(2):
+            watching.step(outputs=None)
+            watching.signals.request("activations.hidden", -1)
+            watching.signals.serve()
+
+        assert watching.results == []
+
+
+def test_an_activation_that_never_comes_is_told_so() -> None:
+    """After some steps without it, rather than never."""
+    watching, subject = Watching(), Tapping()
+    with tapped(subject) as taps:
+        watching.signals.taps = taps
+        subject.forward(1)
+        watching.signals.request("activations.hidden", -1)
+        for _ in range(module.PATIENCE + 1):
+            watching.step(outputs={"x": 1})
+            watching.signals.serve()
+
+        (problem,) = watching.results
+        assert isinstance(problem, Unreadable)
+        assert problem.code == "UNAVAILABLE"
+        assert "activations.hidden has not run in the last" in problem.message
+
+
+def test_weights_and_plain_attributes_are_read_as_they_are() -> None:
+    """At the moment when they are asked for, as copies."""
+    watching, subject = Watching(), Tapping()
+    with tapped(subject) as taps:
+        watching.signals.taps = taps
+        watching.step(outputs=None)
+        watching.signals.request("weights.weight", -1)
+        watching.signals.serve()
+        subject.weight += 1
+
+        assert watching.values()["weights.weight"].tolist() == [1, 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -49,6 +50,20 @@ def test_what_no_page_could_show_is_refused(said: dict[str, Any], path: tuple[st
     with pytest.raises(InvalidInput) as caught:
         reported({"sequence": 1, **said})
     assert caught.value.path == path
+
+
+def test_why_a_signal_cannot_be_had_is_kept() -> None:
+    """Where there is a reason; it is a text, and a short one."""
+    signal = {"path": "a", "modality": MODALITY, "observable": False, "overridable": False}
+    said = [signal, signal | {"reason": "it needs eager mode" + "!" * 1_000}]
+
+    taken = reported({"sequence": 1, "manifest": {"signals": said}})
+
+    assert taken.manifest_json is not None
+    plain, explained = json.loads(taken.manifest_json)["signals"]
+    assert "reason" not in plain
+    assert explained["reason"].startswith("it needs eager mode!")
+    assert len(explained["reason"]) == 500
 
 
 def test_what_our_runner_sees_is_taken_as_it_is() -> None:

@@ -100,7 +100,7 @@ SIGNALS: Final = f"""
 query Signals($id: ID!, $first: Int, $after: String) {{
   instance(id: $id) {{
     signals(first: $first, after: $after) {{
-      nodes {{ path observable overridable modality {_MODALITY} }}
+      nodes {{ path observable overridable reason modality {_MODALITY} }}
       pageInfo {{ hasNextPage endCursor }}
     }}
   }}
