@@ -111,6 +111,29 @@ def patiently_download(
         pause_s = min(pause_s * 2, 5.0)
 
 
+def read(url: str, headers: Mapping[str, str]) -> bytes:
+    """Returns a small object of the link. Raises: NotFound, Rejected, Transient."""
+    with _connected(url, _SILENCE_S) as connection:
+        connection.request("GET", _target(url), headers=dict(headers))
+        response = connection.getresponse()
+        _judge(response, drain=False)
+        return response.read()
+
+
+def patiently_read(url: str, headers: Mapping[str, str], *, patience_s: float) -> bytes:
+    """As `read`, and asks again while nothing answers, for about `patience_s`."""
+    deadline = time.monotonic() + patience_s
+    pause_s = 0.2
+    while True:
+        try:
+            return read(url, headers)
+        except Transient:
+            if time.monotonic() + pause_s > deadline:
+                raise
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 2, 5.0)
+
+
 @contextmanager
 def _connected(url: str, timeout_s: float) -> Iterator[HTTPConnection]:
     parts = urlsplit(url)

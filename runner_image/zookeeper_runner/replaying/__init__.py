@@ -1,0 +1,1 @@
+"""Replaying: doing once more what was recorded, and saying where it first comes out otherwise."""
