@@ -7,9 +7,10 @@ const layers = {
   domain: [],
   api: ['domain'],
   live: ['domain', 'api'],
+  recording: ['domain', 'api'],
   ui: ['domain'],
-  views: ['domain', 'api', 'live', 'ui'],
-  app: ['domain', 'api', 'live', 'ui', 'views'],
+  views: ['domain', 'api', 'live', 'recording', 'ui'],
+  app: ['domain', 'api', 'live', 'recording', 'ui', 'views'],
 };
 const names = Object.keys(layers);
 
