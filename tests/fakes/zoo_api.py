@@ -239,6 +239,9 @@ class FakeZoo:
             "checkpointSave": self._save,
             "checkpointRestore": self._changer("checkpointRestore"),
             "checkpointDelete": self._answering("checkpointDelete", lambda given: {"deletedId": given["checkpointId"]}),
+            "controlAcquire": self._answering("controlAcquire", lambda _given: {"control": self._control()}),
+            "controlSend": self._answering("controlSend", lambda _given: {"appliedAtStep": 7.0}),
+            "controlRelease": self._answering("controlRelease", lambda _given: {}),
             "uploadCreate": self._answering("uploadCreate", self._upload),
             "modelCreate": self._answering("modelCreate", lambda _given: {"model": self.models[0]}),
             "node": self._node,
@@ -251,10 +254,14 @@ class FakeZoo:
         return {"userErrors": errors}
 
     def _answering(self, name: str, answer: Callable[[Row], Row]) -> Callable[..., Row]:
-        def mutate(_info: Any, input: Row) -> Row:
+        def mutate(_info: Any, input: Row, **_beside: Any) -> Row:
             return {**answer(input), **self._said(name, input)}
 
         return mutate
+
+    def _control(self) -> Row:
+        holder = {"id": "user_operator", "name": "operator", "role": "OPERATOR"}
+        return {"id": "ctl_1", "holder": holder, "onSilence": "HOLD", "expiresAt": "2026-01-01T00:00:15.000000Z"}
 
     def _upload(self, _given: Row) -> Row:
         return {"uploadId": "upl_1", "url": self.upload_url, "headers": {"x-once": "1"}}

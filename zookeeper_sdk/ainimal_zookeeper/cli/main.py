@@ -37,6 +37,7 @@ VERBS = {
     "checkpoint": "checkpoints",
     "infer": "steering",
     "watch": "watching",
+    "drive": "driving",
     "probe": "probing",
     "stage": "staging",
     "doctor": "doctor",

@@ -20,6 +20,16 @@ BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 60
 
 
+def _read_whole(_context: click.Context, _parameter: click.Parameter, text: str | None) -> list[int] | None:
+    """Returns whole numbers that stand between commas."""
+    if text is None:
+        return None
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no list of whole numbers; write 0,10") from None
+
+
 @click.command()
 @click.argument("instance", shell_complete=complete_instance)
 @click.argument("paths", nargs=-1)
@@ -30,6 +40,8 @@ WIDTH = 60
     help="What to send instead of the whole value.",
 )
 @click.option("--max-size", type=click.IntRange(min=1), metavar="N", help="Longest side in pixels or elements.")
+@click.option("--crop", callback=_read_whole, metavar="START,STOP,...", help="Only that part of each axis.")
+@click.option("--index", callback=_read_whole, metavar="I,...", help="Only that element of an array.")
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="Ends after so many values.")
 @reading
 def watch(
@@ -40,6 +52,8 @@ def watch(
     rate: float | None,
     reduce: str | None,
     max_size: int | None,
+    crop: list[int] | None,
+    index: list[int] | None,
     count: int | None,
 ) -> None:
     """Shows the signals PATHS of INSTANCE until it ends; without a path, lists what can be watched."""
@@ -51,7 +65,8 @@ def watch(
         else:
             show_table(signals, f"{found.name} has no signals yet; it is {found.phase}")
         return
-    values = islice(found.watch(*paths, rate=rate, reduce=reduce, max_size=max_size), count)
+    watched = found.watch(*paths, rate=rate, reduce=reduce, max_size=max_size, crop=crop, index=index)
+    values = islice(watched, count)
     if as_json:
         show_json_lines(map(value_document, values))
     elif console().is_terminal:

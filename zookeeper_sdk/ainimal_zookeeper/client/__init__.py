@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
     from .difference import CheckpointDiff, ParameterDiff, TensorDiff
+    from .driving import Wheel
     from .history import LogLine, Series
     from .info import InstanceInfo
     from .instance import Instance
@@ -39,6 +40,7 @@ _HOMES = {
     "Tensor": "signals",
     "TensorDiff": "difference",
     "Value": "signals",
+    "Wheel": "driving",
     "WorldInfo": "world",
     "Zookeeper": "zookeeper",
 }
@@ -58,6 +60,7 @@ __all__ = [
     "Tensor",
     "TensorDiff",
     "Value",
+    "Wheel",
     "WorldInfo",
     "Zookeeper",
 ]

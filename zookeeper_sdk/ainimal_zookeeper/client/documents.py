@@ -6,7 +6,7 @@ from typing import Final
 
 _PARAMETER = "{ name type default description display minimum maximum choices required }"
 
-_MODALITY = "{ name kind shape dtype low high unit labels names }"
+_MODALITY = "{ name kind shape dtype low high neutral unit labels names }"
 
 _INSTANCE = """
 fragment InstanceFields on Instance {
@@ -44,6 +44,24 @@ query Models($first: Int, $after: String) {{
     }}
     pageInfo {{ hasNextPage endCursor }}
   }}
+}}
+"""
+
+CONTROL_ACQUIRE: Final = f"""
+mutation Acquire($input: ControlAcquireInput!) {{
+  controlAcquire(input: $input) {{ control {{ id }} {_USER_ERRORS} }}
+}}
+"""
+
+CONTROL_SEND: Final = f"""
+mutation Send($input: ControlSendInput!) {{
+  controlSend(input: $input) {{ appliedAtStep {_USER_ERRORS} }}
+}}
+"""
+
+CONTROL_RELEASE: Final = f"""
+mutation Release($input: InstanceInput!, $lease: ID) {{
+  controlRelease(input: $input, controlId: $lease) {{ {_USER_ERRORS} }}
 }}
 """
 

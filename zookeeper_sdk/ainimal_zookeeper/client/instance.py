@@ -14,6 +14,7 @@ from ainimal_zookeeper.domain.errors import InvalidInput, NotFound, ZookeeperErr
 
 from . import documents
 from .checkpoint import Checkpoint, find_checkpoint, read_checkpoint, table_of
+from .driving import Wheel
 from .endpoint import Endpoint
 from .history import LogLine, Series, read_line, read_series
 from .info import InstanceInfo, read_info, read_mode
@@ -217,6 +218,19 @@ class Instance:
         raise_user_errors(answer)
         self.info = read_info(answer["instance"])
         return self
+
+    # --- driving it --------------------------------------------------------------------------------------------------
+
+    def drive(self, *, paths: Sequence[str] | None = None, on_silence: str = "neutral", if_free: bool = False) -> Wheel:
+        """Returns the wheel, which a `with` block holds: `with instance.drive() as wheel: wheel.send(1)`.
+
+        Args:
+            paths: what is driven, such as `action.steer`; None: the whole action. The model drives the rest.
+            on_silence: what acts half a second after this process was heard of last: model, hold (what was sent last),
+                neutral, or pause (nothing).
+            if_free: whether somebody who drives already keeps the wheel, also from an operator.
+        """
+        return Wheel(self._endpoint, self.id, paths=paths, on_silence=on_silence, if_free=if_free)
 
     # --- saving it and going back -------------------------------------------------------------------------------------
 
