@@ -27,7 +27,7 @@ from .inference import Inference
 from .journal import Journal
 from .link import Link
 from .live.port import address_of, listen
-from .loop import Loop
+from .loop import Loop, Ruled
 from .manifest import metric_signal, retapped
 from .overrides import Overrides
 from .reporting import Reporter
@@ -43,8 +43,12 @@ from .watchdog import Watchdog
 
 if TYPE_CHECKING:
     from .live.server import LiveServer
+    from .replaying.opening import Opened
 
-_EXIT = {End.ASKED: 0, End.DONE: 0, End.SIGNAL: 0, End.FAULT: 1, End.SPOILT: 1, End.FENCED: 3, End.ORPHANED: 4}
+_EXIT = {
+    End.ASKED: 0, End.DONE: 0, End.REPLAYED: 0, End.SIGNAL: 0, End.FAULT: 1, End.SPOILT: 1, End.FENCED: 3,
+    End.ORPHANED: 4,
+}  # fmt: skip
 _WITHOUT = "it leaves without a checkpoint"
 _LIVE_AFTER_S = 5.0  # its libraries take a tenth of a second of the interpreter that is busy importing the author's
 _DESCRIBE_AFTER_S = 2.0
@@ -147,6 +151,8 @@ class Runner:
         self._signals.state = None if can is None else can.state
         if stage.agent is not None:
             stage.overrides = Overrides(session, self._arrows, lambda: stage.taps)
+        if stage.replay is not None:
+            self._replay(stage, stage.replay)
         self._saver = Saver(
             stage.agent,
             session,
@@ -165,7 +171,7 @@ class Runner:
             tell=partial(self._lines.add, "zoo"),
         )
         session.can_go_back(stage.in_place is None)
-        if stage.agent is not None and stage.world is not None:
+        if stage.agent is not None and stage.world is not None and stage.replay is None:
             moment = self._signals.moment
             self._steering = Steering(session, stage.agent, stage.world, lambda: moment.action)
             self._arrows.driving = self._steering
@@ -174,16 +180,36 @@ class Runner:
             self._signals,
             self._journal,
             stage.body,
-            on_mode=None if can is None or can.on_mode is None else _guarded(can.on_mode),
+            on_mode=_on_mode(stage),
             refuse=None if self._inference is None else self._inference.refuse_all,
             gather=self._gather,
             keeping=self._saver,
             going_back=self._restorer,
             driving=self._steering,
-            ruled=stage.overrides,
+            ruled=_ruled(stage, self._journal),
             begin=partial(self._begin, stage),
         )
         return self._loop
+
+    def _replay(self, stage: Stage, replay: Opened) -> None:
+        """Lets what was recorded be done once more. Raises: InvalidInput where the model is another."""
+        assert stage.agent is not None  # noqa: S101  nothing else is replayed
+        assert stage.world is not None  # noqa: S101
+        replayer = replay.replayer(
+            stage.agent,
+            stage.world,
+            stage.body,
+            self._journal,
+            self._bell,
+            taps=lambda: stage.taps,
+            on_mode=_on_mode(stage),
+            tell=self._session.replayed,
+            done=partial(self._session.end, End.REPLAYED),
+            warn=self._warn,
+        )
+        stage.body = stage.keeps = replayer
+        self._arrows.sinks.append(replayer)
+        self._arrows.driving = replayer.driver
 
     def _begin(self, stage: Stage) -> None:
         point = self._launch.get("checkpoint")
@@ -289,7 +315,7 @@ class Runner:
             self._hear()
         self._saves = True
         try:
-            if not session.termination_asked:
+            if not session.termination_asked and stage.replay is None:
                 self._depart(saver)
             saver.meet(session.wanted()[0], session.cadence.working_s - session.ending_for_s)
         except BaseException as error:  # noqa: BLE001 - whatever goes wrong with saving, it leaves in order
@@ -338,7 +364,7 @@ class Runner:
         session = self._session
         if session.ending is End.SIGNAL and not session.termination_asked:
             self._hear()
-        if session.failure is None and session.termination_asked:
+        if session.failure is None and (session.termination_asked or session.ending is End.REPLAYED):
             session.terminated()
         left_s = session.cadence.grace_s - session.ending_for_s
         self._reporter.finish(max(0.5, min(_LAST_WORDS_S, left_s)))
@@ -353,6 +379,18 @@ class Runner:
         self._let_arrive()
         self._last_words()
         return _EXIT[self._session.ending or End.FAULT]
+
+
+def _on_mode(stage: Stage) -> Callable[[bool, bool], None] | None:
+    told = None if stage.agent is None else stage.agent.can.on_mode
+    return None if told is None else _guarded(told)
+
+
+def _ruled(stage: Stage, journal: Journal) -> Ruled | None:
+    """Returns who lets rules stand: those that are desired, and in a replay those that were recorded."""
+    if stage.overrides is None or stage.replay is None:
+        return stage.overrides
+    return stage.replay.rules(stage.overrides, journal)
 
 
 def _guarded(on_mode: Callable[[bool, bool], None]) -> Callable[[bool, bool], None]:

@@ -24,6 +24,7 @@ from ainimal_zookeeper.domain.documents import (
     Manifest,
     OverrideAnswer,
     Phase,
+    ReplayReport,
     Stats,
 )
 from ainimal_zookeeper.domain.events import EventKind
@@ -41,6 +42,7 @@ class End(Enum):
 
     ASKED = "asked to terminate"
     DONE = "its script has ended"
+    REPLAYED = "what was recorded has been done once more"
     SIGNAL = "asked to leave by a signal"
     FENCED = "another attempt runs, or the instance has ended"
     ORPHANED = "the zoo does not answer any more"
@@ -103,6 +105,7 @@ class Session:
         self._restorable: bool | None = None
         self._lapsed: ControlAnswer | None = None
         self._rules: list[OverrideAnswer] = []
+        self._replay: ReplayReport | None = None
         self._failure: Failure | None = None
         self._end: End | None = None
         self._ending_since: float | None = None
@@ -291,6 +294,11 @@ class Session:
             self._rules = [{**each} for each in rules]
         self._changed()
 
+    def replayed(self, report: ReplayReport) -> None:
+        """Says how far what it does equals what was recorded."""
+        self._replay = report
+        self._changed()
+
     @property
     def has_answers(self) -> bool:
         """Whether there is something of saves or restores that was not told."""
@@ -366,6 +374,8 @@ class Session:
             said["control"] = self._lapsed
         if self._rules:
             said["overrides"] = list(self._rules)
+        if self._replay is not None:
+            said["replay"] = self._replay
         if self._failure is not None:
             said["failure"] = self._failure
         if self.manifest is not None:

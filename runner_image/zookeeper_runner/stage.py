@@ -33,6 +33,7 @@ from .session import Leave
 from .uploaded import specification
 
 if TYPE_CHECKING:
+    from .replaying.opening import Opened
     from .taps import Taps
 
 Launch = Mapping[str, Any]
@@ -77,6 +78,7 @@ class Stage:
     gate: Gate = field(default_factory=Gate)  # shut while the agent learns
     world: World | None = None  # where the agent acts
     overrides: Overrides | None = None  # rules that stand on signals of the agent
+    replay: Opened | None = None  # what it does once more
     _taps: Taps | None = None
 
     @property
@@ -122,7 +124,7 @@ class Stage:
 
 def is_asked(launch: Launch) -> bool:
     """Tells whether the launch is of a model without an environment, which answers questions; no script does."""
-    if launch.get("origin") == "ATTACHED":
+    if launch.get("origin") == "ATTACHED" or launch.get("replay"):
         return False
     return launch["kind"] == "instance" and not launch.get("environment") and not launch.get("world")
 
@@ -134,8 +136,9 @@ def load(launch: Launch, around: Surroundings) -> Stage:
     """
     if launch["kind"] == "environment":
         return _host(launch, around)
-    world = _world(launch, around)
-    agent, folder = _agent(launch, world, around)
+    replay = _replay(launch, around)
+    world = _world(launch, around) if replay is None or replay.world is None else replay.world
+    agent, folder = _agent(launch, world if replay is None or replay.has_world else None, around)
     gate = Gate()
     if agent.can.train is not None:
         agent.can.train = gate.around(agent.can.train)
@@ -152,7 +155,19 @@ def load(launch: Launch, around: Surroundings) -> Stage:
     stage = Stage(actor, agent, world.render, folder=folder, parameters=parameters, keeps=actor, gate=gate, world=world)
     stage.describe = lambda: manifest_of_agent(agent, world, stage.taps)
     stage.close = world.close
+    stage.replay = replay
     return stage
+
+
+def _replay(launch: Launch, around: Surroundings) -> Opened | None:
+    """Returns what the launch is to do once more, fetched. Raises: DataCorrupt, InvalidInput, Transient."""
+    asked = launch.get("replay")
+    if asked is None:
+        return None
+    from .replaying.fetching import fetch as fetch_recording
+    from .replaying.opening import Opened
+
+    return Opened(asked, fetch_recording(asked, around.enter, around.patience_s))
 
 
 def _world(launch: Launch, around: Surroundings) -> World | None:

@@ -262,7 +262,9 @@ def _with_replay(
         replay = replays.part(transaction, document)
     except NotFound as error:
         return _Unrunnable(str(error))
-    return launch if replay is None else {**launch, "replay": replay}
+    if replay is None:
+        return launch
+    return {**launch, "replay": replay, "autosave": {"steps": None, "minutes": None}}  # it is made of what is kept
 
 
 def _found(transaction: Transaction, document: InstanceDoc) -> list[Document | None]:

@@ -17,7 +17,7 @@ from ainimal_zookeeper.recording.exporters.excerpt import Recorded, RecordedChan
 from ..acting import Actor
 from ..bell import Bell
 from ..journal import Journal
-from ..loop import Ruled
+from ..loop import Body, Ruled
 from ..taps import Taps
 from .comparison import Comparison
 from .driver import RecordedDriver
@@ -53,7 +53,7 @@ class Opened:
         self,
         agent: Agent,
         world: World,
-        actor: Actor,
+        actor: Body,
         journal: Journal,
         bell: Bell,
         *,
@@ -65,7 +65,7 @@ class Opened:
     ) -> Replayer:
         """Returns the body. Raises: InvalidInput where the agent or the world has other signals than were recorded."""
         tape, given = self.tape, self.given
-        if world.vectorized:
+        if not isinstance(actor, Actor):
             raise InvalidInput("environments that step together are not replayed; replay with INPUTS, or one of them")
         _check_signals(tape.channels, agent, world, stands_in=self.world is not None)
         within = [path for path in tape.channels if path.startswith(("activations.", "weights.", "state."))]
