@@ -30,6 +30,7 @@ from .limits import Limits
 from .link import LinkSettings
 from .links import Links
 from .manifests import Manifests
+from .overrides import Overrides
 from .recordings import Recordings
 from .records import Records
 from .replays import Replays
@@ -118,6 +119,7 @@ class Api:
             comparisons=self._comparisons,
             leases=leases,
             wheel=Wheel(leases=leases, links=self._links, records=self._records, clock=clock),
+            overrides=Overrides(store=store, clock=clock, ids=ids),
             manifests=Manifests(bucket),
             saves=self._saves,
             recordings=Recordings(store=store, bucket=bucket, clock=clock, ids=ids),

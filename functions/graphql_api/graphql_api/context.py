@@ -23,6 +23,7 @@ from .links import Links
 from .loading import Loader
 from .manifests import Manifests
 from .outlet import Outlet
+from .overrides import Overrides
 from .recordings import Recordings
 from .records import Records
 from .replays import Replays
@@ -50,6 +51,7 @@ class Zoo:
     comparisons: Comparisons
     leases: Leases
     wheel: Wheel
+    overrides: Overrides
     manifests: Manifests
     saves: Saves
     recordings: Recordings

@@ -25,10 +25,13 @@ from ainimal_zookeeper.domain.documents import (
     Failure,
     InstanceDoc,
     ModelDoc,
+    OverrideAnswer,
+    OverrideDoc,
     ParameterDoc,
     RecordingDoc,
     Stats,
 )
+from ainimal_zookeeper.domain.overrides import terms_of
 
 Shown = dict[str, Any]
 
@@ -107,7 +110,6 @@ def instance(found: Document | None, principal: Principal) -> Shown | None:
         "stats": stats(status["stats"]),
         "previewPaths": status["previewPaths"] if observes else [],
         "trainable": _trainable(document),
-        "overrides": [],
         "control": control(lifecycle.control_of(document)) if observes else None,
         "recording": None,
         "replay": replay(document) if observes else None,
@@ -128,6 +130,41 @@ def control(lease: ControlDoc | None) -> Shown | None:
     }
     named: Shown = {key: lease[key] for key in ("id", "paths", "onSilence", "expiresAt")}
     return {"__typename": "Control", **named, "holder": holder}
+
+
+def overrides(document: InstanceDoc) -> list[Shown]:
+    """Returns the `Override`s that stand, for whoever may observe the instance."""
+    answers = {each["id"]: each for each in document["status"].get("overrides") or ()}
+    return [override(each, answers.get(each["id"])) for each in lifecycle.standing_overrides(document)]
+
+
+def override(rule: OverrideDoc, answer: OverrideAnswer | None) -> Shown:
+    terms = terms_of(rule)
+    patch = terms.patch
+    shown: Shown = {key: rule[key] for key in ("id", "order", "path", "rule", "expiresAt", "expiresInSteps", "setAt")}
+    shown |= {key: getattr(terms, key) for key in ("value", "low", "high", "weight")}
+    return shown | {
+        "__typename": "Override",
+        "index": None if terms.index is None else list(terms.index),
+        "patch": None
+        if patch is None
+        else {
+            "recordingId": patch.recording_id,
+            "path": patch.path or rule["path"],
+            "fromStep": float(patch.from_step),
+        },
+        "allowNonFinite": terms.allow_non_finite,
+        "appliedAtStep": None if answer is None else _number(answer["appliedAtStep"]),
+        "expiresAtStep": None if answer is None else _number(answer["expiresAtStep"]),
+        "timeline": None if answer is None else answer["timeline"],
+        "author": {
+            "__typename": "User",
+            "id": rule["authorId"] or f"user_{OPERATOR}",
+            "name": rule["authorId"] or OPERATOR,
+            "email": None,
+            "role": rule["authorRole"],
+        },
+    }
 
 
 def replay(document: InstanceDoc) -> Shown | None:

@@ -225,6 +225,20 @@ def _restores(before: InstanceDoc, after: InstanceDoc) -> list[tuple[events.Even
     return [("RESTORED", message, step)]
 
 
+def _overrides(before: InstanceDoc, after: InstanceDoc) -> list[tuple[events.EventKind, str, int | None]]:
+    """What people should know of rules that have ended by themselves."""
+    told: list[tuple[events.EventKind, str, int | None]] = []
+    for rule, answer in lifecycle.overrides_ended(before, after):
+        why = f": {answer['message']}" if answer["message"] else ""
+        if answer["ended"] == "EXPIRED":
+            told.append(
+                ("OVERRIDE", f"overrides {rule['path']} ({rule['rule']}) no more{why or ', it has expired'}", None)
+            )
+        else:
+            told.append(("WARNING", f"cannot override {rule['path']} ({rule['rule']}){why}", None))
+    return told
+
+
 def _saves(said: Reported, kept: Kept | None) -> list[tuple[events.EventKind, str, int | None]]:
     if isinstance(said.save, NotSaved):
         return [("WARNING", f"it could not be saved: {said.save.message}", None)]
@@ -243,6 +257,7 @@ def _happenings(
     """What people should know of the step from `before` to `after`; an end is told by `ending`."""
     told = [*((event.kind, event.message, event.step) for event in said.events), *_saves(said, kept)]
     told += _restores(before, after)
+    told += _overrides(before, after)
     phase = after["status"]["phase"]
     step = after["status"]["stats"]["step"]
     acknowledged = after["status"]["acknowledgedAtStep"]

@@ -9,7 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from ainimal_zookeeper.domain.documents import CheckpointPoint, ControlAnswer, Failure, RestoreAnswer, Stats
+from ainimal_zookeeper.domain.documents import (
+    CheckpointPoint,
+    ControlAnswer,
+    Failure,
+    OverrideAnswer,
+    RestoreAnswer,
+    Stats,
+)
 from ainimal_zookeeper.domain.errors import InvalidInput, Unauthenticated
 from ainimal_zookeeper.domain.events import EventKind
 from ainimal_zookeeper.domain.lifecycle import RUNNER_PHASES, Report
@@ -28,6 +35,8 @@ MAX_LINES = 2_000
 MAX_LINE_CHARACTERS = 8_192
 MAX_EVENTS = 20
 MAX_TEXT = 4_096
+MAX_OVERRIDES = 400  # those that have ended since they were last asked for are told of, too
+MAX_REASON = 500
 MAX_TRACEBACK = 65_536
 
 _ADDRESS = re.compile(r"[A-Za-z0-9_.\-\[\]:]{1,255}:[0-9]{1,5}\Z")
@@ -245,6 +254,27 @@ def _control(value: Any, path: tuple[str, ...]) -> ControlAnswer:
     return {"id": _text(given.get("id"), (*path, "id"))[:80], "ended": "LAPSED"}
 
 
+def _overrides(value: Any, path: tuple[str, ...]) -> list[OverrideAnswer]:
+    answers: list[OverrideAnswer] = []
+    for number, each in enumerate(_list(value, path)[:MAX_OVERRIDES]):
+        where = (*path, str(number))
+        given = _object(each, where)
+        ended, message = given.get("ended"), given.get("message")
+        if ended not in (None, "EXPIRED", "REFUSED"):
+            raise InvalidInput(f"{ended!r} is no end of a rule; it is EXPIRED or REFUSED", (*where, "ended"))
+        answers.append(
+            {
+                "id": _text(given.get("id"), (*where, "id"))[:80],
+                "timeline": _generation(given.get("timeline"), (*where, "timeline")),
+                "appliedAtStep": _step(given.get("appliedAtStep"), (*where, "appliedAtStep")),
+                "expiresAtStep": _step(given.get("expiresAtStep"), (*where, "expiresAtStep")),
+                "ended": ended,
+                "message": None if message is None else _text(message, (*where, "message"))[:MAX_REASON],
+            }
+        )
+    return answers
+
+
 def _checkpoint(value: Any, path: tuple[str, ...]) -> CheckpointPoint:
     given = _object(value, path)
     sha256 = given.get("sha256")
@@ -272,6 +302,7 @@ _REPORT = {
     "previewPaths": _preview_paths,
     "trainable": _flag,
     "restorable": _flag,
+    "overrides": _overrides,
     "control": _control,
     "replay": replayed.report,
     "checkpoint": _checkpoint,

@@ -193,6 +193,7 @@ def a_rule(number: int, path: str = "outputs.a", value: Any = 1, **more: Any) ->
             "expiresAt": None,
             "expiresInSteps": None,
             "authorId": None,
+            "authorRole": "OPERATOR",
             "setAt": lifecycle.timestamp(START),
             **more,
         },

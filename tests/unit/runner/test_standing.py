@@ -37,6 +37,7 @@ def override(path: str, terms: Terms, number: int = 1, **more: Any) -> OverrideD
         "expiresAt": None,
         "expiresInSteps": None,
         "authorId": None,
+        "authorRole": "OPERATOR",
         "setAt": "2030-01-01T00:00:00.000000Z",
         **more,
     }

@@ -27,6 +27,11 @@ RULES: tuple[OverrideRule, ...] = ("SET", "CLAMP", "SCALE", "BLEND", "PATCH")
 MAX_STEPS = 2**53
 MAX_SECONDS = 10 * 366 * 86_400.0
 
+_RANGES = {
+    f"{kind}{bits}": (0, 2**bits - 1) if kind == "uint" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    for kind in ("int", "uint")
+    for bits in (8, 16, 32, 64)
+}
 _CHOICES = frozenset({"DISCRETE", "MULTI_DISCRETE", "TEXT"})
 _TAKES: Mapping[OverrideRule, frozenset[str]] = {
     "SET": frozenset({"value"}),
@@ -156,7 +161,7 @@ def describe(modality: ModalityDoc) -> str:
     """Returns what a value must be, in words: "float32[4] from -1 to 1"."""
     if modality["kind"] == "TEXT":
         return "text"
-    low, high = modality["low"], modality["high"]
+    low, high = _bound(modality["low"]), _bound(modality["high"])
     if modality["kind"] == "DISCRETE":
         return f"an integer from {low} to {high}"
     shape = ", ".join("any" if length is None else str(length) for length in modality["shape"])
@@ -244,9 +249,8 @@ def _numbers(terms: Terms, name: str, path: str, modality: ModalityDoc, *, whole
 
 def _check_dtype(numbers: Numbers, name: str, path: str, modality: ModalityDoc) -> None:
     dtype = modality["dtype"]
-    if dtype.startswith(("int", "uint")):
-        bits, signed = int(dtype.lstrip("uint")), dtype.startswith("int")
-        least, most = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+    if dtype in _RANGES:
+        least, most = _RANGES[dtype]
         for each in numbers.flat:
             if not math.isfinite(each) or each != int(each) or not least <= each <= most:
                 raise InvalidInput(
@@ -259,12 +263,12 @@ def _check_dtype(numbers: Numbers, name: str, path: str, modality: ModalityDoc) 
 def _check_bounds(given: Numbers, terms: Terms, path: str, modality: ModalityDoc) -> None:
     """Raises: InvalidInput for a value outside of the modality's bounds. Values that are not finite were allowed."""
     for name, sign in (("low", 1), ("high", -1)):
-        bound = modality[name]  # type: ignore[literal-required]
+        bound = _bound(modality[name])  # type: ignore[literal-required]
         if bound is None:
             continue
-        limits = list(_flat(bound))
+        limits = list(map(_bound, _flat(bound)))
         if len(limits) > 1 and terms.index is not None:
-            limits = [_element(bound, terms.index)]
+            limits = [_bound(_element(bound, terms.index))]
         count = max(len(limits), len(given.flat))
         if len(limits) not in {1, count}:
             continue  # of a length that varies
@@ -280,6 +284,12 @@ def _fits(got: Sequence[int], wanted: Sequence[int | None]) -> bool:
     return len(got) == len(wanted) and all(
         length is None or length == given for given, length in zip(got, wanted, strict=True)
     )
+
+
+def _bound(told: Any) -> Any:
+    """Returns a bound as a runner has told it, None for what is none: user code runs beside it."""
+    known = isinstance(told, list) or (isinstance(told, (int, float)) and not isinstance(told, bool))
+    return told if known and told == told else None  # noqa: PLR0124 - only NaN differs from itself
 
 
 def _flat(bound: Any) -> Iterable[Any]:

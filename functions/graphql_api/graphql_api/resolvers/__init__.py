@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from ..context import Fields
-from . import checkpoints, commands, control, environment, instance, live, model, recordings, server, telemetry, uploads
+from . import (
+    checkpoints,
+    commands,
+    control,
+    environment,
+    instance,
+    live,
+    model,
+    overrides,
+    recordings,
+    server,
+    telemetry,
+    uploads,
+)
 
 
 def _merged(*parts: Fields) -> Fields:
@@ -24,6 +37,7 @@ RESOLVERS: Fields = _merged(
     commands.RESOLVERS,
     recordings.RESOLVERS,
     control.RESOLVERS,
+    overrides.RESOLVERS,
     uploads.RESOLVERS,
 )
 SUBSCRIPTIONS: Fields = live.SUBSCRIPTIONS

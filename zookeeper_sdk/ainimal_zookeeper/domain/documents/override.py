@@ -18,6 +18,7 @@ class OverrideDoc(TypedDict):
     expiresAt: str | None
     expiresInSteps: int | None  # counted from the step at which it was applied first
     authorId: str | None  # None: the operator of a zoo without users
+    authorRole: str  # when it was set
     setAt: str
 
 

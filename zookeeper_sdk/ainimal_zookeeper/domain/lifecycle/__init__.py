@@ -71,6 +71,7 @@ from .reporting import (
     saved,
 )
 from .state import (
+    check_not_final,
     checkpoint_of,
     control_of,
     is_final,
@@ -93,6 +94,7 @@ __all__ = [
     "RUNNER_PHASES",
     "Report",
     "check_generation",
+    "check_not_final",
     "checkpoint_of",
     "claim",
     "clear_overrides",
