@@ -544,6 +544,31 @@ class RunnerLinkTests:
         assert row["status"]["phase"] == "FAILED"
         assert sorted(events(store)) == ["CLAIMED", "FAILED", "RUNNING", "WARNING"]
 
+    async def test_what_becomes_of_a_rule_is_told_and_kept(self, runner: Runner, store: DocumentStore) -> None:
+        """One that has ended is wanted no more, also of the next attempt; nobody ends one that nobody set."""
+        await runner.ask("claim")
+        row = zoo.read(store)
+        for number, path in enumerate(("outputs.a", "outputs.b"), 1):
+            rule: Any = {"id": f"ovr_{number}", "path": path, "rule": "SET", "valueJson": '{"value":1}'}
+            row = lifecycle.set_override(row, rule)
+        zoo.put(store, Collections.INSTANCES, cast(Document, row))
+        wanted = (await runner.ask("desired")).json()["desired"]["overrides"]
+        assert [each["id"] for each in wanted] == ["ovr_1", "ovr_2"]
+
+        stands = {"timeline": 1, "appliedAtStep": 3, "expiresAtStep": None, "ended": None, "message": None}
+        await runner.report({"overrides": [{"id": "ovr_1", **stands}, {"id": "ovr_9", **stands}]})
+        ended = {**stands, "ended": "REFUSED", "message": "it is float32[3] now"}
+        answer = await runner.report({"overrides": [{"id": "ovr_1", **stands}, {"id": "ovr_2", **ended}]})
+
+        assert [each["id"] for each in answer.json()["desired"]["overrides"]] == ["ovr_1"]
+        assert [each["id"] for each in zoo.read(store)["status"]["overrides"]] == ["ovr_1", "ovr_2"]
+        told = store.query(queries.EVENTS.bind(resource_id="ins_1"), queries.Page(20)).documents
+        assert [each["message"] for each in told if each["kind"] == "WARNING"] == [
+            "cannot override outputs.b (SET): it is float32[3] now"
+        ]
+        bad = await runner.report({"overrides": [{"id": "ovr_1", **stands, "ended": "BROKEN"}]})
+        assert bad.status_code == 400
+
     async def test_two_runners_of_one_attempt_claim_at_the_same_time(
         self, client: httpx.AsyncClient, store: DocumentStore
     ) -> None:
