@@ -91,6 +91,10 @@ class Saver:
         return self._lacking
 
     # --- while it runs: step thread --------------------------------------------------------------------------------
+    def look_again(self) -> None:
+        """The agent has been given a save, or a load."""
+        self._lacking = "there is no model in it" if self._agent is None else lacking(self._agent)
+
 
     def due(self, desired: Desired) -> bool:
         """Tells whether `save` has something to do."""

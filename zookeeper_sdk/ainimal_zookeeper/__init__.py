@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ainimal_zookeeper.ainimal import AInimal as AInimal
+    from ainimal_zookeeper.attachment import Run as Run
+    from ainimal_zookeeper.attachment import attach as attach
     from ainimal_zookeeper.config import ConfigurationError as ConfigurationError
     from ainimal_zookeeper.config import DmEnvironment as DmEnvironment
     from ainimal_zookeeper.config import GymnasiumEnvironment as GymnasiumEnvironment
@@ -44,10 +46,12 @@ _HOMES = {
     "Parameter": "parameters",
     "PythonEnvironment": "config",
     "PythonModel": "config",
+    "Run": "attachment",
     "Server": "config",
     "SideProcess": "config",
     "Timestep": "timestep",
     "Trajectory": "timestep",
+    "attach": "attachment",
     "tap": "tapping",
 }
 
@@ -66,10 +70,12 @@ __all__ = [
     "Parameter",
     "PythonEnvironment",
     "PythonModel",
+    "Run",
     "Server",
     "SideProcess",
     "Timestep",
     "Trajectory",
+    "attach",
     "tap",
 ]
 

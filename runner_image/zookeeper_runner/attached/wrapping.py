@@ -1,0 +1,95 @@
+"""Wrapping: a Gymnasium environment, or a vector of them, whose steps the zoo sees."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import gymnasium
+from ainimal_zookeeper.environments.gymnasium import GymnasiumWorld
+from ainimal_zookeeper.environments.world import World
+from gymnasium.vector import VectorWrapper
+
+from .companion import Companion
+from .steps import Steps
+
+
+def wrapped(env: Any, companion: Companion) -> Any:
+    """Returns the environment to step instead; the same where it is neither of both kinds, and says so."""
+    if isinstance(env, gymnasium.vector.VectorEnv):
+        kind: Any = SeenVector
+    elif isinstance(env, gymnasium.Env):
+        kind = SeenEnv
+    else:
+        companion.tell(
+            f"a {type(env).__name__} is no environment of Gymnasium and is not watched; give run.env those within it"
+        )
+        return env
+    if companion.script.world is not None:
+        companion.tell("a second environment is not watched; give run.env one, or a vector of them")
+        return env
+    companion.script.enter(cast(World, GymnasiumWorld(env, trusted=True)))
+    return kind(env, companion, companion.steps_of(env))
+
+
+class SeenEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """One environment."""
+
+    def __init__(self, env: Any, companion: Companion, steps: Steps) -> None:
+        super().__init__(env)
+        self._companion = companion
+        self._steps = steps
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        observation, info = self.env.reset(seed=seed, options=options)
+        companion = self._companion
+        if not companion.present:
+            return observation, info
+        with companion.turn:
+            return self._steps.began(observation), info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        companion = self._companion
+        if not companion.present:
+            return self.env.step(action)
+        with companion.turn:
+            action = self._steps.chosen(action)
+        answer = self.env.step(action)
+        with companion.turn:
+            return self._steps.made(answer)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _itself, (self.env,)
+
+
+class SeenVector(VectorWrapper):
+    """A vector of environments."""
+
+    def __init__(self, env: Any, companion: Companion, steps: Steps) -> None:
+        super().__init__(env)
+        self._companion = companion
+        self._steps = steps
+
+    def reset(
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        observation, info = cast(Any, self.env).reset(seed=seed, options=options)
+        companion = self._companion
+        if not companion.present:
+            return observation, info
+        with companion.turn:
+            return self._steps.began(observation), info
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        companion = self._companion
+        if not companion.present:
+            return self.env.step(actions)
+        with companion.turn:
+            actions = self._steps.chosen(actions)
+        answer = self.env.step(actions)
+        with companion.turn:
+            return self._steps.made(answer)
+
+
+def _itself(env: Any) -> Any:
+    """What goes to another process has no place in the zoo there."""
+    return env
