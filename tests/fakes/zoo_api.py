@@ -68,6 +68,7 @@ def instance_row(name: str, **changes: Any) -> Row:
         "timeline": 0,
         "modelName": "CartPole learner",
         "tags": [],
+        "overrides": [],
         "createdAt": "2026-01-01T00:00:00.000000Z",
         "stats": {"step": 7.0, "episode": 1.0, "stepsPerSecond": 50.0, "episodeReturn": 21.0, "loss": "NaN"},
         **changes,
@@ -239,6 +240,8 @@ class FakeZoo:
             "checkpointSave": self._save,
             "checkpointRestore": self._changer("checkpointRestore"),
             "checkpointDelete": self._answering("checkpointDelete", lambda given: {"deletedId": given["checkpointId"]}),
+            "overrideSet": self._answering("overrideSet", self._override),
+            "overrideClear": self._changer("overrideClear"),
             "controlAcquire": self._answering("controlAcquire", lambda _given: {"control": self._control()}),
             "controlSend": self._answering("controlSend", lambda _given: {"appliedAtStep": 7.0}),
             "controlRelease": self._answering("controlRelease", lambda _given: {}),
@@ -258,6 +261,23 @@ class FakeZoo:
             return {**answer(input), **self._said(name, input)}
 
         return mutate
+
+    def _override(self, given: Row) -> Row:
+        """Returns a rule with what was given, which is the newest of the first instance then."""
+        rules = self.instances[0].setdefault("overrides", [])
+        rule = {
+            **given,
+            "id": f"ovr_{len(rules) + 1}",
+            "order": len(rules) + 1,
+            "allowNonFinite": given.get("allowNonFinite", False),
+            "setAt": "2026-01-01T00:00:00.000000Z",
+            "appliedAtStep": 7.0,
+            "author": {"id": "user_operator", "name": "operator", "role": "OPERATOR"},
+        }
+        if given.get("patch") is not None:
+            rule["patch"] = {**given["patch"], "path": given["patch"]["path"] or given["path"]}
+        rules.append(rule)
+        return {"override": rule}
 
     def _control(self) -> Row:
         holder = {"id": "user_operator", "name": "operator", "role": "OPERATOR"}

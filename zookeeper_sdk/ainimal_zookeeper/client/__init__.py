@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .history import LogLine, Series
     from .info import InstanceInfo
     from .instance import Instance
+    from .overriding import Override
+    from .replay import Divergence, ReplayReport
     from .signals import Histogram, Tensor, Value
     from .tables import Table
     from .world import WorldInfo
@@ -28,13 +30,16 @@ if TYPE_CHECKING:
 _HOMES = {
     "Checkpoint": "checkpoint",
     "CheckpointDiff": "difference",
+    "Divergence": "replay",
     "EnvironmentInfo": "zookeeper",
     "Histogram": "signals",
     "Instance": "instance",
     "InstanceInfo": "info",
     "LogLine": "history",
     "ModelInfo": "zookeeper",
+    "Override": "overriding",
     "ParameterDiff": "difference",
+    "ReplayReport": "replay",
     "Series": "history",
     "Table": "tables",
     "Tensor": "signals",
@@ -48,13 +53,16 @@ _HOMES = {
 __all__ = [
     "Checkpoint",
     "CheckpointDiff",
+    "Divergence",
     "EnvironmentInfo",
     "Histogram",
     "Instance",
     "InstanceInfo",
     "LogLine",
     "ModelInfo",
+    "Override",
     "ParameterDiff",
+    "ReplayReport",
     "Series",
     "Table",
     "Tensor",

@@ -112,6 +112,21 @@ query Instances($first: Int, $after: String, $phase: [InstancePhase!], $search: 
     + _INSTANCE
 )
 
+_REPLAY = "replay { recordingId planes comparedSteps identical first { step path magnitude } }"
+
+RECORDING_REPLAY: Final = (
+    f"""
+mutation Replay($input: RecordingReplayInput!) {{
+  recordingReplay(input: $input) {{ instance {{ ...InstanceFields }} {_USER_ERRORS} }}
+}}
+"""
+    + _INSTANCE
+)
+
+REPLAY: Final = f"query Replayed($id: ID!) {{ instance(id: $id) {{ {_REPLAY} }} }}"
+
+RECORDING_ACCESS: Final = "query Access($id: ID!) { recording(id: $id) { phase access { baseUrl headers } } }"
+
 INSTANCE: Final = "query Instance($id: ID!) { instance(id: $id) { ...InstanceFields } }" + _INSTANCE
 
 SIGNALS: Final = f"""
@@ -202,6 +217,25 @@ CHECKPOINT_RESTORE: Final = _instance_mutation("checkpointRestore", "CheckpointR
 CHECKPOINT_DELETE: Final = (
     f"mutation Delete($input: CheckpointInput!) {{ checkpointDelete(input: $input) {{ deletedId {_USER_ERRORS} }} }}"
 )
+
+
+_OVERRIDE = """
+fragment OverrideFields on Override {
+  id order path rule value low high weight index patch { recordingId path fromStep } allowNonFinite expiresAt
+  expiresInSteps setAt appliedAtStep expiresAtStep timeline author { id name }
+}
+"""
+
+OVERRIDES: Final = (
+    f"query Overrides($id: ID!) {{ instance(id: $id) {{ overrides {{ ...OverrideFields }} }} }}{_OVERRIDE}"
+)
+
+OVERRIDE_SET: Final = (
+    "mutation Set($input: OverrideSetInput!) { overrideSet(input: $input) "
+    f"{{ override {{ ...OverrideFields }} {_USER_ERRORS} }} }}{_OVERRIDE}"
+)
+
+OVERRIDE_CLEAR: Final = _instance_mutation("overrideClear", "OverrideClearInput")
 
 
 def _world_mutation(name: str, input_type: str) -> str:

@@ -18,7 +18,9 @@ from .driving import Wheel
 from .endpoint import Endpoint
 from .history import LogLine, Series, read_line, read_series
 from .info import InstanceInfo, read_info, read_mode
+from .overriding import Override, overrides_of, patch_of, set_override
 from .refusals import raise_user_errors, refusal
+from .replay import ReplayReport, read_report
 from .saving import ANSWERED_S, ask_to_save, save_to_the_end
 from .signals import Value, decode, encode, read_value
 from .tables import Table
@@ -232,6 +234,68 @@ class Instance:
         """
         return Wheel(self._endpoint, self.id, paths=paths, on_silence=on_silence, if_free=if_free)
 
+    # --- overriding what it sees, thinks and does ---------------------------------------------------------------------
+
+    def override(
+        self,
+        path: str,
+        value: Any = None,
+        *,
+        rule: str = "set",
+        low: Any = None,
+        high: Any = None,
+        weight: float | None = None,
+        index: Sequence[int] | None = None,
+        recording: str | None = None,
+        recording_path: str | None = None,
+        from_step: int | None = None,
+        allow_non_finite: bool = False,
+        steps: int | None = None,
+        seconds: float | None = None,
+        command_id: str | None = None,
+    ) -> Override:
+        """Lets a rule stand on a signal from the next step on: `instance.override("outputs.steer", 0.5, steps=100)`.
+
+        It outlives pauses, checkpoints and relaunches, and takes the place of the same rule on the same path and
+        element.
+
+        Args:
+            path: such as `inputs.camera`, `action`, `activations.encoder`, `weights.head.bias`: `signals()` lists them.
+            value: a number for all elements, nested lists, an array, or text; for `scale` the factor.
+            rule: set, clamp (`low`, `high`), scale, blend (`weight` of `value`, from 0 to 1), or patch.
+            index: the one element that it is about.
+            recording, recording_path, from_step: for patch: what is put in place, step by step.
+            allow_non_finite: lets values be NaN or infinite.
+            steps, seconds: after how many, or how long, it expires; None: only when it is cleared.
+            command_id: any unique text; the same one again sets nothing anew.
+
+        Raises: InvalidInput that says what fits; NotFound for a path, with the nearest; LimitReached.
+        """
+        terms = {
+            "value": value,
+            "low": low,
+            "high": high,
+            "weight": weight,
+            "index": None if index is None else list(index),
+            "patch": patch_of(recording, recording_path, from_step),
+            "allowNonFinite": allow_non_finite or None,
+            "expiresInSteps": steps,
+            "expiresInSeconds": seconds,
+            "commandId": command_id,
+        }
+        return set_override(self._endpoint, self.id, path, rule, terms)
+
+    def overrides(self) -> Table[Override]:
+        """Returns the rules that stand, in the order in which they are applied."""
+        return overrides_of(self._endpoint, self.id, self.name)
+
+    def clear_overrides(self, which: Override | str | None = None) -> Instance:
+        """Ends a rule (or its id), all rules on a path, or all; weights and state become what they were."""
+        if isinstance(which, Override):
+            which = which.id
+        key = "overrideId" if which is not None and which.startswith("ovr_") else "path"
+        return self._change(documents.OVERRIDE_CLEAR, "overrideClear", **({} if which is None else {key: which}))
+
     # --- saving it and going back -------------------------------------------------------------------------------------
 
     def save_checkpoint(self, tag: str | None = None, *, command_id: str | None = None) -> Checkpoint:
@@ -275,6 +339,11 @@ class Instance:
         for page in self._pages(documents.SIBLINGS, "checkpoints", of="model"):
             for row in page:
                 yield read_checkpoint(self._endpoint, row)
+
+    def replay(self) -> ReplayReport | None:
+        """Returns how far it equals what it replays; None where it replays nothing."""
+        found = self._endpoint.ask(documents.REPLAY, id=self.id)["instance"]
+        return None if found is None or found["replay"] is None else read_report(found["replay"])
 
     # --- watching it -------------------------------------------------------------------------------------------------
 
