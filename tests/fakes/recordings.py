@@ -37,6 +37,9 @@ class MemoryRecording:
             "lastStep": max(self.flags, default=0),
         }
 
+    def weights(self, step: int, timeline: int, /) -> Mapping[str, Any]:
+        raise LookupError(f"no weights at step {step} of timeline {timeline}")
+
     def read(self, path: str, from_step: int, to_step: int, /) -> tuple[Any, Any, Any, Any]:
         column = self.flags if path == "zoo.flags" else self.columns[path]
         steps = np.array([step for step in column if from_step <= step <= to_step], np.int64)

@@ -10,6 +10,7 @@ import numpy as np
 from ainimal_zookeeper.domain import paths
 from ainimal_zookeeper.domain.documents import Divergence, ReplayReport
 from ainimal_zookeeper.domain.recordings import FLAGS, TERMINATED, TRUNCATED
+from ainimal_zookeeper.recording import Channel
 from ainimal_zookeeper.recording.exporters.excerpt import RecordedChannel, dtype_of
 
 from ..signals import copied
@@ -30,6 +31,7 @@ class Comparison:
         self._tape = tape
         self._tap = tap
         self._compares_ends = "env" not in given
+        self._compares_weights = "weights" not in given and tap is not None
         self.compared = 0
         self.first: Divergence | None = None
         known = [path for path in tape.channels if _group(path) in _ORDER and path not in _NEVER]
@@ -48,6 +50,8 @@ class Comparison:
         if self.first is not None or (self._tape.compared_from is not None and step < self._tape.compared_from):
             return
         self.compared += 1
+        if step == self._tape.first and self._weights_differ(step):
+            return
         for path in self.paths:
             recorded = self._tape.value(path, step)
             if recorded is None:
@@ -72,6 +76,24 @@ class Comparison:
             now = (TERMINATED if ends[0] else 0) | (TRUNCATED if ends[1] else 0)
             if now != self._tape.flags(step) & (TERMINATED | TRUNCATED):
                 self.first = {"step": step, "path": FLAGS, "magnitude": 1.0}
+
+    def between(self, step: int) -> None:
+        """Compares the weights that were copied after `step`, before the next one is made."""
+        early = self._tape.compared_from is not None and step < self._tape.compared_from
+        if self.first is None and not early and step != self._tape.first:
+            self._weights_differ(step)
+
+    def _weights_differ(self, step: int) -> bool:
+        if not self._compares_weights or self._tap is None:
+            return False
+        for path, recorded in self._tape.weights(step).items():
+            found = self._tap(path)
+            channel = Channel(path, recorded.dtype.name, recorded.shape, "vector")
+            magnitude = difference(channel, recorded, found)
+            if magnitude is not None:
+                self.first = {"step": step, "path": path, "magnitude": magnitude}
+                return True
+        return False
 
 
 def difference(channel: RecordedChannel, recorded: Any, found: Any) -> float | None:

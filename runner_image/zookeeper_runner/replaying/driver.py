@@ -41,6 +41,10 @@ class RecordedDriver:
     def active(self) -> bool:
         return True
 
+    def begin_with(self, driver: str | None) -> None:
+        """Somebody drives already: the model was told before, in what the checkpoint holds."""
+        self._driver = driver
+
     def pass_over(self, driver: str | None, last_action: Any) -> None:
         """Somebody else drives from the next step on; None: the model. Raises: AInimalFault when `handover` does."""
         if driver == self._driver:

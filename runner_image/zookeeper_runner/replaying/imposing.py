@@ -25,29 +25,38 @@ class Imposing:
         self._made = made
         self._activations = [path for path in tape.channels if path.startswith("activations.")]
         self._activations = self._activations if "activations" in groups else []
-        self._weights = [path for path in tape.channels if path.startswith("weights.")] if "weights" in groups else []
+        self._imposes = "weights" in groups
+        self._weights = [path for path in tape.channels if path.startswith("weights.")] if self._imposes else []
         self._written: dict[str, bytes] = {}
 
     def wind(self) -> None:
         """The tape was wound: nothing is in its place yet. Raises: InvalidInput for what the model does not have."""
         self._written.clear()
-        taps = self._taps() if self._activations or self._weights else None
+        first = self._tape.first if self._imposes else -1
+        taps = self._taps() if self._activations or self._weights or self._tape.has_weights(first) else None
         if taps is None:
             return
         for path in self._weights:
             taps.read(path)
+        for path, value in self._tape.weights(first).items():
+            taps.write(path, value)
         if self._activations:
             taps.change({path: self._recorded(path) for path in self._activations})
 
     def due(self, step: int) -> bool:
         """Tells whether something is to be put in place before `step`, by `before`."""
-        return step <= self._tape.last and any(self._differs(path, step) for path in self._weights)
+        if step > self._tape.last or not self._imposes:
+            return False
+        return self._tape.has_weights(step - 1) or any(self._differs(path, step) for path in self._weights)
 
     def before(self, step: int) -> None:
         """Puts in place what is recorded of the weights for `step`."""
-        taps = self._taps() if self._weights else None
+        taps = self._taps() if self.due(step) else None
         if taps is None:
             return
+        if step - 1 != self._tape.first:
+            for path, copied in self._tape.weights(step - 1).items():
+                taps.write(path, copied)
         for path in self._weights:
             if self._differs(path, step):
                 value = np.asarray(self._tape.value(path, step))

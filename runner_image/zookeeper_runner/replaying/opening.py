@@ -69,7 +69,7 @@ class Opened:
             raise InvalidInput("environments that step together are not replayed; replay with INPUTS, or one of them")
         _check_signals(tape.channels, agent, world, stands_in=self.world is not None)
         within = [path for path in tape.channels if path.startswith(("activations.", "weights.", "state."))]
-        compared = [path for path in within if path.partition(".")[0] not in given]
+        compared = [path for path in [*within, *tape.copied] if path.partition(".")[0] not in given]
         tap = _tap(compared, taps()) if compared else None
         handover = agent.can.handover
         driver = RecordedDriver(tape, world.action, world.action_key, handover, always="OUTPUTS" in self._planes)

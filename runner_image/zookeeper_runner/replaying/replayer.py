@@ -123,6 +123,9 @@ class Replayer:
         if tape.cut_before(step):
             self._actor.begin()
         self._follow_events(step)
+        if self._comparison.first is None:
+            self._comparison.between(step - 1)
+            self._tell_difference()
         self._imposing.before(step)
         self._actor.act(self._mode or mode)
 
@@ -132,17 +135,29 @@ class Replayer:
         comparison, tape = self._comparison, self.tape
         identical = comparison.first is None
         comparison.take(step, inputs, outputs, action, reward, (terminated, truncated))
-        if comparison.first is not None and identical:
-            first = comparison.first
-            self._tell(comparison.report)
-            self._warn(f"step {step:,}: {first['path']} is not what was recorded, by {first['magnitude']:g}")
+        if identical and comparison.first is not None:
+            self._tell_difference()
         elif step % _TOLD_EVERY == 0:
             self._tell(comparison.report)
-        if step >= tape.last or tape.events(step) or tape.cut_before(step + 1) or self._imposing.due(step + 1):
+        if step >= tape.last or self._is_followed(step):
             self._bell.ring()
 
     def began(self) -> None:
         """An episode begins with the next step."""
+
+    def _tell_difference(self) -> None:
+        first = self._comparison.first
+        if first is not None:
+            self._tell(self._comparison.report)
+            where = f"step {first['step']:,}: {first['path']}"
+            self._warn(f"{where} is not what was recorded, by {first['magnitude']:g}")
+
+    def _is_followed(self, step: int) -> bool:
+        """Tells whether there is something to see to between `step` and the next."""
+        tape = self.tape
+        return bool(tape.events(step)) or tape.cut_before(step + 1) or tape.has_weights(step) or (
+            self._imposing.due(step + 1)
+        )  # fmt: skip
 
     def _follow_events(self, step: int) -> None:
         """Heeds what was told of the step before `step`, but for rules, which others see to."""
@@ -153,7 +168,10 @@ class Replayer:
             if event["kind"] == "mode":
                 self._change_mode({"training": bool(data["training"]), "inference": bool(data["inference"])})
             elif event["kind"] == "driver":
-                self.driver.pass_over(data.get("driver"), moment.action)
+                if step == tape.first:
+                    self.driver.begin_with(data.get("driver"))
+                else:
+                    self.driver.pass_over(data.get("driver"), moment.action)
 
     def _change_mode(self, mode: Mode) -> None:
         if self._mode is not None and mode["training"] != self._mode["training"]:
@@ -163,6 +181,9 @@ class Replayer:
         self._mode = mode
 
     def _finish(self) -> None:
+        if self._comparison.first is None:
+            self._comparison.between(self.tape.last)
+            self._tell_difference()
         self._tell(self._comparison.report)
         self._done()
         raise Leave

@@ -38,6 +38,7 @@ class Tape:
         self.first = self.last = 0
         self.timeline = 0
         self.ends_early: str | None = None
+        self._snapshots = {(int(each["timeline"]), int(each["step"])) for each in recording.manifest.get("weights", ())}
         self._begin = 0
         self._window: tuple[int, int] = (0, -1)
         self._columns: dict[str, tuple[dict[int, int], Any]] = {}
@@ -85,6 +86,25 @@ class Tape:
     def events(self, step: int) -> Sequence[Mapping[str, Any]]:
         """Returns what was told of a step, in order."""
         return self._events.get((self.timeline, step), ())
+
+    def has_weights(self, step: int) -> bool:
+        """Tells whether weights were copied after the forward of `step`; those of the first were before learning."""
+        return (self.timeline, step) in self._snapshots
+
+    @property
+    def copied(self) -> Sequence[str]:
+        """The paths of weights that were copied now and then."""
+        if not self._snapshots:
+            return ()
+        timeline, step = min(self._snapshots)
+        return [f"weights.{name}" for name in self._recording.weights(step, timeline)]
+
+    def weights(self, step: int) -> Mapping[str, Any]:
+        """Returns the weights that were copied after `step`, by path; none where they were not."""
+        if not self.has_weights(step):
+            return {}
+        found = self._recording.weights(step, self.timeline)
+        return {f"weights.{name}": tensor for name, tensor in found.items()}
 
     def value(self, path: str, step: int) -> Any:
         """Returns what was recorded of a signal at a step of the stretch: an array, a number, text; None: nothing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -144,10 +145,14 @@ class Recorded(Life):
         rules: Mapping[int, Sequence[OverrideDoc]] | None = None,
         driven: Sequence[int] = (),
         more: Sequence[str] = (),
+        copied: Sequence[str] = (),
+        copied_at: int | None = None,
         **parameters: Any,
     ) -> None:
         super().__init__(spec, **parameters)
         self.active = False
+        self._copied_at = copied_at
+        self._copied = {path.removeprefix("weights."): path for path in copied}
         self._first = False
         self._more = tuple(more)
         self.wheel = Wheel(driven, self.agent.can.handover)
@@ -156,12 +161,10 @@ class Recorded(Life):
         self.actor.begin()
         self._steps(before, mode, {})
         self.point = self.save(folder / "checkpoint", self.actor)
-        about = manifest_of(
-            self.agent.inputs, self.agent.outputs, action=self.world.action, taps=self.taps.signals()
-        )
+        about = manifest_of(self.agent.inputs, self.agent.outputs, action=self.world.action, taps=self.taps.signals())
         self.manifest_signals = about["signals"]
         self.recorder = StepRecorder(
-            self._channels(), lambda segment: None, folder=_made(folder / "recording"), timeline=1, tail_s=None
+            self._channels(), lambda _: None, folder=_made(folder / "recording"), timeline=1, tail_s=None
         )
         self.active = True
         self.arrows.driving = self.wheel
@@ -182,6 +185,8 @@ class Recorded(Life):
                 self.rules.heed({**self.session.wanted()[0], "overrides": list(standing)})
             self.bell.ring()
             self.actor.act(mode)
+            if self.counters.step == self._copied_at:
+                self._copy()
 
     def _channels(self) -> list[Channel]:
         observed = {"inputs.observation": ("float32", (4,)), "action": ("int64", ()), "env.reward": ("float64", ())}
@@ -191,9 +196,7 @@ class Recorded(Life):
         within = {path: ("float32", (8,)) for path in self._more if path.startswith("activations.")}
         every = {**observed, **outputs, **taps, **within, FLAGS: ("uint8", ())}
         self._paths = list(every)
-        return [
-            Channel(path, dtype, shape, "vector" if shape else "scalar") for path, (dtype, shape) in every.items()
-        ]
+        return [Channel(path, dtype, shape, "vector" if shape else "scalar") for path, (dtype, shape) in every.items()]
 
     def took(self, inputs: Any, outputs: Any, action: Any, reward: Any, terminated: Any, truncated: Any) -> None:
         arrows = self.arrows
@@ -204,6 +207,12 @@ class Recorded(Life):
         told |= {f"outputs.{name}": value for name, value in outputs.items()} | {FLAGS: flags}
         told |= {path: self.taps.read(path) for path in self._more}
         self.recorder.take(self.counters.step, [told[path] for path in self._paths])
+        if self._copied and self.counters.step == self.point["step"] + 1:
+            self._copy()
+
+    def _copy(self) -> None:
+        found = {name: np.asarray(self.taps.read(path)) for name, path in self._copied.items()}
+        self.recorder.weights(self.counters.step, found)
 
     def began(self) -> None:
         self._first = True
@@ -262,7 +271,7 @@ class Replayed(Life):
         self.told += stage.put_back(str(folder / "checkpoint"), recorded.point)
         if spoil is not None and spoil_at is None:
             spoil(self)
-        with pytest.raises(Leave):
+        with suppress(Leave):
             while True:
                 self.bell.answer()
                 if spoil is not None and spoil_at == self.counters.step + 1:
@@ -346,9 +355,7 @@ class TestToTheBit:
     ) -> None:
         """Its hidden state in the middle of an episode, chance, rules, and handovers to a driver and back included."""
         more = ["activations.cell", "weights.head.bias"]
-        recorded = Recorded(
-            tmp_path, recurrent, steps=1_100, mode=ACT, rules=RULES, driven=range(300, 320), more=more
-        )
+        recorded = Recorded(tmp_path, recurrent, steps=1_100, mode=ACT, rules=RULES, driven=range(300, 320), more=more)
 
         replayed = Replayed(tmp_path, recorded, recurrent)
 
@@ -369,7 +376,7 @@ class TestToTheBit:
 
         def another(life: Life) -> None:
             for weight in life.agent.subject.weights.values():
-                weight += 1.0
+                np.add(weight, 1.0, out=weight)
 
         replayed = Replayed(tmp_path, recorded, BALANCER, planes=["OUTPUTS"], spoil=another)
 
@@ -416,7 +423,7 @@ class TestDifferences:
         recorded = Recorded(tmp_path, BALANCER, steps=100, rules=rules)
 
         def forget(life: Life) -> None:
-            life.rules.heed = lambda desired: None  # type: ignore[assignment, method-assign]
+            life.rules.heed = lambda _: None  # type: ignore[assignment, method-assign]
 
         replayed = Replayed(tmp_path, recorded, BALANCER, spoil=forget)
 
@@ -424,8 +431,45 @@ class TestDifferences:
         assert replayed.report["first"]["step"] >= 60
         assert replayed.report["first"]["magnitude"] == 1.0
 
+    def test_a_flipped_weight_of_the_checkpoint_is_located(self, tmp_path: Path, recurrent: dict[str, Any]) -> None:
+        """Weights are copied at the first step: another one is named there, before all that comes of it."""
+        copied = ["weights.head.bias", "weights.cell.weight_hh"]
+        recorded = Recorded(tmp_path, recurrent, steps=50, mode=ACT, copied=copied)
+
+        def flip(life: Life) -> None:
+            life.agent.subject.cell.weight_hh.data[2, 3] += 0.5
+
+        assert Replayed(tmp_path, recorded, recurrent).report == identical(50)
+        first = Replayed(tmp_path, recorded, recurrent, spoil=flip).report["first"]
+        assert first == {"step": 8, "path": "weights.cell.weight_hh", "magnitude": 0.5}
+
+    def test_weights_that_were_learnt_are_compared_where_they_were_copied(self, tmp_path: Path) -> None:
+        """What train has made of them between two steps is the same, or the step after which it is not is named."""
+        copied = ["weights.weights.policy_in"]
+        recorded = Recorded(tmp_path, BALANCER, steps=400, copied=copied, copied_at=300)
+
+        def hurry(life: Life) -> None:
+            life.agent.subject.learning_rate *= 1.5
+
+        assert Replayed(tmp_path, recorded, BALANCER).report == identical(400)
+        first = Replayed(tmp_path, recorded, BALANCER, spoil=hurry).report["first"]
+        assert first["step"] <= 300
+
 
 class TestPlanes:
+    def test_copied_weights_are_written_where_they_were_copied(self, tmp_path: Path, recurrent: dict[str, Any]) -> None:
+        """The copy of the first step puts a model right that has become another one."""
+        names = ["head.weight", "head.bias", "cell.weight_ih", "cell.weight_hh", "cell.bias_ih", "cell.bias_hh"]
+        recorded = Recorded(tmp_path, recurrent, steps=80, mode=ACT, copied=[f"weights.{name}" for name in names])
+
+        def spoilt(life: Life) -> None:
+            life.agent.subject.head.bias.data += 1.0
+            life.replayer._imposing.wind()
+
+        replayed = Replayed(tmp_path, recorded, recurrent, planes=["INPUTS", "WEIGHTS"], spoil=spoilt)
+
+        assert replayed.report == identical(80)
+
     def test_recorded_weights_are_written_at_their_steps(self, tmp_path: Path, recurrent: dict[str, Any]) -> None:
         """A model that has become another one is put right by them, and its outputs are the recorded ones."""
         names = ["head.weight", "head.bias", "cell.weight_ih", "cell.weight_hh", "cell.bias_ih", "cell.bias_hh"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from .info import InstanceInfo, read_mode
 from .instance import Instance
 from .names import pick
 from .refusals import raise_user_errors
+from .replay import ask_for_replay, export_recording, open_recording
 from .tables import Table
 from .uploading import add_model
 from .waiting import wait_until
@@ -325,6 +326,78 @@ class Zookeeper:
         raise_user_errors(answer)
         instance = self._handle(answer["instance"])
         return instance.wait(("RUNNING", "PAUSED"), timeout_s=timeout_s) if wait else instance
+
+    # --- recordings --------------------------------------------------------------------------------------------------
+
+    def replay(
+        self,
+        recording: str,
+        *,
+        planes: Sequence[str] | None = None,
+        environment: str | None = None,
+        checkpoint: Checkpoint | str | None = None,
+        from_step: int | None = None,
+        to_step: int | None = None,
+        command_id: str | None = None,
+    ) -> Instance:
+        """Launches an instance that does once more what a recording holds, and ends by itself; `replay()` of it says
+        how far the two are equal: `zoo.replay("rec_...").wait("TERMINATED").replay()`.
+
+        Args:
+            recording: its id.
+            planes: what is taken from it, of inputs, outputs, activations and weights; None: inputs, or outputs with an
+                environment; empty: nothing, so that the environment is run once more, too.
+            environment: what steps where inputs do not drive; None: the one that was recorded in.
+            checkpoint: another one of its model to start from, or its id, its tag, or the beginning of either.
+            from_step, to_step: the first step that is compared, and the last.
+
+        Raises: NotFound; InvalidTransition while it is open; what `launch` raises.
+        """
+        if isinstance(checkpoint, str):
+            checkpoint = self.checkpoint(checkpoint)
+        launched = ask_for_replay(
+            self._endpoint,
+            recording,
+            planes=planes,
+            environment_id=None if environment is None else self.environment(environment).id,
+            checkpoint_id=None if checkpoint is None else checkpoint.id,
+            from_step=from_step,
+            to_step=to_step,
+            command_id=command_id,
+        )
+        return self._handle(launched)
+
+    def export_recording(
+        self,
+        recording: str,
+        format: str,
+        target: Path | str | None = None,
+        *,
+        signals: Sequence[str] | None = None,
+        from_step: int | None = None,
+        to_step: int | None = None,
+    ) -> Path:
+        """Writes a recording, by its id, or in a folder, in a format of others on this computer; returns the file.
+
+        Args:
+            format: MCAP_FOXGLOVE, RERUN, MINARI (a folder) or NPZ.
+            target: the file or folder to make; None: called as the recording is, in this folder.
+            signals: patterns of paths; None: all. from_step, to_step: both inclusive.
+
+        Raises: NotFound; InvalidInput, also where the format's library is missing; AlreadyExists; DataCorrupt.
+        """
+        from ainimal_zookeeper.recording.exporters import format_of
+        from ainimal_zookeeper.recording.recording import Recording
+
+        chosen = format_of(format)
+        folder = Path(recording)
+        made = Path(f"{folder.name}{chosen.suffix or '-' + chosen.name.lower()}") if target is None else Path(target)
+        is_folder = not recording.startswith("rec_") or folder.is_dir()
+        opened = Recording.open(folder) if is_folder else open_recording(self._endpoint, recording)
+        try:
+            return export_recording(opened, chosen.name, made, signals=signals, from_step=from_step, to_step=to_step)
+        finally:
+            opened.close()
 
     # --- worlds on their own -----------------------------------------------------------------------------------------
 

@@ -43,6 +43,10 @@ class Recorded(Protocol):
         """Returns steps, timelines, times (microseconds since 1970, UTC) and values, as long as each other."""
         ...
 
+    def weights(self, step: int, timeline: int, /) -> Mapping[str, Any]:
+        """Returns the newest tensors of a step or before, by name."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
