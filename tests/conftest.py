@@ -34,7 +34,7 @@ def give_up(reason: str) -> NoReturn:
     """Skips a test for want of something that `reason` says how to get; in CI it fails."""
     if in_ci():
         pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
+    pytest.skip(reason, allow_module_level=True)
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ainimal_zookeeper import models
-from ainimal_zookeeper.domain.documents import PACKED_FILES
+from ainimal_zookeeper.domain.documents import MODEL_FILES
 from ainimal_zookeeper.domain.errors import AInimalFault, NotFound, UserCodeFault, ZookeeperError
 
 from .fault import fault_of
@@ -39,7 +39,7 @@ def probed(file: str, class_name: str | None) -> dict[str, Any]:
 
     Raises: AInimalFault, InvalidInput.
     """
-    of_type = PACKED_FILES.get(Path(file).suffix.lower(), "python_class")
+    of_type = MODEL_FILES.get(Path(file).suffix.lower(), "python_class")
     spec: dict[str, Any] = {"type": of_type, "path": str(Path(file).absolute())}
     if class_name is not None:
         spec["class_name"] = class_name

@@ -27,6 +27,7 @@ class State:
 
     def __init__(self, agent: Agent) -> None:
         self._subject = agent.subject
+        self._fixed = agent.inside is not None  # its object is none that an author wrote
         self._get: Callable[[], Mapping[str, Any]] = agent.can.state or self._attributes
         self._set = agent.can.set_state if agent.can.state is not None else self._set_attribute
         self.left_out = 0
@@ -69,7 +70,7 @@ class State:
         return None
 
     def _attributes(self) -> Mapping[str, Any]:
-        own = getattr(self._subject, "__dict__", {})
+        own = {} if self._fixed else getattr(self._subject, "__dict__", {})
         return {name: part for name, part in own.items() if not name.startswith("_") and isinstance(part, _PLAIN)}
 
     def _set_attribute(self, name: str, value: Any) -> None:

@@ -17,6 +17,7 @@ from ..gate import Gate
 from .cells import Change
 from .declared import Declared
 from .holding import Holdings, holdings_of
+from .inside import InsideActivations, InsideWeights
 from .modules import Modules
 from .source import Activations, Listed, Values
 from .state import COUNTED, State
@@ -38,14 +39,18 @@ class Taps:
         gate = gate or Gate()
         self._agent = agent
         self._modules = Modules(agent.subject, gate)
-        self._weights = Weights(agent.subject)
+        self._own_weights = Weights(agent.subject)
+        self._weights: Values = self._own_weights
         self._state = State(agent)
         self._declared = Declared(gate)
         self._activations: list[Activations] = [self._declared, self._modules]
+        if agent.inside is not None:
+            self._activations.append(InsideActivations(agent.inside))
+            self._weights = InsideWeights(agent.inside)
         self._observed: dict[str, frozenset[str]] = {}
         self._holdings = Holdings()
         self._looked = False
-        self._fresh = True  # nothing may have run yet
+        self._fresh = agent.inside is None  # nothing may have run yet, and names not have come up
         self.findings: list[str] = []  # sentences: what `signals` could not list
 
     def signals(self) -> list[SignalDoc]:
@@ -73,6 +78,8 @@ class Taps:
 
         modules = self._modules
         try:
+            if self._agent.inside is not None:
+                return self._agent.inside.architecture()
             return architecture_of(self._holdings, modules.shapes(), modules.edges)
         except Exception:  # noqa: BLE001 - an author's object may answer with anything; then nothing is shown
             return None
@@ -97,7 +104,7 @@ class Taps:
         for source, names in shares:
             source.observe(frozenset(names))
 
-    def read(self, path: str) -> Any | None:
+    def read(self, path: str) -> Any:
         """Returns a value as an array, a number or text: an activation's of the last forward that was observed, None
         before; a weight's or the state's of now.
 
@@ -140,10 +147,12 @@ class Taps:
 
     def _look(self) -> None:
         self._looked = True
+        if self._agent.inside is not None:
+            return
         try:
             holdings = self._holdings = holdings_of(self._agent.subject)
             self._modules.look(holdings)
-            self._weights.look(holdings)
+            self._own_weights.look(holdings)
         except Exception as error:  # noqa: BLE001 - whatever an author's object does when it is looked at
             self.findings.append(f"activations: the object cannot be looked through: {first_line(error)} (measured)")
 

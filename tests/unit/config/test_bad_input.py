@@ -55,7 +55,7 @@ def test_a_type_of_later_hides_no_mistake_in_what_every_type_has(zoo: Path) -> N
     """What only that type could explain, such as its path, is not examined; what is the same for all is."""
     text = (
         "envs:\n  - type: pyros\n    path: limbs.ros\n    autostart: true,\n    max_instances: 1,\n"
-        "models:\n  - type: .onnx\n    path: a.onnx\n    rate: -1\n    layers: 3\n"
+        "models:\n  - type: .tflite\n    path: a.tflite\n    rate: -1\n    layers: 3\n"
         "model_hubs:\n  - type: github\n    name: ''\n    root: nowhere\n"
     )
 

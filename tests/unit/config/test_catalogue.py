@@ -310,26 +310,32 @@ def test_interpreters_reach_the_specifications(root: Path, tmp_path: Path) -> No
     assert [compute["python"] for compute in compiled.configuration["computes"]] == [None, pythons[2]]
 
 
-def test_pickles_and_zips_are_offered_unopened(root: Path) -> None:
+def test_files_that_are_whole_models_are_offered_unopened(root: Path) -> None:
     """By the names of their files, with the hash of their bytes; nothing is known of what is in them."""
     (root / "rex.pkl").write_bytes(b"\x80\x04N.")
     (root / "Max.PICKLE").write_bytes(b"not even a pickle")
     (root / "deep").mkdir()
     (root / "deep" / "walker.zip").write_bytes(b"nor a zip")
+    (root / "legs.onnx").write_bytes(b"nor a graph")
     (root / "notes.txt").write_text("no model")
     (root / "_private.pkl").write_bytes(b"")
 
     found = models(root, rate=5)
 
     offered = [(model["name"], model["type"], model["defect"]) for model in found]
-    assert offered == [("Max", "pickle", None), ("walker", "archive", None), ("rex", "pickle", None)]
+    assert offered == [
+        ("Max", "pickle", None),
+        ("walker", "archive", None),
+        ("legs", "onnx", None),
+        ("rex", "pickle", None),
+    ]
     rex = found[-1]
     assert rex["revision"] == hashlib.sha256(b"\x80\x04N.").hexdigest()[:12]
     assert rex["parameters"] == []
     spec = json.loads(rex["specJson"])
     assert (spec["type"], spec["rate"]) == ("pickle", 5.0)
     assert Path(spec["path"]).name == "rex.pkl"
-    assert len({model["id"] for model in found}) == 3
+    assert len({model["id"] for model in found}) == 4
 
 
 def test_a_pickle_that_changes_is_another_revision(root: Path) -> None:

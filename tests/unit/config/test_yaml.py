@@ -88,7 +88,7 @@ launch_etc:
 
 LATER = """
 models:
-  - {name: a, type: .onnx, path: a.onnx}
+  - {name: a, type: .tflite, path: a.tflite}
   - {name: b, type: tfagents.Agent, path: b.py}
   - {name: c, type: ptl.Module, path: c.py}
 envs:
@@ -183,7 +183,7 @@ def test_what_comes_later_is_refused_by_name(zoo: Path) -> None:
     """Each type that this version lacks is one problem, and nothing more is said of it."""
     found = problems(zoo, LATER)
 
-    refused = [".onnx", "tfagents.Agent", "ptl.Module", "pyros", "gcloud_bucket", "huggingface", "github", "jwt"]
+    refused = [".tflite", "tfagents.Agent", "ptl.Module", "pyros", "gcloud_bucket", "huggingface", "github", "jwt"]
     refused += ["google", "json_file"]
     assert len(found) == len(refused)
     for message, name in zip(found, refused, strict=True):

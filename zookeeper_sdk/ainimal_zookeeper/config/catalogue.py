@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
-from ainimal_zookeeper.domain.documents import PACKED, PACKED_FILES, EnvironmentDoc, ModelDoc, ParameterDoc
+from ainimal_zookeeper.domain.documents import MODEL_FILES, EnvironmentDoc, ModelDoc, ParameterDoc
 from ainimal_zookeeper.domain.errors import InvalidInput
 from ainimal_zookeeper.domain.keywords import keywords
 from ainimal_zookeeper.domain.names import CAMEL, id_of, slug
@@ -145,17 +145,17 @@ class _Maker:
                 )
 
     def _packed_type(self, section: Section) -> str | None:
-        """Returns the type of an entry that is a pickle or a zip, by its file or by its `type`."""
+        """Returns the type of an entry that is a pickle, a zip or an ONNX file, by its file or by its `type`."""
         path: Path = section.values["path"]
         by_name = packed_type(path)
         if section.type and section.type != (by_name or "python_class"):
-            ends = " or ".join(end for end, kind in PACKED_FILES.items() if kind == section.type) or ".py"
+            ends = " or ".join(end for end, kind in MODEL_FILES.items() if kind == section.type) or ".py"
             message = f"{path.name} does not end in {ends}, as type {section.type} does; correct the path or the type"
             self._problems.add(section.place_of("path"), f"{section.path}.path", message)
-        return section.type if section.type in PACKED else by_name
+        return section.type if section.type in MODEL_FILES.values() else by_name
 
     def _packed_model(self, section: Section, of_type: str) -> ModelDoc:
-        """Returns the document of a pickle or a zip that the configuration names; nothing in it is looked at."""
+        """Returns the document of a file that the configuration names; nothing in it is looked at."""
         source = read_packed(section.values["path"])
         name = section.get("name") or source.path.stem
         spec: ModelSpec = {"type": of_type, "name": name}
@@ -445,7 +445,7 @@ def python_files(root: Path | None) -> Iterator[Path]:
 
 
 def model_files(root: Path | None) -> Iterator[Path]:
-    """Yields the .py files, pickles and zips below `root` by name; see `_files`."""
+    """Yields the .py files, pickles, zips and ONNX files below `root` by name; see `_files`."""
     return (path for path in _files(root) if path.suffix == ".py" or packed_type(path) is not None)
 
 

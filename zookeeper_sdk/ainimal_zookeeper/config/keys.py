@@ -171,6 +171,8 @@ TYPES: Final[dict[str, dict[str, str]]] = {
         ".pickle": "pickle",
         "archive": "archive",
         ".zip": "archive",
+        "onnx": "onnx",
+        ".onnx": "onnx",
     },
     "environments": {
         "python_class": "python_class",

@@ -14,7 +14,7 @@ CreateParams = Sequence[Mapping[str, Any]]
 
 class LocalModelProvider(Described):
     """Offers the model classes in the Python files under the folder `root`, its Envs when `environments`, and each
-    pickle and zip there."""
+    pickle, zip and ONNX file there."""
 
     SECTION: ClassVar[str] = "model_providers"
     TYPE: ClassVar[str | None] = "local_filesystem"
@@ -70,7 +70,8 @@ class PythonModel(Described):
 
 
 class PackedModel(PythonModel):
-    """Offers the model in the file `path`: `.pkl` or `.pickle`, one pickled object; `.zip`, a packed folder.
+    """Offers the model in the file `path`: `.pkl` or `.pickle`, one pickled object; `.zip`, a packed folder; `.onnx`,
+    a graph.
 
     What can be said of it is what can be said of a class.
     """

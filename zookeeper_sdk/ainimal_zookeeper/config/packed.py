@@ -1,4 +1,4 @@
-"""What is known of a pickle or a zip without looking into it: which kind it is, and the hash of its bytes."""
+"""What is known of a file that is a whole model without opening it: which kind it is, and the hash of its bytes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-from ainimal_zookeeper.domain.documents import PACKED_FILES
+from ainimal_zookeeper.domain.documents import MODEL_FILES
 
 from .source import SourceFacts
 
@@ -14,8 +14,8 @@ _CHUNK = 1 << 20
 
 
 def packed_type(path: Path) -> str | None:
-    """Returns "pickle" or "archive" by the end of the name; None for other files."""
-    return PACKED_FILES.get(path.suffix.lower())
+    """Returns "pickle", "archive" or "onnx" by the end of the name; None for other files."""
+    return MODEL_FILES.get(path.suffix.lower())
 
 
 def read_packed(path: Path) -> SourceFacts:

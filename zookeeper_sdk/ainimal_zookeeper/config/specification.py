@@ -20,7 +20,7 @@ from typing import Any, TypedDict
 class ModelSpec(TypedDict, total=False):
     """`type` picks the loader in `models`; keys that are absent are inferred from the code."""
 
-    type: str  # "python_class" (also for AInimal subclasses), "pickle", "archive" (a packed folder)
+    type: str  # "python_class" (also for AInimal subclasses), "pickle", "archive" (a packed folder), "onnx"
     name: str
     path: str  # the file, see above; set by the runner for one that was uploaded
     class_name: str

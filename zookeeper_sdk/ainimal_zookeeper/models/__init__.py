@@ -37,4 +37,8 @@ def load(
         from ainimal_zookeeper.models import archived
 
         return archived.load(spec, parameters, observation=observation, action=action, stage=stage)
-    raise InvalidInput(f"model type is {kind!r}; it must be python_class, AInimal, pickle or archive", ("type",))
+    if kind == "onnx":
+        from ainimal_zookeeper.models import onnx
+
+        return onnx.load(spec, parameters, observation=observation, action=action, stage=stage)
+    raise InvalidInput(f"model type is {kind!r}; it must be python_class, AInimal, pickle, archive or onnx", ("type",))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from ainimal_zookeeper.modality import Modality
+from ainimal_zookeeper.models.inside import Inside
 from ainimal_zookeeper.timestep import Trajectory
 
 TrainOn = Literal["executed", "proposed", "skip"]
@@ -64,6 +65,7 @@ class Agent:
     takes_save_path: bool = False  # whether it was made with the save_path of its specification, and so loads itself
     findings: Sequence[Finding] = ()
     subject: Any = None  # the author's object: taps look into it
+    inside: Inside | None = None  # what taps look into where that is no Python object
     made: Mapping[str, str] | None = None  # classes of its attributes after the constructor; None while nobody looked
 
 

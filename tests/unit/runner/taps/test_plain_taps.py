@@ -18,7 +18,7 @@ from tests.unit.runner.taps.tapped import listed, tapped
 class Walker(AInimal):
     def __init__(self) -> None:
         self.first = np.arange(6.0).reshape(2, 3)
-        self.heads = {"move": np.ones(3, np.float32), "count": np.arange(3)}
+        self.heads: dict[str, Any] = {"move": np.ones(3, np.float32), "count": np.arange(3)}
         self.epsilon = 0.5
 
     def forward(self, inputs: dict[str, Any]) -> dict[str, Any]:

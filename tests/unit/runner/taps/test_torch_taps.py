@@ -14,12 +14,14 @@ from tests.conftest import give_up
 from tests.unit.runner.taps.tapped import listed, tapped
 
 try:
-    import torch
+    import torch as library
 except ModuleNotFoundError:
     give_up("torch is not installed; run make foreign")
 
+torch: Any = library
 
-class Policy(torch.nn.Module):
+
+class Policy(torch.nn.Module):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         nn = torch.nn

@@ -40,6 +40,7 @@ from .instance import (
     Status,
 )
 from .model import (
+    MODEL_FILES,
     PACKED,
     PACKED_FILES,
     UPLOADS_PROVIDER,
@@ -104,6 +105,7 @@ __all__ = [
     "COMMAND_LIFE_S",
     "EXPIRES_AT",
     "FINAL_PHASES",
+    "MODEL_FILES",
     "PACKED",
     "PACKED_FILES",
     "UPLOADS_PROVIDER",

@@ -63,6 +63,9 @@ PACKED_FILES: Final = {".pkl": "pickle", ".pickle": "pickle", ".zip": "archive"}
 PACKED: Final = frozenset(PACKED_FILES.values())
 """Types of models whose file nobody looks into but a runner."""
 
+MODEL_FILES: Final = {**PACKED_FILES, ".onnx": "onnx"}
+"""How files end that hold one whole model, and the types of models that they are: those above, and graphs."""
+
 UPLOADS_PROVIDER: Final = "uploads"
 """The `providerId` of models that people have uploaded: no configuration offers them, so none takes them away."""
 
