@@ -13,6 +13,7 @@ from ainimal_zookeeper.domain.documents import ModalityDoc
 from ainimal_zookeeper.domain.errors import Conflict, NotFound, Rejected, Transient, Unauthenticated
 
 from .console import Lines
+from .cutting import WHOLE
 from .history import History
 from .link import Link
 from .session import End, Session
@@ -224,7 +225,9 @@ class Reporter:
         if manifest is None or not manifest["previewPaths"]:
             return
         for result in results:
-            if isinstance(result, Captured) and result.path == manifest["previewPaths"][0]:
+            if not isinstance(result, Captured) or result.cut != WHOLE:
+                continue
+            if result.path == manifest["previewPaths"][0]:
                 first = self._shown is None
                 self._shown = self._thumbnail = result
                 if first:
@@ -237,7 +240,8 @@ class Reporter:
 
 def thumbnail(captured: Captured, modality: ModalityDoc | None) -> dict[str, Any]:
     """Returns a small picture as the link takes it: JPEG of at most 160 pixels a side, RAW without Pillow."""
-    from .live.reduction import PictureUnavailable, jpeg, thin
+    from .cutting import thin
+    from .live.reduction import PictureUnavailable, jpeg
 
     array = np.asarray(captured.value)
     try:

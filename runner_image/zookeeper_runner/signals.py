@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from ainimal_zookeeper.domain import paths
 from ainimal_zookeeper.domain.documents import SignalDoc
+from ainimal_zookeeper.domain.errors import InvalidInput
 
 from .arrows import touches
 from .bell import Bell
+from .cutting import WHOLE, Cut
 from .fault import first_line
 from .manifest import TAPPED
 
@@ -40,6 +42,7 @@ class Captured(NamedTuple):
     version: int
     timeline: int = 0
     overridden: bool = False
+    cut: Cut = WHOLE
 
 
 class Unreadable(NamedTuple):
@@ -48,6 +51,7 @@ class Unreadable(NamedTuple):
     path: str
     code: str
     message: str
+    cut: Cut = WHOLE
 
 
 @dataclass(slots=True)
@@ -87,7 +91,8 @@ class Signals:
         self.render_cost_s = 0.0  # of the last picture
         self._bell = bell
         self._clock = clock
-        self._wanted: dict[str, int] = {}
+        self._wanted: dict[tuple[str, Cut], int] = {}
+        self._pictured: Any = None  # what was rendered in this round
         self._metrics: dict[str, Captured] = {}
         self._followed: dict[str, _Followed] = {}  # activations
         self._lock = threading.Lock()
@@ -97,10 +102,10 @@ class Signals:
         """Whether anybody waits for a value."""
         return bool(self._wanted)
 
-    def request(self, path: str, after: int) -> None:
-        """Asks for a value of `path` that is newer than version `after` (-1: whatever there is)."""
+    def request(self, path: str, after: int, cut: Cut = WHOLE) -> None:
+        """Asks for a value of `path`, or a part of it, that is newer than version `after` (-1: whatever there is)."""
         with self._lock:
-            self._wanted[path] = min(after, self._wanted.get(path, after))
+            self._wanted[path, cut] = min(after, self._wanted.get((path, cut), after))
         self._bell.ring()
 
     def metric(self, path: str, value: float, step: int) -> None:
@@ -108,6 +113,11 @@ class Signals:
         previous = self._metrics.get(path)
         version = 1 if previous is None else previous.version + 1
         self._metrics[path] = Captured(path, float(value), step, time.time(), version, self.moment.timeline)
+
+    def newest(self, path: str) -> tuple[float, int] | None:
+        """Returns the newest value of a metric and its step; None without one."""
+        known = self._metrics.get(path)
+        return None if known is None else (known.value, known.step)
 
     def serve(self) -> None:
         """Delivers what is wanted and there; the rest stays wanted."""
@@ -120,53 +130,58 @@ class Signals:
         results: list[Captured | Unreadable] = []
         state: Mapping[str, Any] | None = None
         later = {}
-        for path, after in wanted.items():
+        for (path, cut), after in wanted.items():
             result: Captured | Unreadable | None
             try:
                 if path.startswith("state.") and self.state is not None:
                     state = self._read_state() if state is None else state
-                    result = self._captured(path, _walk(state, path.split(".")[1:]), after)
+                    result = self._captured(path, _walk(state, path.split(".")[1:]), after, cut)
                 else:
-                    result = self._read(path, after)
+                    result = self._read(path, after, cut)
+            except InvalidInput as error:
+                result = Unreadable(path, error.code, str(error), cut)
             except Exception as error:  # noqa: BLE001 - user code is asked here, and watching must not end an instance
-                result = Unreadable(path, "AINIMAL_FAULT", f"{path} cannot be read: {first_line(error)}")
+                result = Unreadable(path, "AINIMAL_FAULT", f"{path} cannot be read: {first_line(error)}", cut)
             if result is None:
-                later[path] = after
+                later[path, cut] = after
             else:
                 results.append(result)
+        self._pictured = None
         if later:
             with self._lock:
-                for path, after in later.items():
-                    self._wanted[path] = min(after, self._wanted.get(path, after))
+                for what, after in later.items():
+                    self._wanted[what] = min(after, self._wanted.get(what, after))
         if results:
             for consumer in self.consumers:
                 consumer(results)
 
-    def _read(self, path: str, after: int) -> Captured | Unreadable | None:
+    def _read(self, path: str, after: int, cut: Cut) -> Captured | Unreadable | None:
         moment = self.moment
         if self.taps is not None and path.partition(".")[0] in TAPPED:
-            return self._read_tap(self.taps, path, after)
+            return self._read_tap(self.taps, path, after, cut)
         if path.startswith("metrics."):
             known = self._metrics.get(path)
-            return known if known is not None and known.version > after else None
+            if known is None or known.version <= after:
+                return None
+            return known._replace(value=cut.of(path, known.value, None), cut=cut)
         if moment.version <= after or not moment.version:
             return None
         if path == paths.FRAME:
-            return self._captured(path, self._picture(), after)
+            return self._captured(path, self._picture(), after, cut)
         if path == paths.REWARD:
-            return self._captured(path, moment.reward, after)
+            return self._captured(path, moment.reward, after, cut)
         group, _, name = path.partition(".")
         if group == "inputs":
-            return self._captured(path, _named(moment.inputs, name), after)
+            return self._captured(path, _named(moment.inputs, name), after, cut)
         if group == "agents":
-            return self._captured(path, _walk(moment.agents, name.split(".")), after)
+            return self._captured(path, _walk(moment.agents, name.split(".")), after, cut)
         if group == "outputs":
-            return self._captured(path, None if moment.outputs is None else _named(moment.outputs, name), after)
-        return self._captured(path, _named(moment.action, name) if name else moment.action, after)
+            return self._captured(path, None if moment.outputs is None else _named(moment.outputs, name), after, cut)
+        return self._captured(path, _named(moment.action, name) if name else moment.action, after, cut)
 
-    def _read_tap(self, taps: Taps, path: str, after: int) -> Captured | Unreadable | None:
+    def _read_tap(self, taps: Taps, path: str, after: int, cut: Cut) -> Captured | Unreadable | None:
         if not path.startswith("activations."):
-            return self._captured(path, taps.read(path), after)
+            return self._captured(path, taps.read(path), after, cut)
         now, moment = self._clock(), self.moment
         followed = self._followed.get(path)
         if followed is None:
@@ -179,30 +194,38 @@ class Signals:
             return None
         value = taps.read(path)
         if value is None and moment.version - followed.since >= PATIENCE:
-            return Unreadable(path, "UNAVAILABLE", f"{path} has not run in the last {PATIENCE} steps; {_ELSEWHERE}")
-        return self._captured(path, value, after)
+            message = f"{path} has not run in the last {PATIENCE} steps; {_ELSEWHERE}"
+            return Unreadable(path, "UNAVAILABLE", message, cut)
+        return self._captured(path, value, after, cut)
 
     def _unfollow(self) -> None:
         """Lets go of activations that nobody has asked for in a while."""
         now = self._clock()
-        kept = {path: each for path, each in self._followed.items() if each.until > now or path in self._wanted}
+        wanted = {path for path, _ in list(self._wanted)}
+        kept = {path: each for path, each in self._followed.items() if each.until > now or path in wanted}
         if self.taps is not None and len(kept) < len(self._followed):
             self._followed = kept
             self.taps.observe("live", frozenset(kept))
 
-    def _captured(self, path: str, value: Any, after: int) -> Captured | None:
+    def _captured(self, path: str, value: Any, after: int, cut: Cut) -> Captured | None:
         moment = self.moment
         if value is None or moment.version <= after:
             return None
-        overridden = touches(moment.overridden, path)
-        return Captured(path, copied(value), moment.step, time.time(), moment.version, moment.timeline, overridden)
+        if cut is not WHOLE:
+            signal = (self.catalogue or {}).get(path)
+            value = cut.of(path, value, None if signal is None else signal["modality"])
+        now, overridden = time.time(), touches(moment.overridden, path)
+        return Captured(path, copied(value), moment.step, now, moment.version, moment.timeline, overridden, cut)
 
     def _picture(self) -> Any:
         if self.render is None:
             return None
+        if self._pictured is not None:
+            return self._pictured
         begun = time.perf_counter()
         try:
-            return self.render()
+            self._pictured = self.render()
+            return self._pictured
         finally:
             self.render_cost_s = time.perf_counter() - begun
 

@@ -10,6 +10,7 @@ import numpy as np
 from ainimal_zookeeper.domain.documents import ModalityDoc
 from ainimal_zookeeper.domain.errors import InvalidInput
 
+from ..cutting import sides, thin
 from ..history import plain_number
 from .frames import plain_array
 from .watches import WatchRequest
@@ -21,6 +22,7 @@ SMALL_SIDE = 128  # up to here pixels are seen one by one, and so is what compre
 SMALL_JPEG_QUALITY = 92
 MAX_BYTES = 32 * 2**20  # of one value; a message that the other side refuses would end the link for all who watch
 MAX_CHARACTERS = 2**20
+_BLOCK = 2**16  # elements that fit into a cache, and between which other threads may run
 
 
 class PictureUnavailable(Exception):
@@ -30,11 +32,11 @@ class PictureUnavailable(Exception):
 def reduced(value: Any, request: WatchRequest, modality: ModalityDoc | None) -> tuple[dict[str, Any], bytes]:
     """Returns the fields that say what `value` is, and the payload.
 
-    Raises: InvalidInput when crop or index do not fit, or too much would be sent; PictureUnavailable.
+    `value` is cut already (`request.cut`). Raises: InvalidInput when too much would be sent; PictureUnavailable.
     """
     if isinstance(value, str):
         return {"text": value[:MAX_CHARACTERS]}, b""
-    array = _picked(_cropped(np.asarray(value), request), request)
+    array = np.asarray(value)
     if array.dtype.kind not in "biufc":
         raise InvalidInput(f"{request.path} holds {array.dtype} values; watch one of its parts", ("path",))
     if request.reduce == "STATISTICS":
@@ -59,30 +61,45 @@ def reduced(value: Any, request: WatchRequest, modality: ModalityDoc | None) -> 
 
 def statistics(array: Array) -> dict[str, Any]:
     """Returns count, and mean, std, min and max of the finite elements ("NaN" where there are none)."""
-    numbers = np.abs(array) if array.dtype.kind == "c" else array
-    numbers = numbers.astype(np.float64, copy=False)
-    finite = numbers[np.isfinite(numbers)]
-    if finite.size:
-        with np.errstate(all="ignore"):  # sums of huge numbers may be infinite
-            values = (float(finite.mean()), float(finite.std()), float(finite.min()), float(finite.max()))
-    else:
-        values = (math.nan,) * 4
-    mean, std, low, high = map(plain_number, values)
+    flat = np.ascontiguousarray(array).reshape(-1)
+    count, mean, squares, low, high = 0, 0.0, 0.0, math.inf, -math.inf
+    with np.errstate(all="ignore"):  # sums of huge numbers may be infinite
+        for start in range(0, flat.size, _BLOCK):
+            finite = _finite(flat[start : start + _BLOCK])
+            if not finite.size:
+                continue
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+            more = finite.size
+            middle = float(finite.sum()) / more
+            apart, both = middle - mean, count + more
+            deviations = finite - middle
+            np.multiply(deviations, deviations, out=deviations)
+            squares += float(deviations.sum()) + apart * apart * count * more / both
+            mean += apart * more / both
+            count = both
+    values = (mean, math.sqrt(squares / count), low, high) if count else (math.nan,) * 4
+    mean_, std, least, most = map(plain_number, values)
     return {
         "count": int(array.size),
-        "mean": mean,
+        "mean": mean_,
         "std": std,
-        "min": low,
-        "max": high,
-        "nonFinite": int(array.size - finite.size),
+        "min": least,
+        "max": most,
+        "nonFinite": int(array.size - count),
     }
+
+
+def _finite(array: Array) -> Array:
+    """Returns the finite elements as float64, complex ones by their magnitude."""
+    numbers = np.abs(array) if array.dtype.kind == "c" else array
+    numbers = numbers.astype(np.float64, copy=False)
+    is_finite = np.isfinite(numbers)
+    return numbers if is_finite.all() else numbers[is_finite]
 
 
 def histogram(array: Array, bins: int = HISTOGRAM_BINS) -> dict[str, Any]:
     """Returns edges and counts of the finite elements, in bins of the same width; none without such elements."""
-    numbers = np.abs(array) if array.dtype.kind == "c" else array
-    numbers = numbers.astype(np.float64, copy=False)
-    finite = numbers[np.isfinite(numbers)]
+    finite = _finite(array)
     if not finite.size:
         return {"edges": [], "counts": []}
     try:
@@ -91,20 +108,6 @@ def histogram(array: Array, bins: int = HISTOGRAM_BINS) -> dict[str, Any]:
     except (ValueError, OverflowError):  # the range is too wide, or too narrow for that many edges in floating point
         counts, edges = np.array([finite.size]), np.array([finite.min(), finite.max()])
     return {"edges": [plain_number(float(edge)) for edge in edges], "counts": [int(count) for count in counts]}
-
-
-def thin(array: Array, modality: ModalityDoc | None, max_size: int | None) -> Array:
-    """Returns every n-th element along each long axis, so that none has more than `max_size`.
-
-    Of an image only height and width are thinned, both by the same n.
-    """
-    if max_size is None:
-        return array
-    axes = _sides(array, modality)
-    if axes is None:
-        return array[tuple(slice(None, None, max(1, math.ceil(length / max_size))) for length in array.shape)]
-    stride = max(1, math.ceil(max(array.shape[axis] for axis in axes) / max_size))
-    return array[tuple(slice(None, None, stride if axis in axes else 1) for axis in range(array.ndim))]
 
 
 def jpeg(array: Array, modality: ModalityDoc | None, max_size: int | None) -> tuple[bytes, tuple[int, ...]]:
@@ -129,27 +132,6 @@ def jpeg(array: Array, modality: ModalityDoc | None, max_size: int | None) -> tu
     return file.getvalue(), (image.height, image.width, len(image.getbands()))
 
 
-def _cropped(array: Array, request: WatchRequest) -> Array:
-    crop = request.crop
-    if crop is None:
-        return array
-    if len(crop) // 2 > array.ndim:
-        raise InvalidInput(f"crop names {len(crop) // 2} axes; {request.path} has {array.ndim}", ("crop",))
-    return array[tuple(slice(start, stop) for start, stop in zip(crop[::2], crop[1::2], strict=True))]
-
-
-def _picked(array: Array, request: WatchRequest) -> Array:
-    index = request.index
-    if index is None:
-        return array
-    try:
-        return np.asarray(array[index])
-    except IndexError:
-        raise InvalidInput(
-            f"index is {list(index)}; {request.path} has the shape {list(array.shape)}", ("index",)
-        ) from None
-
-
 def _scalar(array: Array) -> Any:
     value = array.item()
     if isinstance(value, bool):
@@ -159,26 +141,12 @@ def _scalar(array: Array) -> Any:
     return value if isinstance(value, int) else plain_number(value)
 
 
-def _sides(array: Array, modality: ModalityDoc | None) -> tuple[int, int] | None:
-    """Returns the axes of height and width, None when `array` is no image."""
-    declared = modality is not None and modality["kind"] == "IMAGE"
-    if array.ndim == 2 and (declared or array.dtype == np.uint8):
-        return 0, 1
-    if array.ndim != 3 or not (declared or array.dtype == np.uint8):
-        return None
-    if modality is not None and modality["layout"] == "CHW" and array.shape[0] in {1, 3, 4}:
-        return 1, 2
-    if array.shape[2] in {1, 3, 4}:
-        return 0, 1
-    return (1, 2) if array.shape[0] in {1, 3, 4} else None
-
-
 def _pixels(array: Array, modality: ModalityDoc | None) -> Array | None:
     """Returns uint8[H, W] or uint8[H, W, 3]."""
-    sides = _sides(array, modality)
-    if sides is None or 0 in array.shape:
+    axes = sides(array, modality)
+    if axes is None or 0 in array.shape:
         return None
-    pixels = np.moveaxis(array, 0, 2) if sides == (1, 2) else array
+    pixels = np.moveaxis(array, 0, 2) if axes == (1, 2) else array
     if pixels.dtype == np.bool_:
         pixels = pixels.astype(np.uint8) * 255
     elif pixels.dtype != np.uint8:

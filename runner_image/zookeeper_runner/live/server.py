@@ -12,7 +12,9 @@ import logging
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from ainimal_zookeeper.domain.errors import InvalidInput, ZookeeperError
@@ -21,7 +23,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from ..settings import PROTOCOL
-from .viewer import Viewer, decoded
+from .viewer import Viewer, decoded, is_large
 
 if TYPE_CHECKING:
     from ..console import Lines
@@ -38,6 +40,8 @@ _STATUS_PERIOD_S = 0.5
 _LOG_PERIOD_S = 0.1
 _MESSAGE_BYTES = 64 * 2**20
 _SEND_BUFFER_BYTES = 256 * 1024
+_GIVE_WAY_S = 0.002
+_GIVE_WAY_SHARE = 50  # of its time the step thread gives away at most one part in so many
 _QUIET_SWITCH_S, _WATCHED_SWITCH_S = 0.001, 0.0005
 
 
@@ -66,6 +70,9 @@ class LiveServer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
+        self._aside = ThreadPoolExecutor(1, "zoo-reduce")
+        self._sent = threading.Event()
+        self._gives_way_at = 0.0
 
     def start(self) -> None:
         thread = threading.Thread(target=self._run, name="zoo-live", daemon=True)
@@ -92,8 +99,21 @@ class LiveServer:
     # --- called by other threads -------------------------------------------------------------------------------------
 
     def deliver(self, results: list[Captured | Unreadable]) -> None:
-        """Hands values over to the viewers that wait for them."""
+        """Hands values over to the viewers that wait for them, and gives way for a moment until they are sent.
+
+        The interpreter runs one thread at a time. Who steps without a pause would let this one wait for it several
+        times for each value, and on a busy machine each time takes milliseconds.
+        """
+        if not self._viewers:
+            return
+        self._sent.clear()
         self._call(lambda: self._hand_over(results))
+        begun = time.monotonic()
+        if begun < self._gives_way_at or any(is_large(getattr(result, "value", None)) for result in results):
+            return
+        self._sent.wait(_GIVE_WAY_S)
+        now = time.monotonic()
+        self._gives_way_at = now + (now - begun) * _GIVE_WAY_SHARE
 
     def tell_status(self) -> None:
         self._call(self._tell_status)
@@ -135,6 +155,7 @@ class LiveServer:
             # One turn of the loop and a little, for the last words to leave.
             await asyncio.sleep(0.05)
             periodic.cancel()
+            self._aside.shutdown(wait=False, cancel_futures=True)
 
     async def _periodically(self) -> None:
         turn = 0
@@ -149,6 +170,7 @@ class LiveServer:
     def _hand_over(self, results: list[Captured | Unreadable]) -> None:
         for viewer in self._viewers:
             viewer.deliver(results)
+        asyncio.get_running_loop().call_soon(self._sent.set)  # after those that the viewers have woken
 
     def _tell_status(self) -> None:
         for viewer in self._viewers:
@@ -204,7 +226,7 @@ class LiveServer:
                 }
             )
         )
-        viewer = Viewer(connection, session, self._signals, self._lines, self._inference, self._steering)
+        viewer = Viewer(connection, session, self._signals, self._lines, self._inference, self._steering, self._aside)
         self._viewers.add(viewer)
         sys.setswitchinterval(_WATCHED_SWITCH_S)
         try:

@@ -9,6 +9,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
 from ainimal_zookeeper.domain.documents import SignalDoc
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 WATCHES = 500
 _REPLIES = 1_000
+LARGE_BYTES = 2**20
 
 
 class Viewer:
@@ -44,6 +46,7 @@ class Viewer:
         lines: Lines,
         inference: Inference | None,
         steering: Callable[[], Steering | None] = lambda: None,
+        aside: Executor | None = None,
     ) -> None:
         self._connection = connection
         self._session = session
@@ -51,6 +54,8 @@ class Viewer:
         self._lines = lines
         self._inference = inference
         self._steering = steering
+        self._aside = aside
+        self._reducing: set[asyncio.Task[None]] = set()
         self._watches: dict[int, Watch] = {}
         self._replies: deque[dict[str, Any]] = deque(maxlen=_REPLIES)
         self._status_due = True
@@ -67,6 +72,8 @@ class Viewer:
                 self._take(message)
         finally:
             sending.cancel()
+            for task in list(self._reducing):
+                task.cancel()
             self._watches.clear()
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await sending
@@ -89,9 +96,9 @@ class Viewer:
                 self._check_waiting(watch)
 
     def deliver(self, results: list[Captured | Unreadable]) -> None:
-        by_path = {result.path: result for result in results}
+        by_part = {(result.path, result.cut): result for result in results}
         for watch in list(self._watches.values()):
-            result = by_path.get(watch.request.path)
+            result = by_part.get((watch.request.path, watch.cut))
             if result is None or not watch.asked:
                 continue
             if isinstance(result, Unreadable):
@@ -99,7 +106,7 @@ class Viewer:
             elif watch.offer(result):
                 self._wake.set()
             else:  # a value for somebody who had seen less
-                self._signals.request(watch.request.path, watch.seen_version)
+                self._signals.request(watch.request.path, watch.seen_version, watch.cut)
 
     # --- what the client says ----------------------------------------------------------------------------------------
 
@@ -162,7 +169,7 @@ class Viewer:
     def _ask(self, watch: Watch) -> None:
         if self._watches.get(watch.request.id) is watch:
             watch.asked = True
-            self._signals.request(watch.request.path, watch.seen_version)
+            self._signals.request(watch.request.path, watch.seen_version, watch.cut)
 
     def _infer(self, message: dict[str, Any]) -> None:
         asked_as = message.get("id")
@@ -225,7 +232,11 @@ class Viewer:
                 if lines:
                     await self._connection.send(_text({"type": "log", "lines": lines}))
             for watch in list(self._watches.values()):
-                if watch.slot is not None:
+                if watch.slot is not None and is_large(watch.slot.value):
+                    task = asyncio.create_task(self._send_value(watch))
+                    self._reducing.add(task)
+                    task.add_done_callback(self._reducing.discard)
+                elif watch.slot is not None:
                     await self._send_value(watch)
 
     async def _send_value(self, watch: Watch) -> None:
@@ -234,7 +245,7 @@ class Viewer:
             return
         captured, dropped = taken
         try:
-            fields, payload = self._reduced(watch.request, captured)
+            fields, payload = await self._reduced(watch.request, captured)
         except ZookeeperError as error:
             self._drop(watch, error.code, str(error))
             return
@@ -257,17 +268,24 @@ class Viewer:
         else:
             self._ask(watch)
 
-    def _reduced(self, request: WatchRequest, captured: Captured) -> tuple[dict[str, Any], bytes]:
+    async def _reduced(self, request: WatchRequest, captured: Captured) -> tuple[dict[str, Any], bytes]:
         signal = (self._signals.catalogue or {}).get(request.path)
         modality = None if signal is None else signal["modality"]
         try:
-            return reduced(captured.value, request, modality)
+            if self._aside is None or not is_large(captured.value):
+                return reduced(captured.value, request, modality)
+            return await self._loop.run_in_executor(self._aside, reduced, captured.value, request, modality)
         except PictureUnavailable as reason:
             if request.id not in self._shown_as_raw:
                 self._shown_as_raw.add(request.id)
                 self._problem(request.id, "INVALID_INPUT", f"{request.path} is sent RAW: {reason}")
-            plain = WatchRequest(request.id, request.path, None, "FULL", request.max_size, request.crop, request.index)
+            plain = WatchRequest(request.id, request.path, None, "FULL", request.max_size)
             return reduced(captured.value, plain, modality)
+
+
+def is_large(value: Any) -> bool:
+    """Tells whether reducing `value` would keep others waiting."""
+    return getattr(value, "nbytes", 0) > LARGE_BYTES
 
 
 def decoded(message: str | bytes) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from typing import Any, Literal, cast
 from ainimal_zookeeper.domain.errors import InvalidInput
 from ainimal_zookeeper.domain.paths import is_path
 
+from ..cutting import WHOLE, Cut
 from ..signals import Captured
 
 Reduction = Literal["FULL", "JPEG", "STATISTICS", "HISTOGRAM"]
+_MOST_RATE = 60.0  # values per second; a stream of the API tells 30 at most
 _REDUCTIONS = ("FULL", "JPEG", "STATISTICS", "HISTOGRAM")
 
 
@@ -19,7 +21,7 @@ _REDUCTIONS = ("FULL", "JPEG", "STATISTICS", "HISTOGRAM")
 class WatchRequest:
     """A `watch` message.
 
-    max_rate: values per second; None for every one that there is time for. max_size: elements per side at most.
+    max_rate: values per second; None, or above 60: as many as 60. max_size: elements per side at most.
     crop: start, stop per axis, from the first. index: picks one element of an array, or a part of it.
     """
 
@@ -30,6 +32,13 @@ class WatchRequest:
     max_size: int | None = None
     crop: tuple[int, ...] | None = None
     index: tuple[int, ...] | None = None
+
+    @property
+    def cut(self) -> Cut:
+        """What is copied of the signal's value; the rest of the reduction is made of that."""
+        max_size = self.max_size if self.reduce == "FULL" else None
+        whole = self.crop is None and self.index is None and max_size is None
+        return WHOLE if whole else Cut(self.crop, self.index, max_size)
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> WatchRequest:
@@ -64,13 +73,15 @@ class WatchRequest:
 class Watch:
     """One running watch. `slot` holds the newest value that is not sent yet."""
 
-    __slots__ = ("_next_at", "_period_s", "_sent", "asked", "request", "slot")
+    __slots__ = ("_next_at", "_pause_s", "_period_s", "_sent", "asked", "cut", "request", "slot")
 
     def __init__(self, request: WatchRequest, now: float) -> None:
         self.request = request
+        self.cut = request.cut
         self.asked = False
         self.slot: Captured | None = None
         self._period_s = 0.0 if request.max_rate is None else 1.0 / request.max_rate
+        self._pause_s = max(self._period_s, 1.0 / _MOST_RATE)
         self._next_at = now
         self._sent: Captured | None = None
 
@@ -98,7 +109,7 @@ class Watch:
             return None
         dropped = self._missed(captured)
         self._sent = captured
-        self._next_at = max(self._next_at + self._period_s, now)
+        self._next_at = max(self._next_at + self._pause_s, now)
         return captured, dropped
 
     def _missed(self, captured: Captured) -> int:

@@ -53,19 +53,6 @@ def test_numbers_and_text_travel_in_the_header(value: Any, fields: dict[str, Any
     assert reduced(value, ask(), None) == (fields, b"")
 
 
-def test_crop_index_and_size_cut() -> None:
-    """Crop per axis, then one element or part of it, then every n-th element of long axes."""
-    array = np.arange(100, dtype=np.float32).reshape(10, 10)
-
-    assert reduced(array, ask(crop=(2, 4, 5, 8)), None)[0]["shape"] == [2, 3]
-    assert reduced(array, ask(index=(1, 2)), None)[0] == {"scalar": 12.0}
-    assert reduced(array, ask(max_size=3), None)[0]["shape"] == [3, 3]
-    with pytest.raises(InvalidInput, match="index"):
-        reduced(array, ask(index=(10,)), None)
-    with pytest.raises(InvalidInput, match="crop"):
-        reduced(array, ask(crop=(0, 1, 0, 1, 0, 1)), None)
-
-
 def test_a_value_that_no_message_may_hold_is_refused_with_what_to_ask() -> None:
     """Too large a message would end the link for everybody who watches."""
     array = np.broadcast_to(np.uint8(0), (10_000, 10_000))
