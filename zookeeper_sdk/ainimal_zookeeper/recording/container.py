@@ -72,11 +72,11 @@ class Container:
         first = min(message.time_ns for message in messages)
         size = sum(FRAMING + len(message.data) for message in messages)
         at = self.size
-        begun = _CHUNK_HEAD.pack(_CHUNK, _CHUNK_HEAD.size - 9 + size, first, last_time_ns, size, 0, 0, size)
-        self._write(begun)
+        records: list[bytes] = []
+        offset = crc = 0
         index: dict[int, bytes] = {}
         for message in messages:
-            place = struct.pack("<QQ", message.time_ns, self.size - at - len(begun))
+            place = struct.pack("<QQ", message.time_ns, offset)
             index[message.channel] = index.get(message.channel, b"") + place
             head = _MESSAGE_HEAD.pack(
                 _MESSAGE,
@@ -86,8 +86,12 @@ class Container:
                 message.time_ns,
                 message.time_ns,
             )
-            self._write(head, message.data)
+            records += head, message.data
+            crc = zlib.crc32(message.data, zlib.crc32(head, crc))
+            offset += FRAMING + len(message.data)
             self._counts[message.channel] = self._counts.get(message.channel, 0) + 1
+        begun = _CHUNK_HEAD.pack(_CHUNK, _CHUNK_HEAD.size - 9 + size, first, last_time_ns, size, crc, 0, size)
+        self._write(begun, *records)
         length = self.size - at
         places = b""
         for channel, entries in index.items():
@@ -155,8 +159,6 @@ class Contents:
     """Topic and metadata by number."""
     messages: list[Message] = field(default_factory=list)
     damage: str | None = None
-    cut: bool = False
-    """Whether the last of the messages lie in a chunk that is not whole."""
 
 
 def contents(data: bytes) -> Contents:
@@ -181,13 +183,14 @@ def _read(data: bytes, at: int, stop: int, found: Contents) -> None:
             return
         code, size = _RECORD.unpack_from(data, at)
         at += 9
-        if code == _CHUNK:
-            found.cut = at + size > stop  # its messages are whole as far as they go
-            _read_chunk(data, at, min(at + size, stop), found)
         if at + size > stop:
             found.damage = f"it ends after {stop:,} bytes, within a record"
             return
-        if code == _HEADER:
+        if code == _CHUNK:
+            if not _read_chunk(data, at, at + size, found):
+                found.damage = f"its chunk at byte {at - 9:,} is damaged"
+                return
+        elif code == _HEADER:
             profile, _ = _text(data, at)
             if profile != PROFILE:
                 raise DataCorrupt(f"it is a file of MCAP, but of profile {profile!r:.40}, not of a recording of a zoo")
@@ -205,15 +208,18 @@ def _read(data: bytes, at: int, stop: int, found: Contents) -> None:
         at += size
 
 
-def _read_chunk(data: bytes, at: int, stop: int, found: Contents) -> None:
+def _read_chunk(data: bytes, at: int, stop: int, found: Contents) -> bool:
+    """Adds the messages of a chunk; tells whether its bytes are what they were."""
+    crc = _CHUNK_HEAD.unpack_from(data, at - 9)[5]
     at += _CHUNK_HEAD.size - 9
-    while at + FRAMING <= stop:
-        code, size, channel, sequence, time_ns, _ = _MESSAGE_HEAD.unpack_from(data, at)
+    if zlib.crc32(data[at:stop]) != crc:
+        return False
+    while at < stop:
+        _, size, channel, sequence, time_ns, _ = _MESSAGE_HEAD.unpack_from(data, at)
         end = at + 9 + size
-        if code != _MESSAGE or end > stop:
-            return
         found.messages.append(Message(channel, sequence, time_ns, data[at + FRAMING : end], at + FRAMING))
         at = end
+    return True
 
 
 def _record(code: int, body: bytes) -> bytes:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ainimal_zookeeper.domain.errors import DataCorrupt, InvalidInput, NotFound
-from ainimal_zookeeper.domain.recordings import EVENTS, MANIFEST, STEPS, TIMES, check_manifest, manifest_of
+from ainimal_zookeeper.domain.recordings import EVENTS, MANIFEST, STEPS, TIMES, NewerFormat, check_manifest, manifest_of
 
 from . import weights
 from .blocks import Block
@@ -207,11 +207,13 @@ class Recording:
 
 
 def _found_in(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """Returns a manifest of what a folder holds, and what of that is damaged."""
+    """Returns a manifest of what a folder holds, and what of that is damaged. Raises: NotFound, NewerFormat."""
     entries, damage = list[dict[str, Any]](), dict[str, str]()
     for path in sorted(folder.glob("*.mcap")):
         try:
             entry, problem = index_of(path)
+        except NewerFormat:
+            raise
         except DataCorrupt as error:
             damage[path.name] = str(error)
             continue

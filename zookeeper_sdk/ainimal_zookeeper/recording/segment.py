@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ def write(
         "number": str(number),
         "tail": "" if tail is None else str(tail),
     }
-    made.begin(LIBRARY, said)
+    made.begin(LIBRARY, {**said, "check": _check(said, every)})
     made.schema(1, _SCHEMA, "zookeeper", _SCHEMA_TEXT)
     for position, one in enumerate(every):
         made.channel(position + 1, 1, one.path, "zookeeper", _described(one))
@@ -165,8 +166,21 @@ def _entry(
     }
 
 
+def _check(said: Mapping[str, str], every: Iterable[Channel]) -> str:
+    """Returns a CRC-32 of what a file says first, which nothing else in it guards."""
+    document = [
+        [said["version"], said["timeline"], said["number"], said["tail"]],
+        [channel.written(one) for one in every],
+    ]
+    return str(zlib.crc32(json.dumps(document).encode()))
+
+
 def _described(one: Channel) -> dict[str, str]:
     return {"dtype": one.dtype, "shape": json.dumps(list(one.shape)), "kind": one.kind}
+
+
+def _undescribed(path: str, said: Mapping[str, str]) -> dict[str, Any]:
+    return {"path": path, "dtype": said["dtype"], "shape": json.loads(said["shape"]), "kind": said["kind"]}
 
 
 def index_of(path: Path) -> tuple[dict[str, Any], str | None]:
@@ -181,20 +195,20 @@ def index_of(path: Path) -> tuple[dict[str, Any], str | None]:
         found = container.contents(data)
     except DataCorrupt as error:
         raise DataCorrupt(f"{path.name} is no segment of a recording: {error}") from None
-    if "version" in found.said:
-        check_version({"version": int(found.said["version"])}, path.name)
-    every = [
-        channel.read({"path": topic, "dtype": said["dtype"], "shape": json.loads(said["shape"]), "kind": said["kind"]})
-        for _, (topic, said) in sorted(found.channels.items())
-    ]
-    if not found.said or not every or every[-1].path != EVENTS:
-        raise DataCorrupt(f"{path.name} ends before it says what it holds: {found.damage}")
+    said = found.said
+    if said.get("version", "").isdecimal():
+        check_version({"version": int(said["version"])}, path.name)
+    try:
+        every = [channel.read(_undescribed(*one)) for _, one in sorted(found.channels.items())]
+        is_whole = said["check"] == _check(said, every) and every[-1].path == EVENTS
+    except (KeyError, IndexError, ValueError, DataCorrupt):
+        is_whole = False
+    if not is_whole:
+        raise DataCorrupt(f"{path.name} is damaged, or ends, where it says what it holds")
     batches, places = _whole_batches(found, every)
     events = next(([one.at, len(one.data)] for one in found.messages if one.channel == len(every)), None)
-    tail = int(found.said["tail"]) if found.said["tail"] else None
-    entry = _entry(
-        path.name, int(found.said["number"]), tail, int(found.said["timeline"]), every, batches, places, events
-    )
+    tail = int(said["tail"]) if said["tail"] else None
+    entry = _entry(path.name, int(said["number"]), tail, int(said["timeline"]), every, batches, places, events)
     return {**entry, "sizeBytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}, found.damage
 
 
@@ -212,7 +226,7 @@ def _whole_batches(
         (order for order, there in by_order.items() if any(set(groups[group]) & set(there) for group in later)),
         default=-1,
     )
-    if found.damage and end >= 0 and (found.cut or not all(set(groups[group]) & set(by_order[end]) for group in later)):
+    if found.damage and end >= 0 and not all(set(groups[group]) & set(by_order[end]) for group in later):
         end -= 1  # whether more of it was written nobody knows
     batches = list[Encoded]()
     places: dict[str, list[list[int]]] = {group: [] for group, found_there in groups.items() if found_there}

@@ -172,6 +172,13 @@ class StepRecorder:
         batch.times.append(now)
         steps.append(step)
 
+    def take_at(self, step: int, time_ns: int, values: Sequence[Any]) -> None:
+        """As `take`, of a step that was made before now. Raises: InvalidInput."""
+        self.take(step, values)
+        batch = self._batch
+        if batch.steps and batch.steps[-1] == step:
+            batch.times[-1] = time_ns
+
     def event(self, step: int, kind: str, data: Mapping[str, Any]) -> None:
         """Records that something happened at a step. Raises: InvalidInput for what is not JSON."""
         said = {"step": step, "time": _time_ns() // 1000, "kind": kind, "data": data}
