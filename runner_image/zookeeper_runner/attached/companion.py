@@ -93,6 +93,7 @@ class Companion(Runner):
         with self._guarded():
             loop = self._compose(self._composed)
             self.look_again()
+            self.script.learns(self._learnt)
             loop.start()
             loop.attend()
 
@@ -128,12 +129,19 @@ class Companion(Runner):
         for sink in self._arrows.sinks:
             if sink.active:
                 sink.took({}, {}, None, None, False, False)
+        self._learnt()
         self._look_up()
         with self._guarded():
             self._arrows.clear()
             if self._arrows.changing:
                 self._arrows.begin(moment.step + 1)
                 self._arrows.answered()
+
+    def _learnt(self) -> None:
+        """The script has changed its weights, or may have: the rules on them hold all the same."""
+        if self._present and self._arrows.changing:
+            with self._guarded():
+                self._arrows.learnt()
 
     def _look_up(self) -> None:
         if self._bell.rung:

@@ -59,6 +59,7 @@ class Script:
         self._shown: dict[str, Any] = {}
         self._functions: dict[str, Callable[[], Any]] = {}
         self._taps: Taps | None = None
+        self._optimizers: Any = None  # torch's handle on a hook
         self._interrupt: BaseException | None = None
         self.gate = ActingGate()
         self.world: World | None = None
@@ -116,8 +117,16 @@ class Script:
     def describe(self) -> Manifest:
         return manifest_of_agent(self._agent, self.world, self.taps)
 
+    def learns(self, learnt: Callable[[], None]) -> None:
+        """Has `learnt` called after each step of an optimizer, where those are torch's, until `close`."""
+        optimizer = sys.modules.get("torch.optim.optimizer")
+        if optimizer is not None and hasattr(optimizer, "register_optimizer_step_post_hook"):
+            self._optimizers = optimizer.register_optimizer_step_post_hook(lambda *_: learnt())
+
     def close(self) -> None:
         """Takes all hooks away from what it has shown."""
+        if self._optimizers is not None:
+            self._optimizers.remove()
         if self._taps is not None:
             self._taps.close()
 

@@ -144,6 +144,8 @@ class Steps:
             if sink.active:
                 sink.took(moment.inputs, self._proposed, self._executed, reward, terminated, truncated)
         self._count(reward, terminated, truncated)
+        if arrows.changing:
+            arrows.learnt()
 
     def _shown(self, observation: Any) -> Any:
         """Returns an observation as the rules would have it seen."""
