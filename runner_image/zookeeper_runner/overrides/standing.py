@@ -17,6 +17,7 @@ from .holding import Held
 from .rule import EndOfRecording, Rule, Values
 
 _HELD = frozenset({"weights", "state"})
+_PATIENCE = 20  # steps until an activation that is named when it is computed should have come up
 
 Fetch = Callable[[OverrideDoc], Values]
 Listener = Callable[[str, Mapping[str, Any]], None]
@@ -53,6 +54,8 @@ class Standing:
         self._answers: dict[str, OverrideAnswer] = {}  # of all that are desired
         self._step = session.counters.step
         self._until: float | None = None
+        self._patience = _PATIENCE
+        self._look_at = self._step + _PATIENCE
 
     @property
     def active(self) -> bool:
@@ -133,6 +136,10 @@ class Standing:
     def begin(self, step: int) -> None:
         self._step = step
         self._expire(step)
+        if step > self._look_at:
+            self._check_activations()
+            self._patience *= 2
+            self._look_at = step + self._patience
         for path, held in list(self._held.items()):
             self._guard(path, lambda held=held, path=path: self._mark(path, held.hold(step)))  # type: ignore[misc]
 
@@ -265,7 +272,8 @@ class Standing:
         """Brings the rules on `path` into the model, where they are about something in it."""
         group = path.partition(".")[0]
         if group == "activations":
-            self._taps_of(path).change({each: self._activation(each) for each in self._on if _is_within(each)})
+            changes = {each: self._activation(each) for each in self._on if _is_within(each)}
+            self._taps_of(path).change(changes)
         elif group in _HELD:
             rules = self._on.get(path)
             if rules:
@@ -274,6 +282,12 @@ class Standing:
                 self._held[path].rule(rules, self._session.counters.step + 1)
             elif path in self._held:
                 self._held.pop(path).lift()
+
+    def _check_activations(self) -> None:
+        """Refuses rules on activations that have not come up."""
+        for path in [each for each in self._on if _is_within(each)]:
+            self._guard(path, lambda path=path: self._taps_of(path).read(path))  # type: ignore[misc]
+            self._guard(path, lambda path=path: self._install(path))  # type: ignore[misc]
 
     def _taps_of(self, path: str) -> Taps:
         taps = self._taps()

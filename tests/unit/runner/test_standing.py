@@ -12,17 +12,20 @@ from ainimal_zookeeper.domain.documents import Desired, OverrideDoc
 from ainimal_zookeeper.domain.lifecycle import timestamp
 from ainimal_zookeeper.domain.overrides import Patch, Terms
 from ainimal_zookeeper.models.agent import Agent
+from ainimal_zookeeper.tapping import tap
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from zookeeper_runner.arrows import Arrows
 from zookeeper_runner.bell import Bell
+from zookeeper_runner.gate import Gate
 from zookeeper_runner.overrides import Overrides
 from zookeeper_runner.overrides.rule import Rule
 from zookeeper_runner.overrides.standing import Standing
 from zookeeper_runner.session import Place, Session
 from zookeeper_runner.taps import Taps
 
+from tests.conftest import give_up
 from tests.fakes.clock import FakeClock
 from tests.fakes.runner_link import launch_of
 
@@ -67,7 +70,8 @@ class Setting:
         self.session = Session(launch_of(), self.bell)
         self.clock = FakeClock()
         self.subject = Plain() if subject is None else subject
-        self.taps = Taps(Agent(forward=dict, subject=self.subject))
+        self.gate = Gate()
+        self.taps = Taps(Agent(forward=dict, subject=self.subject), self.gate)
         self.told: list[tuple[str, str]] = []
         self.stood: dict[str, int] = {}
         self.patches: dict[str, list[Any]] = {}
@@ -484,3 +488,111 @@ def test_a_patch_plays_a_recording_and_ends_with_it() -> None:
     assert seen == [(1.0, [0] * 4), (2.0, [8] * 4), (0.0, [0, 1, 2, 3])]
     assert [setting.said[each]["ended"] for each in ("ovr_1", "ovr_2")] == ["EXPIRED", "EXPIRED"]
     assert setting.said["ovr_1"]["message"] == "the recording has ended"
+
+
+# --- activations -------------------------------------------------------------------------------------------------
+
+
+def test_an_activation_is_ruled_from_the_first_forward_of_a_new_process_on() -> None:
+    """Its name comes up only then; the rule stood before."""
+    setting = Setting()
+    rules = Overrides(setting.session, setting.arrows, lambda: setting.taps)
+    rules.heed(cast(Desired, {"overrides": [override("activations.hidden", Terms("SCALE", value=2))]}))
+    setting.arrows.begin(1)
+
+    assert tap("hidden", np.ones(2)).tolist() == [2, 2]
+    setting.arrows.action(None, 1)
+    assert setting.arrows.overridden == {"activations.hidden"}
+    setting.taps.close()
+
+
+def test_an_activation_that_does_not_come_up_is_refused() -> None:
+    """After some steps, with the nearest; rules on others go on."""
+    setting = Setting()
+    rules = Overrides(setting.session, setting.arrows, lambda: setting.taps)
+    both = [
+        override("activations.hiden", Terms("SCALE", value=2)),
+        override("activations.hidden", Terms("SCALE", value=3), 2),
+    ]
+    rules.heed(cast(Desired, {"overrides": both}))
+    for _ in range(25):
+        setting.step()
+        value = tap("hidden", np.ones(1))[0]
+        setting.taps.news()
+
+    assert value == 3
+    assert setting.said["ovr_1"]["ended"] == "REFUSED"
+    assert "did you mean activations.hidden" in setting.said["ovr_1"]["message"]
+    assert setting.said["ovr_2"]["ended"] is None
+    rules.heed(cast(Desired, {"overrides": []}))
+    assert tap("hidden", np.ones(1))[0] == 1
+    setting.taps.close()
+
+
+def test_an_unknown_activation_is_refused_at_once_where_the_model_has_run() -> None:
+    """The others stay as they are."""
+    setting = Setting()
+    tap("hidden", np.ones(1))
+    setting.taps.news()
+    known = override("activations.hidden", Terms("SET", value=5))
+    setting.stand(known, override("activations.hiden", Terms("SET", value=5), 2))
+
+    assert setting.said["ovr_2"]["ended"] == "REFUSED"
+    assert tap("hidden", np.ones(1))[0] == 5
+    setting.taps.close()
+
+
+def test_a_rule_that_does_not_fit_within_the_forward_harms_nothing() -> None:
+    """The forward gets what was computed, and the rule is refused."""
+    setting = Setting()
+    tap("hidden", np.ones(2))
+    setting.stand(override("activations.hidden", Terms("SET", value=[1, 2, 3])))
+    setting.arrows.begin(1)
+    assert tap("hidden", np.ones(2)).tolist() == [1, 1]
+    assert setting.said["ovr_1"]["ended"] == "REFUSED"
+    assert not setting.rules.active
+    setting.taps.close()
+
+
+# --- torch -------------------------------------------------------------------------------------------------------
+
+
+def test_a_torch_module_learns_under_rules() -> None:
+    """A parameter stays set through an optimizer's steps, an activation is replaced with its gradient going on."""
+    try:
+        import torch
+    except ImportError:
+        give_up("torch is not installed; run make foreign")
+    torch.manual_seed(0)
+    first, last = torch.nn.Linear(2, 3), torch.nn.Linear(3, 1)
+    net = torch.nn.Sequential(first, last)
+    setting = Setting(net)
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.1)
+    before = first.weight.detach().clone()
+    setting.stand(
+        override("weights.0.weight", Terms("SET", value=0.5, index=(0, 1))),
+        override("activations.0", Terms("CLAMP", low=0), 2),
+    )
+
+    hidden: list[Any] = []
+    last.register_forward_pre_hook(lambda _module, given: hidden.append(given[0]))
+
+    def learn(_trajectory: Any = None) -> None:
+        optimizer.zero_grad()
+        net(torch.ones(4, 2)).sum().backward()
+        optimizer.step()
+
+    for _ in range(3):
+        setting.arrows.begin(setting.session.counters.step + 1)
+        assert first.weight[0, 1] == 0.5
+        net(torch.full((1, 2), -9.0))
+        assert hidden[-1].min() >= 0
+        setting.step(learns=lambda: setting.gate.around(learn)(None))
+    assert first.weight[0, 1] == 0.5
+    setting.stand()
+
+    after = first.weight.detach()
+    assert after[0, 1] == before[0, 1]
+    assert (after != before).sum() == 5
+    assert first(torch.full((1, 2), -9.0)).min() < 0
+    setting.taps.close()
