@@ -76,6 +76,7 @@ class Journal:
         """train has returned."""
         counters = self.counters
         counters.trained += 1
+        self.moment.trained += 1
         if "loss" in losses:
             counters.loss = losses["loss"]
         self.metrics(losses)

@@ -68,6 +68,7 @@ class Moment:
     agents: Mapping[str, Any] = field(default_factory=dict)  # of a shared world: {seat: {inputs, action}}
     overridden: frozenset[str] = frozenset()  # paths that a rule or the driver changed
     driver: str | None = None  # user who drove, None when the model did
+    trained: int = 0  # how often the model has learnt
 
 
 @dataclass(slots=True)
@@ -135,7 +136,7 @@ class Signals:
             try:
                 if path.startswith("state.") and self.state is not None:
                     state = self._read_state() if state is None else state
-                    result = self._captured(path, _walk(state, path.split(".")[1:]), after, cut)
+                    result = self._captured(path, _walk(state, path.split(".")[1:]), after, cut, lasting=True)
                 else:
                     result = self._read(path, after, cut)
             except InvalidInput as error:
@@ -181,7 +182,7 @@ class Signals:
 
     def _read_tap(self, taps: Taps, path: str, after: int, cut: Cut) -> Captured | Unreadable | None:
         if not path.startswith("activations."):
-            return self._captured(path, taps.read(path), after, cut)
+            return self._captured(path, taps.read(path), after, cut, lasting=True)
         now, moment = self._clock(), self.moment
         followed = self._followed.get(path)
         if followed is None:
@@ -190,12 +191,12 @@ class Signals:
             self._bell.ring()  # the next step has it
             return None
         followed.until = now + _FOLLOWED_S
-        if moment.outputs is None:  # nothing was computed in the last step
+        if moment.outputs is None or moment.version <= after:  # nothing was computed in the last step, or seen already
             return None
         value = taps.read(path)
         if value is None and moment.version - followed.since >= PATIENCE:
             message = f"{path} has not run in the last {PATIENCE} steps; {_ELSEWHERE}"
-            return Unreadable(path, "UNAVAILABLE", message, cut)
+            return Unreadable(path, "INVALID_INPUT", message, cut)
         return self._captured(path, value, after, cut)
 
     def _unfollow(self) -> None:
@@ -207,15 +208,17 @@ class Signals:
             self._followed = kept
             self.taps.observe("live", frozenset(kept))
 
-    def _captured(self, path: str, value: Any, after: int, cut: Cut) -> Captured | None:
+    def _captured(self, path: str, value: Any, after: int, cut: Cut, *, lasting: bool = False) -> Captured | None:
+        """lasting: whether it is there between the steps as well, and changes when the model learns."""
         moment = self.moment
-        if value is None or moment.version <= after:
+        version = moment.version + moment.trained if lasting else moment.version
+        if value is None or version <= after:
             return None
         if cut is not WHOLE:
             signal = (self.catalogue or {}).get(path)
             value = cut.of(path, value, None if signal is None else signal["modality"])
         now, overridden = time.time(), touches(moment.overridden, path)
-        return Captured(path, copied(value), moment.step, now, moment.version, moment.timeline, overridden, cut)
+        return Captured(path, copied(value), moment.step, now, version, moment.timeline, overridden, cut)
 
     def _picture(self) -> Any:
         if self.render is None:

@@ -190,7 +190,7 @@ def test_an_activation_that_never_comes_is_told_so() -> None:
 
         (problem,) = watching.results
         assert isinstance(problem, Unreadable)
-        assert problem.code == "UNAVAILABLE"
+        assert problem.code == "INVALID_INPUT"
         assert "activations.hidden has not run in the last" in problem.message
 
 
@@ -205,3 +205,23 @@ def test_weights_and_plain_attributes_are_read_as_they_are() -> None:
         subject.weight += 1
 
         assert watching.values()["weights.weight"].tolist() == [1, 1]
+
+
+def test_weights_are_told_anew_when_the_model_has_learnt() -> None:
+    """Also where it learns without acting, and no step is made; inputs stay what they are."""
+    watching, subject = Watching(), Tapping()
+    with tapped(subject) as taps:
+        watching.signals.taps = taps
+        watching.step(inputs={"x": 1.0}, outputs=None)
+        watching.signals.request("weights.weight", -1)
+        watching.signals.serve()
+        (seen,) = watching.results
+        assert isinstance(seen, Captured)
+        watching.results.clear()
+        subject.weight += 1
+        watching.signals.moment.trained += 1
+        watching.signals.request("weights.weight", seen.version)
+        watching.signals.request("inputs.x", watching.signals.moment.version)
+        watching.signals.serve()
+
+        assert {path: value.tolist() for path, value in watching.values().items()} == {"weights.weight": [2, 2]}
