@@ -14,6 +14,7 @@ from ..fault import first_line
 from ..session import Session
 from ..taps import Taps
 from .holding import Held
+from .optimizing import Optimizers
 from .rule import EndOfRecording, Rule, Values
 
 _HELD = frozenset({"weights", "state"})
@@ -54,6 +55,7 @@ class Standing:
         self._answers: dict[str, OverrideAnswer] = {}  # of all that are desired
         self._step = session.counters.step
         self._until: float | None = None
+        self._optimizers = Optimizers(self._hold_weights)
         self._patience = _PATIENCE
         self._look_at = self._step + _PATIENCE
 
@@ -282,6 +284,14 @@ class Standing:
                 self._held[path].rule(rules, self._session.counters.step + 1)
             elif path in self._held:
                 self._held.pop(path).lift()
+            self._optimizers.watch(any(each.startswith("weights.") for each in self._held))
+
+    def _hold_weights(self) -> None:
+        """An optimizer has made a step, in the middle of `train`."""
+        step = self._session.counters.step
+        for path, held in list(self._held.items()):
+            if path.startswith("weights."):
+                self._guard(path, lambda held=held: held.hold(step))  # type: ignore[misc]
 
     def _check_activations(self) -> None:
         """Refuses rules on activations that have not come up."""

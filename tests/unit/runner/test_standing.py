@@ -578,9 +578,11 @@ def test_a_torch_module_learns_under_rules() -> None:
     last.register_forward_pre_hook(lambda _module, given: hidden.append(given[0]))
 
     def learn(_trajectory: Any = None) -> None:
-        optimizer.zero_grad()
-        net(torch.ones(4, 2)).sum().backward()
-        optimizer.step()
+        for _ in range(2):
+            optimizer.zero_grad()
+            net(torch.ones(4, 2)).sum().backward()
+            optimizer.step()
+            assert first.weight[0, 1] == 0.5
 
     for _ in range(3):
         setting.arrows.begin(setting.session.counters.step + 1)
