@@ -82,6 +82,14 @@ class Link:
         """Returns `url` and `headers` of what a request to restore asks for, what it must be, and its `timeline`."""
         return self._ask("checkpoint", {"id": request_id})
 
+    def patch(self, override_id: str) -> dict[str, Any]:
+        """Returns `baseUrl` and `headers` of the recording from which the rule takes what it puts in place."""
+        return self._ask("patch", {"id": override_id})
+
+    def recording(self, recording_id: str, said: Mapping[str, Any]) -> dict[str, Any]:
+        """Says something of a recording."""
+        return self._ask("recording", {"id": recording_id, **said})
+
     def close(self) -> None:
         with self._lock:
             self._connection.close()

@@ -115,6 +115,14 @@ class Ruled(Protocol):
         ...
 
 
+class Recording(Protocol):
+    """Who records steps, from between two of them on. All methods are called in the step thread."""
+
+    def heed(self, desired: Desired, /) -> None:
+        """Begins and ends what is asked for."""
+        ...
+
+
 class Loop:
     """Makes what is desired happen, at the end of the current step or train call, and says so at once.
 
@@ -135,6 +143,7 @@ class Loop:
         going_back: GoingBack,
         driving: Driven | None = None,
         ruled: Ruled | None = None,
+        recording: Recording | None = None,
         begin: Callable[[], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -149,6 +158,7 @@ class Loop:
         self._going_back = going_back
         self._driving = driving
         self._ruled = ruled
+        self._recording = recording
         self._begin = begin or body.begin
         self._clock = clock
         self._pace = Pace()
@@ -228,6 +238,8 @@ class Loop:
             if self._going_back.ready and not self._keeping.busy:
                 self._go_back()
                 continue
+            if self._recording is not None:
+                self._recording.heed(desired)
             if self._keeping.due(desired):
                 self._keeping.save(desired)
                 continue  # what was asked meanwhile is applied before the next step

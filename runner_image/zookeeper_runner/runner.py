@@ -30,6 +30,8 @@ from .live.port import address_of, listen
 from .loop import Loop, Ruled
 from .manifest import metric_signal, retapped
 from .overrides import Overrides
+from .recorder import Recorder
+from .recorder.uploads import LinkBucket
 from .reporting import Reporter
 from .restoring import Restorer
 from .saving import Saver
@@ -83,6 +85,7 @@ class Runner:
         self._described = False
         self._saver: Saver | None = None
         self._restorer: Restorer | None = None
+        self._recorder: Recorder | None = None
         self._saves = False
         self._began_at = time.monotonic()
         self._loop: Loop | None = None
@@ -106,6 +109,8 @@ class Runner:
             self._failed(error.code, str(error), trace)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the zoo is told before the process ends
             self._failed("AINIMAL_FAULT", f"the runner failed: {first_line(error)}", user_traceback(error))
+        if self._recorder is not None:
+            self._recorder.stop()
         if in_peace:
             self._save()
         self._part()
@@ -162,6 +167,19 @@ class Runner:
             body=stage.keeps,
             overrides=stage.overrides,
         )
+        overrides = stage.overrides
+        self._recorder = Recorder(
+            session,
+            self._signals,
+            self._arrows,
+            self._saver,
+            LinkBucket(self._link),
+            taps=lambda: stage.taps,
+            overrides=lambda: [] if overrides is None else overrides.documents,
+            warn=self._warn,
+        )
+        if overrides is not None:
+            overrides.listeners.append(self._recorder.overridden)
         self._restorer = Restorer(
             session,
             self._link,
@@ -187,6 +205,7 @@ class Runner:
             going_back=self._restorer,
             driving=self._steering,
             ruled=_ruled(stage, self._journal),
+            recording=self._recorder,
             begin=partial(self._begin, stage),
         )
         return self._loop
@@ -331,10 +350,12 @@ class Runner:
         saver.depart(self._session.cadence.working_s - self._session.ending_for_s)
 
     def _let_arrive(self) -> None:
-        """Waits for the state that is on its way to the zoo, as long as the grace allows."""
+        """Waits for the state and the recording that are on their way to the zoo, as long as the grace allows."""
+        session = self._session
         if self._saver is not None:
-            left_s = self._session.cadence.working_s - self._session.ending_for_s
-            self._saver.finish(self._session.wanted()[0], left_s)
+            self._saver.finish(session.wanted()[0], session.cadence.working_s - session.ending_for_s)
+        if self._recorder is not None:
+            self._recorder.finish(session.cadence.working_s - session.ending_for_s)
 
     def _warn(self, message: str) -> None:
         self._lines.add("zoo", message)

@@ -26,16 +26,17 @@ from .session import End, Session
 
 _LEFT_OUT = 5  # parts that are named to people, of those that a checkpoint leaves out
 
-Kind = Literal["ASKED", "AUTOSAVE", "DEPARTURE"]
+Kind = Literal["ASKED", "AUTOSAVE", "DEPARTURE", "RECORDING"]
 
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """Why something is saved, and the name of its object; `id` is that of the request."""
+    """Why something is saved, and the name of its object; `id` is that of the request, `recording` of what begins."""
 
     kind: Kind
     name: str
     id: str | None = None
+    recording: str | None = None
 
 
 class Saver:
@@ -90,11 +91,11 @@ class Saver:
         """Why the agent cannot be saved and started again; None when it can."""
         return self._lacking
 
-    # --- while it runs: step thread --------------------------------------------------------------------------------
     def look_again(self) -> None:
         """The agent has been given a save, or a load."""
         self._lacking = "there is no model in it" if self._agent is None else lacking(self._agent)
 
+    # --- while it runs: step thread --------------------------------------------------------------------------------
 
     def due(self, desired: Desired) -> bool:
         """Tells whether `save` has something to do."""
@@ -117,7 +118,17 @@ class Saver:
 
     def save(self, desired: Desired) -> None:
         """Saves what is due, and returns as soon as the author's `save` has; what became of it is reported later."""
-        occasion = self._writing = self._occasion(desired)
+        self._save(self._occasion(desired))
+
+    def save_for_recording(self, recording_id: str) -> bool:
+        """As `save`, what a recording begins with; returns whether it does: not while another state is on its way."""
+        if self._flying is not None:
+            return False
+        self._save(Occasion("RECORDING", f"checkpoints/{recording_id}.zip", recording=recording_id))
+        return True
+
+    def _save(self, occasion: Occasion) -> None:
+        self._writing = occasion
         try:
             written = self._write()
         except ZookeeperError as error:
@@ -185,7 +196,8 @@ class Saver:
 
     def _arrived(self, occasion: Occasion, point: CheckpointPoint, written: Written) -> None:
         facts = {"seeds": dict(self._seeds()), "libraries": libraries(), "needsPickle": written.needs_pickle}
-        self._session.saved({"id": occasion.id, "kind": occasion.kind, **facts}, point)
+        begins = {} if occasion.recording is None else {"recording": occasion.recording}
+        self._session.saved({"id": occasion.id, "kind": occasion.kind, **begins, **facts}, point)
         self._complaint = None
         self._tell_left_out(written.facts.get("left") or {})
         if self._session.ending is End.SIGNAL:
@@ -210,6 +222,8 @@ class Saver:
             code, message = error.code, str(error)
         if occasion.id is not None:
             self._session.saved({"id": occasion.id, "code": code, "message": message})
+        elif occasion.recording is not None:
+            self._session.event("WARNING", f"{occasion.recording} begins without a checkpoint: {message}")
         elif occasion.kind == "AUTOSAVE" and message != self._complaint:
             self._complaint = message
             self._session.event("WARNING", f"it could not be saved: {message}")

@@ -64,7 +64,7 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a runner says of a recording. signals, step, timeline: once it has begun. sealed: it is whole."""
+    """What a runner says of a recording. signals, step, timeline: once it has begun. sealed: it has ended."""
 
     id: str
     signals: tuple[str, ...] | None
@@ -121,9 +121,8 @@ class Recorded:
         recording = self._store.transact(change)
         self._clear(recording, said)
         if said.sealed:
-            self._closing.close(said.id, "SEALED", said.failure)
-        elif said.failure is not None:
-            self._closing.close(said.id, "LOST", said.failure)
+            is_nothing = said.failure is not None and not recording["sizeBytes"]
+            self._closing.close(said.id, "LOST" if is_nothing else "SEALED", said.failure)
         return {}
 
     def _clear(self, recording: RecordingDoc, said: Said) -> None:
