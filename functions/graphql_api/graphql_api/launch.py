@@ -112,6 +112,7 @@ class Launches:
                 document = lifecycle.start_from(document, starting.point_of(checkpoint))
             if replay is not None:
                 document["origin"], document["replay"] = "REPLAY", replay
+                document["desired"]["rate"] = None
             document["name"] = name or f"{catalogue.model['name']} {number}"
             document["tags"] = tags
             document["keywords"] = keywords(document["name"], *tags)

@@ -50,8 +50,6 @@ class Comparison:
         if self.first is not None or (self._tape.compared_from is not None and step < self._tape.compared_from):
             return
         self.compared += 1
-        if step == self._tape.first and self._weights_differ(step):
-            return
         for path in self.paths:
             recorded = self._tape.value(path, step)
             if recorded is None:
@@ -79,21 +77,16 @@ class Comparison:
 
     def between(self, step: int) -> None:
         """Compares the weights that were copied after `step`, before the next one is made."""
-        early = self._tape.compared_from is not None and step < self._tape.compared_from
-        if self.first is None and not early and step != self._tape.first:
-            self._weights_differ(step)
-
-    def _weights_differ(self, step: int) -> bool:
-        if not self._compares_weights or self._tap is None:
-            return False
+        early = self._tape.compared_from is not None and step < self._tape.compared_from - 1
+        if self.first is not None or early or not self._compares_weights or self._tap is None:
+            return
         for path, recorded in self._tape.weights(step).items():
             found = self._tap(path)
             channel = Channel(path, recorded.dtype.name, recorded.shape, "vector")
             magnitude = difference(channel, recorded, found)
             if magnitude is not None:
                 self.first = {"step": step, "path": path, "magnitude": magnitude}
-                return True
-        return False
+                return
 
 
 def difference(channel: RecordedChannel, recorded: Any, found: Any) -> float | None:

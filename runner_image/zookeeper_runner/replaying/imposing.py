@@ -32,14 +32,11 @@ class Imposing:
     def wind(self) -> None:
         """The tape was wound: nothing is in its place yet. Raises: InvalidInput for what the model does not have."""
         self._written.clear()
-        first = self._tape.first if self._imposes else -1
-        taps = self._taps() if self._activations or self._weights or self._tape.has_weights(first) else None
+        taps = self._taps() if self._activations or self._weights else None
         if taps is None:
             return
         for path in self._weights:
             taps.read(path)
-        for path, value in self._tape.weights(first).items():
-            taps.write(path, value)
         if self._activations:
             taps.change({path: self._recorded(path) for path in self._activations})
 
@@ -54,9 +51,8 @@ class Imposing:
         taps = self._taps() if self.due(step) else None
         if taps is None:
             return
-        if step - 1 != self._tape.first:
-            for path, copied in self._tape.weights(step - 1).items():
-                taps.write(path, copied)
+        for path, copied in self._tape.weights(step - 1).items():
+            taps.write(path, copied)
         for path in self._weights:
             if self._differs(path, step):
                 value = np.asarray(self._tape.value(path, step))

@@ -88,7 +88,7 @@ class Tape:
         return self._events.get((self.timeline, step), ())
 
     def has_weights(self, step: int) -> bool:
-        """Tells whether weights were copied after the forward of `step`; those of the first were before learning."""
+        """Tells whether weights were copied after `step`, or before the first one."""
         return (self.timeline, step) in self._snapshots
 
     @property

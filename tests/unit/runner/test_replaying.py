@@ -171,6 +171,8 @@ class Recorded(Life):
         self.rules.listeners.append(self._ruled)
         self.taps.observe("recorder", frozenset(path for path in more if path.startswith("activations.")))
         self._event("mode", mode)
+        if self._copied:
+            self._copy()
         self._steps(steps, mode, rules or {})
         self.recorder.close()
         self.active = False
@@ -207,8 +209,6 @@ class Recorded(Life):
         told |= {f"outputs.{name}": value for name, value in outputs.items()} | {FLAGS: flags}
         told |= {path: self.taps.read(path) for path in self._more}
         self.recorder.take(self.counters.step, [told[path] for path in self._paths])
-        if self._copied and self.counters.step == self.point["step"] + 1:
-            self._copy()
 
     def _copy(self) -> None:
         found = {name: np.asarray(self.taps.read(path)) for name, path in self._copied.items()}
@@ -432,7 +432,7 @@ class TestDifferences:
         assert replayed.report["first"]["magnitude"] == 1.0
 
     def test_a_flipped_weight_of_the_checkpoint_is_located(self, tmp_path: Path, recurrent: dict[str, Any]) -> None:
-        """Weights are copied at the first step: another one is named there, before all that comes of it."""
+        """Weights are copied before the first step: another one is named there, before all that comes of it."""
         copied = ["weights.head.bias", "weights.cell.weight_hh"]
         recorded = Recorded(tmp_path, recurrent, steps=50, mode=ACT, copied=copied)
 
@@ -441,7 +441,7 @@ class TestDifferences:
 
         assert Replayed(tmp_path, recorded, recurrent).report == identical(50)
         first = Replayed(tmp_path, recorded, recurrent, spoil=flip).report["first"]
-        assert first == {"step": 8, "path": "weights.cell.weight_hh", "magnitude": 0.5}
+        assert first == {"step": 7, "path": "weights.cell.weight_hh", "magnitude": 0.5}
 
     def test_weights_that_were_learnt_are_compared_where_they_were_copied(self, tmp_path: Path) -> None:
         """What train has made of them between two steps is the same, or the step after which it is not is named."""
@@ -464,7 +464,6 @@ class TestPlanes:
 
         def spoilt(life: Life) -> None:
             life.agent.subject.head.bias.data += 1.0
-            life.replayer._imposing.wind()
 
         replayed = Replayed(tmp_path, recorded, recurrent, planes=["INPUTS", "WEIGHTS"], spoil=spoilt)
 
