@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ainimal_zookeeper.domain.documents import Manifest, SignalDoc
+from ainimal_zookeeper.domain.documents import Manifest, OverrideDoc, SignalDoc
 from ainimal_zookeeper.domain.errors import AInimalFault, UserCodeFault, ZookeeperError
 
 from .arrows import Arrows
@@ -45,6 +45,8 @@ from .watchdog import Watchdog
 
 if TYPE_CHECKING:
     from .live.server import LiveServer
+    from .overrides.patches import Patches
+    from .overrides.rule import Values
     from .replaying.opening import Opened
 
 _EXIT = {
@@ -90,6 +92,7 @@ class Runner:
         self._began_at = time.monotonic()
         self._loop: Loop | None = None
         self._steering: Steering | None = None
+        self._patches: Patches | None = None
 
     def run(self) -> int:
         """Returns the exit status."""
@@ -155,7 +158,7 @@ class Runner:
         can = None if stage.agent is None else stage.agent.can
         self._signals.state = None if can is None else can.state
         if stage.agent is not None:
-            stage.overrides = Overrides(session, self._arrows, lambda: stage.taps)
+            stage.overrides = Overrides(session, self._arrows, lambda: stage.taps, self._patch)
         if stage.replay is not None:
             self._replay(stage, stage.replay)
         self._saver = Saver(
@@ -229,6 +232,13 @@ class Runner:
         stage.body = stage.keeps = replayer
         self._arrows.sinks.append(replayer)
         self._arrows.driving = replayer.driver
+
+    def _patch(self, document: OverrideDoc) -> Values | None:
+        if self._patches is None:
+            from .overrides.patches import Patches
+
+            self._patches = Patches(self._link, self._bell)
+        return self._patches.values(document)
 
     def _begin(self, stage: Stage) -> None:
         point = self._launch.get("checkpoint")

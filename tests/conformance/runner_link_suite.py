@@ -569,6 +569,26 @@ class RunnerLinkTests:
         bad = await runner.report({"overrides": [{"id": "ovr_1", **stands, "ended": "BROKEN"}]})
         assert bad.status_code == 400
 
+    async def test_a_runner_reads_the_recording_that_a_standing_rule_names(
+        self, runner: Runner, store: DocumentStore, bucket: Bucket
+    ) -> None:
+        """And no other: of a rule that has gone nothing is given."""
+        await runner.ask("claim")
+        patch = '{"patch":{"recordingId":"rec_1","fromStep":1}}'
+        rule: Any = {"id": "ovr_1", "path": "outputs.a", "rule": "PATCH", "valueJson": patch}
+        ruled = lifecycle.set_override(zoo.read(store), rule)
+        zoo.put(store, Collections.INSTANCES, cast(Document, ruled))
+        assert (await runner.ask("patch", id="ovr_1")).json()["code"] == "NOT_FOUND"
+        zoo.put(store, Collections.RECORDINGS, {"id": "rec_1", "prefix": "runs/ins_9/1/recordings/rec_1/"})
+        bucket.put("runs/ins_9/1/recordings/rec_1/manifest.json", b"{}")
+
+        answer = (await runner.ask("patch", id="ovr_1")).json()
+        assert answer["baseUrl"] == bucket.share("runs/ins_9/1/recordings/rec_1/").base_url
+        assert isinstance(answer["headers"], dict)
+        zoo.put(store, Collections.INSTANCES, cast(Document, lifecycle.clear_overrides(ruled)))
+        for asked in ("ovr_1", None, 7):
+            assert (await runner.ask("patch", id=asked)).status_code == 400
+
     async def test_two_runners_of_one_attempt_claim_at_the_same_time(
         self, client: httpx.AsyncClient, store: DocumentStore
     ) -> None:

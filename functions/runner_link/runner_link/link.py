@@ -21,6 +21,7 @@ from . import answers, recordings, requests
 from .claims import Claims, RunnerSettings, check_current
 from .intake import Intake
 from .keeping import Keeping
+from .patches import Patches
 from .recordings import Recorded
 from .requests import Caller
 
@@ -55,6 +56,7 @@ class RunnerLink:
             settings=settings or RunnerSettings(),
         )
         self._intake = Intake(store=store, clock=clock, keeping=Keeping(store=store, bucket=bucket, clock=clock))
+        self._patches = Patches(store=store, bucket=bucket)
         self._recorded = Recorded(store=store, bucket=bucket, clock=clock)
         self._routes: Mapping[str, Callable[[Caller, Mapping[str, Any]], dict[str, Any]]] = {
             "claim": lambda caller, given: self._claims.claim(caller, requests.runner(given)),
@@ -62,6 +64,7 @@ class RunnerLink:
             "report": lambda caller, given: self._intake.report(caller, requests.reported(given)),
             "ticket": self._ticket,
             "checkpoint": lambda caller, given: self._claims.checkpoint(caller, requests.restore_id(given)),
+            "patch": self._patches.access,
             "recording": lambda caller, given: self._recorded.take(caller, recordings.read(given)),
         }
 

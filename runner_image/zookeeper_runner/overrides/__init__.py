@@ -25,8 +25,9 @@ Listener = Callable[[str, Mapping[str, Any]], None]
 class Overrides:
     """The rules of one attempt. Step thread only.
 
-    taps: those of the agent, None without one. fetch: gets what a PATCH takes from a recording; without it a PATCH is
-    refused. `listeners` are told of each rule that begins to stand ("override") or ends ("override.ended").
+    taps: those of the agent, None without one. fetch: returns what a PATCH takes from a recording, None while that is
+    on its way; without it a PATCH is refused. `listeners` are told of each rule that begins to stand ("override") or
+    ends ("override.ended").
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class Overrides:
         session: Session,
         arrows: Arrows,
         taps: Callable[[], Taps | None],
-        fetch: Callable[[OverrideDoc], Values] | None = None,
+        fetch: Callable[[OverrideDoc], Values | None] | None = None,
     ) -> None:
         self.listeners: list[Listener] = []
         self._session = session

@@ -20,7 +20,7 @@ from .rule import EndOfRecording, Rule, Values
 _HELD = frozenset({"weights", "state"})
 _PATIENCE = 20  # steps until an activation that is named when it is computed should have come up
 
-Fetch = Callable[[OverrideDoc], Values]
+Fetch = Callable[[OverrideDoc], "Values | None"]
 Listener = Callable[[str, Mapping[str, Any]], None]
 
 
@@ -92,24 +92,18 @@ class Standing:
             self._remove(gone)
             for rule in gone:
                 self._tell("override.ended", rule, ended="CLEARED")
-        for document in sorted(fresh, key=lambda each: each["order"]):
-            self._begin(document)
-        if gone or fresh or forgotten:
+        begun = [self._begin(document) for document in sorted(fresh, key=lambda each: each["order"])]
+        if gone or forgotten or any(begun):
             self._say()
 
-    def _begin(self, document: OverrideDoc) -> None:
-        step = self._session.counters.step
-        since = step - self._stood.get(document["id"], 0)
-        self._answers[document["id"]] = {
-            "id": document["id"],
-            "timeline": self._session.timeline,
-            "appliedAtStep": since if since >= 0 else step,
-            "expiresAtStep": None,
-            "ended": None,
-            "message": None,
-        }
+    def _begin(self, document: OverrideDoc) -> bool:
+        """Lets a rule stand, or refuses it; returns False while what it puts in place is on its way."""
+        since = self._session.counters.step - self._stood.get(document["id"], 0)
         try:
             values = self._values(document)
+            if values is None and document["rule"] == "PATCH":
+                return False
+            self._answer(document, since)
             rule = Rule(document, since, values)
             self._answers[rule.id]["expiresAtStep"] = rule.expires_at_step
             self._rules.append(rule)
@@ -121,10 +115,22 @@ class Standing:
         except Exception as error:  # noqa: BLE001 - whatever a rule meets, the instance goes on without it
             self._rules = [each for each in self._rules if each.id != document["id"]]
             self._sort()
+            self._answer(document, since)
             self._answers[document["id"]] |= {"ended": "REFUSED", "message": _said(error)}
             self._undo(document["path"])
-            return
-        self._tell("override", rule)
+        else:
+            self._tell("override", rule)
+        return True
+
+    def _answer(self, document: OverrideDoc, since: int) -> None:
+        self._answers[document["id"]] = {
+            "id": document["id"],
+            "timeline": self._session.timeline,
+            "appliedAtStep": max(0, since),
+            "expiresAtStep": None,
+            "ended": None,
+            "message": None,
+        }
 
     def _values(self, document: OverrideDoc) -> Values | None:
         if document["rule"] != "PATCH":
