@@ -9,10 +9,11 @@ from typing import Any
 class Gate:
     """Taps look at it before they take anything."""
 
-    __slots__ = ("shut",)
+    __slots__ = ("opened", "shut")
 
     def __init__(self) -> None:
         self.shut = False
+        self.opened: Callable[[], None] | None = None  # called when it is open again: the model may hold other things
 
     def around(self, train: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """Returns `train` with the gate shut meanwhile: minibatches are no activations of a step."""
@@ -23,5 +24,7 @@ class Gate:
                 return train(trajectory)
             finally:
                 self.shut = False
+                if self.opened is not None:
+                    self.opened()
 
         return shut_away

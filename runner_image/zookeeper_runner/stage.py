@@ -111,7 +111,7 @@ class Stage:
         from .resuming import resume
 
         made_of_it = folder == self.folder
-        return resume(
+        told = resume(
             self.agent,
             self.body,
             folder,
@@ -120,6 +120,9 @@ class Stage:
             made_of_it=made_of_it,
             overrides=self.overrides,
         )
+        if self._taps is not None:
+            self._taps.renew()
+        return told
 
 
 def is_asked(launch: Launch) -> bool:

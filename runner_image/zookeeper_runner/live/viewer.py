@@ -160,7 +160,7 @@ class Viewer:
         path = watch.request.path
         signal = catalogue.get(path)
         if signal is not None and not signal["observable"]:
-            self._drop(watch, "INVALID_INPUT", f"{path} cannot be observed: {signal.get('reason') or 'nobody knows why'}")
+            self._drop(watch, "INVALID_INPUT", f"{path} cannot be observed: {signal.get('reason')}")
         elif signal is not None:
             self._ask(watch)
         else:

@@ -27,6 +27,7 @@ _SCRIPTED = "it is compiled by torch.jit: this signal needs eager mode, the modu
 _IN_FUNCTION = (
     "it did not run on its own in the last step: what torch.compile makes into one piece needs eager mode to be seen"
 )
+_NO_NUMBERS = "it returns no tensor of real numbers, nor a tuple, list or mapping of some"
 _NOT_YET = "it has not run yet, so its shape is not known"
 
 
@@ -81,7 +82,8 @@ class Modules:
                 for keys, modality in met.items():
                     leaf = _leaf(path, keys)
                     if keys == () or leaf not in self._places:
-                        yield Listed(leaf, modality, True, modality.kind is not ModalityKind.TREE, None)
+                        none = _NO_NUMBERS if modality.kind is ModalityKind.TREE else None
+                        yield Listed(leaf, modality, none is None, none is None, none)
 
     def knows(self, path: str) -> bool:
         return self._find(path) is not None
@@ -124,6 +126,11 @@ class Modules:
         changed, self._news = self._news, False
         self._sync()
         return changed
+
+    def renew(self) -> None:
+        """Lets hooks be where they are needed, also where another module stands in the place of one."""
+        if self._hooks or self._cells:
+            self._sync()
 
     def close(self) -> None:
         for _, handle in self._hooks.values():

@@ -24,8 +24,8 @@ from .state import COUNTED, State
 from .state import SIGNALS as STATE_SIGNALS
 from .weights import Weights
 
-ACTIVATIONS = 600  # that are listed: a manifest is one document
-WEIGHTS = 1_000
+ACTIVATIONS = 500  # that are listed: a manifest is one document
+WEIGHTS = 700
 _GROUPS = ("activations", "weights", "state")
 
 
@@ -38,6 +38,8 @@ class Taps:
     def __init__(self, agent: Agent, gate: Gate | None = None) -> None:
         gate = gate or Gate()
         self._agent = agent
+        self._gate = gate
+        gate.opened = self.renew
         self._modules = Modules(agent.subject, gate)
         self._own_weights = Weights(agent.subject)
         self._weights: Values = self._own_weights
@@ -138,8 +140,13 @@ class Taps:
         self._known(values, path, name)
         values.write(name, value)
 
+    def renew(self) -> None:
+        """Follows what has taken the place of something else: the model has learnt, or become what it was."""
+        self._modules.renew()
+
     def close(self) -> None:
         """Takes all hooks away."""
+        self._gate.opened = None
         for source in self._activations:
             source.close()
 

@@ -57,7 +57,7 @@ def made_like(value: Any, new: Any, path: str) -> Any:
         return given[()]
     if isinstance(value, (bool, int, float)):
         return type(value)(given.item())
-    return type(value).__array_wrap__(value, given) if hasattr(type(value), "__array_wrap__") else _of_jax(value, given)
+    return value.at[...].set(given) if hasattr(value, "at") else given  # JAX, on whichever device it is
 
 
 def modality_of(name: str, value: Any) -> Modality:
@@ -109,7 +109,3 @@ def _tensor_like(value: Any, given: np.ndarray[Any, Any], now: np.ndarray[Any, A
         return new
     same = torch.from_numpy(np.asarray((given == now) | ((given != given) & (now != now)))).to(value.device)  # noqa: PLR0124
     return torch.where(same, value, new)
-
-
-def _of_jax(value: Any, given: np.ndarray[Any, Any]) -> Any:
-    return value.at[...].set(given) if hasattr(value, "at") else given

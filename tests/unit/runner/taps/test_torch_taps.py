@@ -232,17 +232,84 @@ def test_half_precision_is_shown_in_full() -> None:
 
 def test_a_network_that_takes_anothers_place_is_followed() -> None:
     """What is observed is named by its path, not by the object that was there once."""
-    learner = Learner()
-    with tapped(learner) as taps:
+    learner, gate = Learner(), Gate()
+    with tapped(learner, gate) as taps:
         learner.act(SEEN)
         taps.observe("test", frozenset({"activations.policy.head"}))
-        old, learner.policy = learner.policy, Policy().eval()
-        taps.news()
+        old = learner.policy
 
+        def learn(_trajectory: Any) -> None:
+            learner.policy = Policy().eval()
+
+        gate.around(learn)(None)
         acted = learner.act(SEEN)
 
         assert taps.read("activations.policy.head")[0].tolist() == acted.tolist()
         assert not old.head._forward_hooks
+
+
+def test_what_returns_no_tensor_says_so() -> None:
+    """Objects of classes of one's own cannot be looked into."""
+
+    class Distribution(torch.nn.Module):  # type: ignore[misc]
+        def forward(self, seen: Any) -> Any:
+            return torch.distributions.Normal(seen, 1.0)
+
+    class Model:
+        def __init__(self) -> None:
+            self.net = Distribution()
+
+    model = Model()
+    with tapped(model) as taps:
+        listed(taps)
+        model.net(torch.zeros(2))
+        taps.news()
+
+        signal = listed(taps)["activations.net"]
+
+        assert not signal["observable"]
+        assert signal["reason"].startswith("it returns no tensor of real numbers")
+
+
+def test_an_object_that_is_a_network_itself_has_no_name_before_its_parts() -> None:
+    """As in checkpoints; its own arrays are weights beside the parameters."""
+
+    class Net(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(2, 1)
+            self.mean = np.zeros(2)
+
+        def forward(self, seen: Any) -> Any:
+            return self.layer(seen)
+
+    net = Net()
+    with tapped(net) as taps:
+        listed(taps)
+        net(torch.zeros(1, 2))
+        taps.news()
+
+        assert [path for path in listed(taps) if not path.startswith("state.")] == [
+            "activations.layer",
+            "weights.layer.weight",
+            "weights.layer.bias",
+            "weights.mean",
+        ]
+
+
+def test_a_network_within_an_installed_librarys_object_is_found() -> None:
+    """Its arrays are none of the author's, its modules are."""
+    from types import SimpleNamespace
+
+    class Model:
+        def __init__(self) -> None:
+            self.algorithm = SimpleNamespace(policy=torch.nn.Linear(2, 1), last=np.zeros(3))
+
+    with tapped(Model()) as taps:
+        assert {path for path in listed(taps) if path.startswith("weights.")} == {
+            "weights.algorithm.policy.weight",
+            "weights.algorithm.policy.bias",
+        }
 
 
 def test_what_torch_compiles_says_that_it_needs_eager_mode() -> None:
