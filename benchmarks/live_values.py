@@ -68,7 +68,7 @@ class Steps:
     def median_ms(self, since: float, until: float) -> float:
         data = self.file.read_bytes()
         times = [at for (at,) in struct.iter_unpack("<d", data[: len(data) // 8 * 8]) if since <= at <= until]
-        return statistics.median(after - before for before, after in pairwise(times)) * 1000
+        return 1000 * float(statistics.median(after - before for before, after in pairwise(times)))
 
 
 def in_turns(steps: Steps, watching: Callable[[], AbstractContextManager[None]]) -> tuple[float, float]:
