@@ -114,6 +114,25 @@ def checkpoint_row(tag: str, step: int = 0, **changes: Any) -> Row:
     }
 
 
+def recording_row(id: str, **changes: Any) -> Row:
+    return {
+        "id": id,
+        "phase": "SEALED",
+        "kind": "ASKED",
+        "instanceId": "ins_rex",
+        "instanceName": "Rex",
+        "timeline": 1,
+        "signals": ["action"],
+        "firstStep": 5.0,
+        "lastStep": 1004.0,
+        "sizeBytes": 2048.0,
+        "droppedSteps": 0.0,
+        "createdAt": "2026-01-01T00:00:00.000000Z",
+        "viewerCan": ["SEE", "OBSERVE"],
+        **changes,
+    }
+
+
 def tensor_diff_row(path: str, change: str = "changed", **changes: Any) -> Row:
     shape, dtype = [2, 2], "float32"
     return {
@@ -157,6 +176,8 @@ class FakeZoo:
         self.instances: list[Row] = []
         self.checkpoints: list[Row] = []
         """All of them are of the first model."""
+        self.recordings: list[Row] = []
+        """The first is what each of their mutations answers, and what is recorded of the instances."""
         self.others_checkpoints: dict[str, list[Row]] = {}
         """Those of other models, by the model's id."""
         self.differences: dict[tuple[str, str], Row] = {}
@@ -240,6 +261,14 @@ class FakeZoo:
             "checkpointSave": self._save,
             "checkpointRestore": self._changer("checkpointRestore"),
             "checkpointDelete": self._answering("checkpointDelete", lambda given: {"deletedId": given["checkpointId"]}),
+            "recordings": self._recordings,
+            "recording": lambda _info, **wanted: next(
+                (row for row in self.recordings if row["id"] == wanted["id"]), None
+            ),
+            "recordingStart": self._answering("recordingStart", self._recorded),
+            "recordingStop": self._answering("recordingStop", self._recorded),
+            "recordingSaveLast": self._answering("recordingSaveLast", self._recorded),
+            "recordingDelete": self._answering("recordingDelete", lambda given: {"deletedId": given["recordingId"]}),
             "overrideSet": self._answering("overrideSet", self._override),
             "overrideClear": self._changer("overrideClear"),
             "controlAcquire": self._answering("controlAcquire", lambda _given: {"control": self._control()}),
@@ -261,6 +290,13 @@ class FakeZoo:
             return {**answer(input), **self._said(name, input)}
 
         return mutate
+
+    def _recordings(self, _info: Any, instanceId: str | None = None, **page: Any) -> Row:  # noqa: N803
+        rows = [row for row in self.recordings if instanceId in {None, row["instanceId"]}]
+        return self._connection(rows, **page)
+
+    def _recorded(self, _given: Row) -> Row:
+        return {"recording": self.recordings[0]}
 
     def _override(self, given: Row) -> Row:
         """Returns a rule with what was given, which is the newest of the first instance then."""
@@ -335,8 +371,10 @@ class FakeZoo:
             return None
         self.on_instance(row)
         own = [saved for saved in self.checkpoints if saved["instanceId"] == id]
+        recorded = next((each for each in self.recordings if each["phase"] == "OPEN"), None)
         return {
             **row,
+            "recording": recorded,
             "model": self._model(self.models[0]["id"]) if self.models else None,
             "checkpoints": lambda _info, **page: self._connection(own, **page),
             "logs": lambda _info, **page: self._connection(row.get("logs", []), **page),

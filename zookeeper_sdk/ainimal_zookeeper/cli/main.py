@@ -39,6 +39,7 @@ VERBS = {
     "watch": "watching",
     "override": "overriding",
     "drive": "driving",
+    "record": "recording",
     "replay": "replaying",
     "probe": "probing",
     "stage": "staging",

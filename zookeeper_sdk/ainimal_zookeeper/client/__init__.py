@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .info import InstanceInfo
     from .instance import Instance
     from .overriding import Override
+    from .recording import Recording
     from .replay import Divergence, ReplayReport
     from .signals import Histogram, Tensor, Value
     from .tables import Table
@@ -39,6 +40,7 @@ _HOMES = {
     "ModelInfo": "zookeeper",
     "Override": "overriding",
     "ParameterDiff": "difference",
+    "Recording": "recording",
     "ReplayReport": "replay",
     "Series": "history",
     "Table": "tables",
@@ -62,6 +64,7 @@ __all__ = [
     "ModelInfo",
     "Override",
     "ParameterDiff",
+    "Recording",
     "ReplayReport",
     "Series",
     "Table",

@@ -123,6 +123,46 @@ mutation Replay($input: RecordingReplayInput!) {{
     + _INSTANCE
 )
 
+_RECORDING = """
+fragment RecordingFields on Recording {
+  id phase kind instanceId instanceName timeline signals firstStep lastStep sizeBytes droppedSteps createdAt sealedAt
+  checkpointId problem
+}
+"""
+
+RECORDINGS: Final = (
+    """
+query Recordings($first: Int, $after: String, $instanceId: ID) {
+  recordings(first: $first, after: $after, instanceId: $instanceId) {
+    nodes { ...RecordingFields }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+"""
+    + _RECORDING
+)
+
+RECORDING: Final = f"query Recording($id: ID!) {{ recording(id: $id) {{ ...RecordingFields }} }}{_RECORDING}"
+
+INSTANCE_RECORDING: Final = (
+    f"query Recorded($id: ID!) {{ instance(id: $id) {{ recording {{ ...RecordingFields }} }} }}{_RECORDING}"
+)
+
+
+def _recording_mutation(name: str, input_type: str) -> str:
+    return (
+        f"mutation Record($input: {input_type}!) {{ {name}(input: $input) "
+        f"{{ recording {{ ...RecordingFields }} {_USER_ERRORS} }} }}{_RECORDING}"
+    )
+
+
+RECORDING_START: Final = _recording_mutation("recordingStart", "RecordingStartInput")
+RECORDING_STOP: Final = _recording_mutation("recordingStop", "RecordingInput")
+RECORDING_SAVE_LAST: Final = _recording_mutation("recordingSaveLast", "RecordingSaveLastInput")
+RECORDING_DELETE: Final = (
+    f"mutation Delete($input: RecordingInput!) {{ recordingDelete(input: $input) {{ deletedId {_USER_ERRORS} }} }}"
+)
+
 REPLAY: Final = f"query Replayed($id: ID!) {{ instance(id: $id) {{ {_REPLAY} }} }}"
 
 RECORDING_ACCESS: Final = "query Access($id: ID!) { recording(id: $id) { phase access { baseUrl headers } } }"

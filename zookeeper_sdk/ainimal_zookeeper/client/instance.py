@@ -19,6 +19,8 @@ from .endpoint import Endpoint
 from .history import LogLine, Series, read_line, read_series
 from .info import InstanceInfo, read_info, read_mode
 from .overriding import Override, overrides_of, patch_of, set_override
+from .recording import Recording, open_recording_of, recordings_of, save_last, start_recording
+from .recording import table_of as table_of_recordings
 from .refusals import raise_user_errors, refusal
 from .replay import ReplayReport, read_report
 from .saving import ANSWERED_S, ask_to_save, save_to_the_end
@@ -339,6 +341,34 @@ class Instance:
         for page in self._pages(documents.SIBLINGS, "checkpoints", of="model"):
             for row in page:
                 yield read_checkpoint(self._endpoint, row)
+
+    # --- recording it -------------------------------------------------------------------------------------------------
+
+    def record(self, signals: Sequence[str] | None = None, *, command_id: str | None = None) -> Recording:
+        """Records it from its next step on, until `stop_recording` or the end of its process.
+
+        Args:
+            signals: paths, with * for any text and ? for one character; None: inputs, outputs, action and reward.
+            command_id: any unique text; the same one again returns the same recording.
+
+        Raises: InvalidInput for a pattern that names nothing; InvalidTransition while it is recorded already.
+        """
+        return start_recording(self._endpoint, self.id, signals, command_id)
+
+    def stop_recording(self) -> Recording:
+        """Ends what is recorded, and returns it as it is then. Raises: InvalidTransition where nothing is."""
+        return open_recording_of(self._endpoint, self.id, self.name).stop()
+
+    def save_last(self, seconds: float = 10.0, *, command_id: str | None = None) -> Recording:
+        """Makes a recording of what it did in the last seconds, as far as it remembers.
+
+        Raises: InvalidTransition that says why nothing is remembered, and how that is changed.
+        """
+        return save_last(self._endpoint, self.id, seconds, command_id)
+
+    def recordings(self) -> Table[Recording]:
+        """Returns what was recorded of it, newest first."""
+        return table_of_recordings(recordings_of(self._endpoint, self.id))
 
     def replay(self) -> ReplayReport | None:
         """Returns how far it equals what it replays; None where it replays nothing."""

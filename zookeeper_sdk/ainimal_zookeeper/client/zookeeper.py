@@ -22,6 +22,8 @@ from .endpoint import Endpoint
 from .info import InstanceInfo, read_mode
 from .instance import Instance
 from .names import pick
+from .recording import Recording, find_recording, recordings_of
+from .recording import table_of as table_of_recordings
 from .refusals import raise_user_errors
 from .replay import ask_for_replay, export_recording, open_recording
 from .tables import Table
@@ -328,6 +330,14 @@ class Zookeeper:
         return instance.wait(("RUNNING", "PAUSED"), timeout_s=timeout_s) if wait else instance
 
     # --- recordings --------------------------------------------------------------------------------------------------
+
+    def recordings(self) -> Table[Recording]:
+        """Returns all recordings, newest first; those of instances that are gone are among them."""
+        return table_of_recordings(recordings_of(self._endpoint, None))
+
+    def recording(self, wanted: str) -> Recording:
+        """Returns the recording that `wanted` names: by its id, or the beginning of it."""
+        return find_recording(self._endpoint, wanted)
 
     def replay(
         self,
