@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 from ainimal_zookeeper.client import Instance, Zookeeper
+from ainimal_zookeeper.recording import Ranges, Recording
 
 from tests.conftest import give_up
 from tests.e2e.attached.scripts import Script, added_lines
 from tests.e2e.conftest import ZooStarter
-from tests.e2e.hosting import furnish, until
+from tests.e2e.hosting import HostedZoo, furnish, until
 
 NEEDS = {
     "plain_pytorch": "torch",
@@ -37,10 +39,16 @@ ALL = [*LIGHT, *(pytest.param(name, marks=pytest.mark.slow) for name in ("sb3_pp
 
 
 @pytest.fixture(scope="module")
-def zoo(tmp_path_factory: pytest.TempPathFactory, start_zoo: ZooStarter) -> Iterator[Zookeeper]:
+def hosted(tmp_path_factory: pytest.TempPathFactory, start_zoo: ZooStarter) -> Iterator[HostedZoo]:
     folder = tmp_path_factory.mktemp("zoo")
     furnish(folder)
-    with start_zoo(folder) as hosted, Zookeeper(hosted.url) as client:
+    with start_zoo(folder) as zoo:
+        yield zoo
+
+
+@pytest.fixture
+def zoo(hosted: HostedZoo) -> Iterator[Zookeeper]:
+    with Zookeeper(hosted.url) as client:
         yield client
 
 
@@ -51,8 +59,8 @@ def test_five_lines_are_enough(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_script_lives_in_the_zoo(name: str, zoo: Zookeeper, tmp_path: Path) -> None:
-    """It appears, is charted, watched, paused, stepped, overridden, saved and sent back, and ends as its user likes."""
+def test_a_script_lives_in_the_zoo(name: str, hosted: HostedZoo, zoo: Zookeeper, tmp_path: Path) -> None:
+    """It appears, is charted, watched, held, overridden, saved, sent back, recorded, and ends as its user likes."""
     if find_spec(NEEDS[name]) is None:
         give_up(f"{NEEDS[name]} is not installed; run make foreign")
     with Script(name, zoo, tmp_path) as script:
@@ -78,6 +86,7 @@ def test_a_script_lives_in_the_zoo(name: str, zoo: Zookeeper, tmp_path: Path) ->
         assert np.array_equal(_value(instance, weights), before)
         assert instance.refresh().info.timeline == 2
         instance.resume()
+        _is_recorded(hosted, instance, ["inputs.*", "action"] if name in HAS_ENVIRONMENT else ["metrics.loss"])
         status = script.interrupt()
         ended = instance.refresh()
 
@@ -115,3 +124,30 @@ def _is_overridden(instance: Instance, path: str) -> None:
     instance.clear_overrides(rule)
 
     assert value == (0.0 if path != "action" else 1.0)
+
+
+def _is_recorded(zoo: HostedZoo, instance: Instance, signals: list[str]) -> None:
+    """A recording of some seconds holds every step, in order."""
+    begun = _recording(zoo, "Start", {"instanceId": instance.id, "signals": signals})["id"]
+    first = instance.refresh().info.stats.step
+    until(lambda: instance.refresh().info.stats.step > first + 20 or None)
+    _recording(zoo, "Stop", {"recordingId": begun})
+    query = "query($i: ID!) { recording(id: $i) { phase signals access { baseUrl headers } } }"
+    sealed = until(lambda: row if (row := zoo.ask(query, i=begun)["recording"])["phase"] != "OPEN" else None)
+    assert sealed["phase"] == "SEALED"
+    with closing(Recording.open(Ranges(sealed["access"]["baseUrl"], sealed["access"]["headers"]))) as read:
+        steps = read.read(sealed["signals"][0], 0, 2**53)[0]
+
+    assert len(steps) > 2
+    assert np.all(np.diff(steps) >= 1)
+
+
+def _recording(zoo: HostedZoo, verb: str, given: dict[str, Any]) -> dict[str, Any]:
+    query = (
+        f"mutation($i: Recording{'Start' if verb == 'Start' else ''}Input!) {{ recording{verb}(input: $i)"
+        " { recording { id } userErrors { message } } }"
+    )
+    answer = zoo.ask(query, i=given)[f"recording{verb}"]
+    assert answer["userErrors"] == []
+    made: dict[str, Any] = answer["recording"]
+    return made
