@@ -76,7 +76,7 @@ class Comparison:
                 self.first = {"step": step, "path": FLAGS, "magnitude": 1.0}
 
     def between(self, step: int) -> None:
-        """Compares the weights that were copied after `step`, before the next one is made."""
+        """Compares the weights that were copied after `step`: those of the next one, before it is made."""
         early = self._tape.compared_from is not None and step < self._tape.compared_from - 1
         if self.first is not None or early or not self._compares_weights or self._tap is None:
             return
@@ -85,7 +85,9 @@ class Comparison:
             channel = Channel(path, recorded.dtype.name, recorded.shape, "vector")
             magnitude = difference(channel, recorded, found)
             if magnitude is not None:
-                self.first = {"step": step, "path": path, "magnitude": magnitude}
+                at = min(step + 1, self._tape.last)
+                self.compared += at - step
+                self.first = {"step": at, "path": path, "magnitude": magnitude}
                 return
 
 
