@@ -1,5 +1,5 @@
 /** Asks one zoo: queries and mutations over HTTP. */
-import { createClient, createRequest, fetchExchange, type AnyVariables, type Client, type CombinedError, type TypedDocumentNode } from '@urql/core';
+import { createClient, createRequest, fetchExchange, stringifyDocument, type AnyVariables, type Client, type CombinedError, type TypedDocumentNode } from '@urql/core';
 import type { ZooAddress } from '../domain/address';
 
 /** The zoo could not be asked, or could not answer. The message is for people. */
@@ -20,12 +20,14 @@ export interface Zoo {
   query<Data, Variables extends AnyVariables>(document: TypedDocumentNode<Data, Variables>, variables: Variables): Promise<Data>;
   /** @throws ZooError */
   mutate<Data, Variables extends AnyVariables>(document: TypedDocumentNode<Data, Variables>, variables: Variables): Promise<Data>;
+  /** A mutation that is sent although the page is being left; nobody hears the answer. */
+  farewell<Variables extends AnyVariables>(document: TypedDocumentNode<unknown, Variables>, variables: Variables): void;
 }
 
-export function createZoo(address: ZooAddress, ask?: typeof fetch): Zoo {
+export function createZoo(address: ZooAddress, ask: typeof fetch = (...request) => fetch(...request)): Zoo {
   const graphqlUrl = `${address.origin}/graphql`;
   // Freshness comes from the live stream and from whoever asks, so there is no cache between them.
-  const client: Client = createClient({ url: graphqlUrl, exchanges: [fetchExchange], preferGetMethod: false, ...(ask === undefined ? {} : { fetch: ask }) });
+  const client: Client = createClient({ url: graphqlUrl, exchanges: [fetchExchange], preferGetMethod: false, fetch: ask });
   let asked = 0;
   return {
     address,
@@ -36,6 +38,10 @@ export function createZoo(address: ZooAddress, ask?: typeof fetch): Zoo {
       return unwrap(await client.executeQuery({ ...request, key: (asked += 1) }).toPromise(), address);
     },
     mutate: async (document, variables) => unwrap(await client.mutation(document, variables).toPromise(), address),
+    farewell: (document, variables) => {
+      const body = JSON.stringify({ query: stringifyDocument(document), variables });
+      ask(graphqlUrl, { method: 'POST', keepalive: true, headers: { 'content-type': 'application/json', accept: 'application/json' }, body }).catch(() => undefined);
+    },
   };
 }
 

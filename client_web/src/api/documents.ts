@@ -221,6 +221,7 @@ const SignalFields = graphql(
     path
     observable
     overridable
+    reason
     modality { ...ModalityParts }
   }
 `,

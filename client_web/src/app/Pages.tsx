@@ -22,6 +22,7 @@ const InstanceView = page('instance', () => import('../views/instance/InstanceVi
 const AddModelView = page('add-model', () => import('../views/model/AddModelView').then((module) => module.AddModelView));
 const ModelView = page('model', () => import('../views/model/ModelView').then((module) => module.ModelView));
 const CompareView = page('compare', () => import('../views/compare/CompareView').then((module) => module.CompareView));
+const RecordingView = page('recording', () => import('../views/recording/RecordingView').then((module) => module.RecordingView));
 const WorldView = page('world', () => import('../views/world/WorldView').then((module) => module.WorldView));
 
 interface Props {
@@ -78,6 +79,7 @@ function Framed({ own, onLeave }: Omit<Props, 'connection'>) {
               <Route path="/launch" component={LaunchView} />
               <Route path="/launch/world" component={LaunchWorldView} />
               <Route path="/instances/:id">{({ id }) => <InstanceView key={id} id={id} />}</Route>
+              <Route path="/recordings/:id">{({ id }) => <RecordingView key={id} id={id} />}</Route>
               <Route path="/models/new" component={AddModelView} />
               <Route path="/models/:id">{({ id }) => <ModelView key={id} id={id} />}</Route>
               <Route path="/compare" component={CompareView} />

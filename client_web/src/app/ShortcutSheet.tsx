@@ -2,8 +2,10 @@ import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 
 const KEYS: readonly (readonly [string, string])[] = [
-  ['Space', 'Pause or resume'],
+  ['Space', 'Pause or resume; play a recording'],
   ['→', 'One step, while paused'],
+  ['← →', 'One step of a recording; with Shift, a second'],
+  ['Esc', 'Let go of the wheel'],
   ['E', 'New episode'],
   ['/', 'Search the zoo'],
   ['?', 'This list'],

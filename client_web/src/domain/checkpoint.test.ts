@@ -25,6 +25,7 @@ describe('a checkpoint in words', () => {
     expect(checkpointOrigin(checkpoint())).toBeUndefined();
     expect(checkpointOrigin(checkpoint({ kind: 'AUTOSAVE', kept: false }))).toBe('saved by itself, until newer ones take its place');
     expect(checkpointOrigin(checkpoint({ kind: 'DEPARTURE' }))).toBe('saved when it had to leave');
+    expect(checkpointOrigin(checkpoint({ kind: 'RECORDING' }))).toBe('a recording begins with it');
   });
 
   it('finds what another grew from by its commit', () => {

@@ -11,7 +11,7 @@ export interface Checkpoint {
   readonly timeline: number;
   readonly createdAt: string;
   readonly sizeBytes: number;
-  readonly kind: 'ASKED' | 'AUTOSAVE' | 'DEPARTURE';
+  readonly kind: 'ASKED' | 'AUTOSAVE' | 'DEPARTURE' | 'RECORDING';
   /** Others make room for newer ones. */
   readonly kept: boolean;
 }
@@ -24,6 +24,7 @@ export function checkpointFacts({ step, timeline, createdAt, sizeBytes }: Checkp
 /** Why it is there, where nobody asked for it. */
 export function checkpointOrigin({ kind, kept }: Checkpoint): string | undefined {
   if (kind === 'ASKED') return undefined;
+  if (kind === 'RECORDING') return 'a recording begins with it';
   const why = kind === 'AUTOSAVE' ? 'saved by itself' : 'saved when it had to leave';
   return kept ? why : `${why}, until newer ones take its place`;
 }

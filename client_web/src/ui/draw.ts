@@ -1,7 +1,8 @@
 /** What canvases show. Every function draws the whole canvas anew. */
-import { boundAt, componentName, type Modality } from '../domain/modality';
 import { formatTick } from '../domain/format';
+import { boundAt, componentName, type Modality } from '../domain/modality';
 import type { Raster } from '../domain/raster';
+import { FLAG, type Clock } from '../domain/recorded';
 import type { Histogram } from '../domain/reduction';
 import type { Palette } from './palette';
 
@@ -131,6 +132,106 @@ export function drawLine(canvas: HTMLCanvasElement, values: readonly number[], c
     context.lineTo(0, height);
     context.closePath();
     context.fillStyle = fill;
+    context.fill();
+  }
+}
+
+export interface Cursor {
+  /** The point that is looked at, counted from the first one. */
+  readonly at: number;
+  /** What stands at the ends of the axis. */
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Lines over the same points, with their least and largest value, and a line where one looks; gaps where nothing is finite. */
+export function drawCourse(canvas: HTMLCanvasElement, lines: readonly Float64Array[], { at, first, last }: Cursor, look: Palette): void {
+  const place = prepare(canvas);
+  if (place === undefined) return;
+  const { context, width, height } = place;
+  const bottom = height - 16;
+  let [low, high] = [Infinity, -Infinity];
+  for (const line of lines) {
+    for (const value of line) {
+      if (!Number.isFinite(value)) continue;
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+    }
+  }
+  const count = lines[0]?.length ?? 0;
+  const x = (i: number): number => (count <= 1 ? 0 : (i / (count - 1)) * width);
+  context.fillStyle = look.grid;
+  context.fillRect(0, bottom, width, 1);
+  if (low <= high) {
+    const range = high - low || 1;
+    const y = (value: number): number => (high === low ? bottom / 2 : 3 + (1 - (value - low) / range) * (bottom - 6));
+    lines.forEach((line, i) => {
+      context.strokeStyle = look.series[i % look.series.length] ?? look.tiger;
+      context.lineWidth = 1.5;
+      context.beginPath();
+      stroke(context, line, x, y, width);
+      context.stroke();
+    });
+    context.fillStyle = look.soft;
+    context.font = look.font;
+    context.textAlign = 'left';
+    context.textBaseline = 'top';
+    context.fillText(formatTick(high), 2, 2);
+    context.textBaseline = 'bottom';
+    if (high !== low) context.fillText(formatTick(low), 2, bottom - 2);
+  }
+  context.fillStyle = look.soft;
+  context.font = look.font;
+  context.textBaseline = 'bottom';
+  context.textAlign = 'left';
+  context.fillText(formatTick(first), 0, height);
+  context.textAlign = 'right';
+  context.fillText(formatTick(last), width, height);
+  context.fillStyle = look.ink;
+  context.fillRect(Math.min(width - 1, Math.max(0, x(at) - 0.5)), 0, 1, bottom);
+}
+
+/** Of many points in one column only the least and the largest are drawn: nothing else could be seen. */
+function stroke(context: CanvasRenderingContext2D, line: Float64Array, x: (i: number) => number, y: (value: number) => number, width: number): void {
+  const each = Math.max(1, Math.floor(line.length / (width * 2)));
+  let drawing = false;
+  for (let i = 0; i < line.length; i += each) {
+    let [low, high] = [Infinity, -Infinity];
+    for (const value of line.subarray(i, i + each)) {
+      if (!Number.isFinite(value)) continue;
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+    }
+    if (low > high) {
+      drawing = false;
+      continue;
+    }
+    if (drawing) context.lineTo(x(i), y(low));
+    else context.moveTo(x(i), y(low));
+    if (high > low) context.lineTo(x(i), y(high));
+    drawing = true;
+  }
+}
+
+/** Above the line of all steps: where episodes begin, where somebody drove or overrode, and where there are notes. */
+export function drawTimeline(canvas: HTMLCanvasElement, clock: Clock, notes: readonly number[], look: Palette): void {
+  const place = prepare(canvas);
+  if (place === undefined) return;
+  const { context, width, height } = place;
+  const x = (row: number): number => (clock.length <= 1 ? 0 : (row / (clock.length - 1)) * width);
+  const band = (flag: number, colour: string, top: number): void => {
+    context.fillStyle = colour;
+    for (const { from, to } of clock.spans(flag)) context.fillRect(x(from), top, Math.max(2, x(to) - x(from)), 4);
+  };
+  context.fillStyle = look.line;
+  const episodes = clock.spans(FLAG.first);
+  if (episodes.length < width / 3) for (const { from } of episodes) context.fillRect(x(from), height - 8, 1, 8);
+  band(FLAG.driven, look.series[1] ?? look.ink, 0);
+  band(FLAG.overridden, look.series[3] ?? look.ink, 5);
+  context.fillStyle = look.series[2] ?? look.ink;
+  for (const row of notes) {
+    context.beginPath();
+    context.arc(Math.min(width - 4, Math.max(4, x(row))), height - 5, 4, 0, 2 * Math.PI);
     context.fill();
   }
 }

@@ -6,7 +6,10 @@ export type Shortcuts = Readonly<Record<string, (() => void) | undefined>>;
 const TYPING = 'input:not([type=range]):not([type=radio]), textarea, select, [contenteditable]';
 const OWN_KEYS: Readonly<Record<string, string>> = {
   ' ': 'button, a, summary, input, [role=switch]',
+  ArrowLeft: 'input, [role=slider]',
   ArrowRight: 'input, [role=slider]',
+  Home: 'input, [role=slider]',
+  End: 'input, [role=slider]',
 };
 
 export function useShortcuts(shortcuts: Shortcuts): void {
@@ -16,7 +19,7 @@ export function useShortcuts(shortcuts: Shortcuts): void {
     if (document.querySelector('dialog[open]') !== null || target.closest(TYPING) !== null) return;
     const owner = OWN_KEYS[event.key];
     if (owner !== undefined && target.closest(owner) !== null) return;
-    const act = shortcuts[event.key];
+    const act = event.shiftKey && event.key.length > 1 ? shortcuts[`Shift+${event.key}`] : shortcuts[event.key];
     if (act === undefined) return;
     event.preventDefault();
     act();

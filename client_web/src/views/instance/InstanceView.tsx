@@ -1,7 +1,7 @@
 /** One instance: what it sees, does and learns, and the means to steer it. */
-import { useEffect } from 'react';
+import { useEffect, useState } from 'react';
 import { Link } from 'wouter';
-import { InstancePageQuery, type InstancePage, type InstanceRow } from '../../api/documents';
+import { InstancePageQuery, type InstancePage, type InstanceRow, type SignalOffer } from '../../api/documents';
 import { hasWorld, modeText } from '../../domain/mode';
 import { hasEnded, offers, phaseLook } from '../../domain/phase';
 import { useAnswer } from '../../live/answer';
@@ -11,12 +11,17 @@ import { useVoice } from '../../ui/Toasts';
 import { Missing, PageHead } from '../PageHead';
 import { CheckpointPanel } from './CheckpointPanel';
 import { ControlBar } from './ControlBar';
+import { DrivePanel } from './drive/DrivePanel';
 import { EventPanel } from './EventPanel';
 import { FactsPanel } from './FactsPanel';
 import { FailureNotice } from './FailureNotice';
 import { InferPanel } from './InferPanel';
 import { LogPanel } from './LogPanel';
 import { MetricPanel } from './MetricPanel';
+import { OverrideDialog } from './OverrideDialog';
+import { OverridePanel } from './OverridePanel';
+import { RecordPanel } from './RecordPanel';
+import { ReplayPanel } from './ReplayPanel';
 import { SignalPanel } from './SignalPanel';
 import { inputsOf, useSignals } from './signals';
 import { Stage } from './Stage';
@@ -45,6 +50,7 @@ export function InstanceView({ id }: { readonly id: string }) {
 
 function Instance({ row, page }: { readonly row: InstanceRow; readonly page: InstancePage | undefined }) {
   const { signals, counts } = useSignals(row);
+  const [overriding, setOverriding] = useState<SignalOffer>();
   const { announce } = useVoice();
   const { label } = phaseLook(row.phase);
   const speech = `${row.name}: ${label}${row.stage === null ? '' : `, ${row.stage}`}`;
@@ -54,7 +60,8 @@ function Instance({ row, page }: { readonly row: InstanceRow; readonly page: Ins
   const inputs = page?.model?.inputs ?? inputsOf(signals);
   const modelId = page?.model?.id;
   const still = page?.thumbnail ?? undefined;
-  const canInfer = withoutWorld && offers(row).steer && inputs !== undefined && inputs.length > 0;
+  const maySteer = offers(row).steer;
+  const canInfer = withoutWorld && maySteer && inputs !== undefined && inputs.length > 0;
 
   return (
     <>
@@ -75,18 +82,23 @@ function Instance({ row, page }: { readonly row: InstanceRow; readonly page: Ins
         <div className="column">
           {canInfer && <InferPanel row={row} inputs={inputs} />}
           {!withoutWorld && (!hasEnded(row.phase) || still !== undefined) && <Stage row={row} signals={signals} still={still} />}
+          {!withoutWorld && !hasEnded(row.phase) && <DrivePanel row={row} signals={signals} />}
           <ControlBar row={row} withoutWorld={withoutWorld} mayLearn={(row.trainable ?? page?.model?.trainable) !== false} />
           {!withoutWorld && <StatTiles row={row} />}
           {!withoutWorld && <MetricPanel row={row} signals={signals} />}
         </div>
         <div className="column">
-          <SignalPanel row={row} signals={signals} counts={counts} onOverride={undefined} />
+          {row.origin === 'REPLAY' && <ReplayPanel row={row} />}
+          <OverridePanel row={row} signals={signals} />
+          <SignalPanel row={row} signals={signals} counts={counts} onOverride={maySteer ? setOverriding : undefined} />
+          <RecordPanel row={row} signals={signals} counts={counts} />
           <CheckpointPanel row={row} />
           <LogPanel id={row.id} open={row.failure !== null || signals.length === 0} />
           <EventPanel row={row} />
           {page !== undefined && <FactsPanel row={row} page={page} />}
         </div>
       </div>
+      {overriding !== undefined && <OverrideDialog key={overriding.path} row={row} signal={overriding} onClose={() => setOverriding(undefined)} />}
     </>
   );
 }

@@ -119,13 +119,16 @@ function Twig({ branch, open, ...choices }: Choices & { readonly branch: Branch<
 }
 
 function Leaf({ name, signal, watched, fixed, onWatch, onLeave, onOverride }: Choices & { readonly name: string; readonly signal: SignalOffer }) {
-  const { path, modality, observable, overridable } = signal;
+  const { path, modality, observable, overridable, reason } = signal;
   const isWatched = watched.has(path);
   return (
     <div className="leaf">
       <div>
         <span className="mono">{name}</span>
-        <p className="soft small">{modalityText(modality)}</p>
+        <p className="soft small" title={reason ?? undefined}>
+          {modalityText(modality)}
+          {!observable && reason !== null && ` · ${reason}`}
+        </p>
       </div>
       {overridable && onOverride !== undefined && (
         <Button tone="plain" icon="rule" aria-label={`Override ${path}`} title="Override" data-square onClick={() => onOverride(signal)} />

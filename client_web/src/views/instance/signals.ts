@@ -1,6 +1,6 @@
 /** The signals that the page begins with, and how many there are in all. */
 import { useEffect, useMemo } from 'react';
-import { SignalsQuery, type InstanceRow, type SignalOffer } from '../../api/documents';
+import { SignalsQuery, type InstanceRow, type SignalAnswer, type SignalOffer } from '../../api/documents';
 import { hasEnded } from '../../domain/phase';
 import { ROOTS, SHALLOW, type Root } from '../../domain/signaltree';
 import { useAnswer } from '../../live/answer';
@@ -18,7 +18,7 @@ interface Known {
 export function useSignals(row: InstanceRow): Known {
   const { data, ask } = useAnswer(SignalsQuery, { id: row.id });
   const answer = data?.instance ?? undefined;
-  const missing = answer === undefined || SHALLOW.every((root) => pageOf(answer[root]).length === 0);
+  const missing = answer === undefined || shallowSignals(answer).length === 0;
   const ended = hasEnded(row.phase);
   useEffect(() => {
     if (!missing || ended) return undefined;
@@ -30,11 +30,16 @@ export function useSignals(row: InstanceRow): Known {
   useEffect(() => ask(), [ask, moved]);
   return useMemo(
     () => ({
-      signals: answer === undefined ? [] : SHALLOW.flatMap((root) => pageOf(answer[root])).filter(({ observable }) => observable),
+      signals: answer === undefined ? [] : shallowSignals(answer).filter(({ observable }) => observable),
       counts: Object.fromEntries(ROOTS.map((root) => [root, answer?.[root].totalCount ?? 0])) as Record<Root, number>,
     }),
     [answer],
   );
+}
+
+/** Those that every model has. */
+export function shallowSignals(answer: SignalAnswer): readonly SignalOffer[] {
+  return SHALLOW.flatMap((root) => pageOf(answer[root]));
 }
 
 function pageOf(page: { readonly totalCount: number | null } | { readonly nodes: readonly SignalOffer[] }): readonly SignalOffer[] {
