@@ -102,9 +102,12 @@ async def test_a_runner_that_refuses_a_value_says_why(visitor: Visitor, runner: 
     assert (error["code"], error["message"]) == ("INVALID_INPUT", "modality steer: expected float32")
 
 
-@pytest.mark.usefixtures("runner")
-async def test_the_holder_before_is_told_by_control_held(visitor: Visitor) -> None:
-    """Sending under a lease that another one has replaced is CONTROL_HELD, and releasing it changes nothing."""
+async def test_the_holder_before_is_told_by_control_held(visitor: Visitor, runner: FakeRunner) -> None:
+    """Sending under a lease that another one has replaced is CONTROL_HELD, and releasing it changes nothing.
+
+    Where the link has not heard of the newer lease yet, the runner refuses.
+    """
+    runner.answer = lambda _asked: {"code": "CONTROL_HELD", "message": "operator drives"}
     first = (await acquire(visitor))["control"]["id"]
     [refused] = (await acquire(visitor, ifFree=True))["userErrors"]
     assert refused["code"] == "CONTROL_HELD"
