@@ -20,7 +20,7 @@ class Tape:
     """
 
     def __init__(self, recording: Recorded, from_step: int | None = None, to_step: int | None = None) -> None:
-        steps, timelines, _, flags = recording.read(FLAGS, 0, 2**53)
+        steps, timelines, _, flags = recording.read(FLAGS, 0, 2**53 if to_step is None else to_step)
         if not len(steps):
             raise InvalidInput("the recording holds no steps; record it again")
         self._steps = np.asarray(steps, np.int64)
