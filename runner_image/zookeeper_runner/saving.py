@@ -7,6 +7,7 @@ work, one state at a time: whoever asks meanwhile waits.
 from __future__ import annotations
 
 import _thread
+import json
 import sys
 import threading
 import time
@@ -20,10 +21,12 @@ from ainimal_zookeeper.models.agent import Agent
 
 from .checkpoint import Keeps, Written, deliver, lacking, write
 from .fault import first_line
+from .gate import Gate
 from .link import Link
 from .overrides import Overrides
 from .session import End, Session
 
+_LARGE = 500  # characters of what a rule says
 _LEFT_OUT = 5  # parts that are named to people, of those that a checkpoint leaves out
 
 Kind = Literal["ASKED", "AUTOSAVE", "DEPARTURE", "RECORDING"]
@@ -56,6 +59,7 @@ class Saver:
         seeds: Callable[[], Mapping[str, Any]],
         body: Keeps | None = None,
         overrides: Overrides | None = None,
+        gate: Gate | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._agent = agent
@@ -65,6 +69,7 @@ class Saver:
         self._seeds = seeds
         self._body = body
         self._overrides = overrides
+        self._gate = gate or Gate()
         self._clock = clock
         self._lacking = "there is no model in it" if agent is None else lacking(agent)
         # Whoever asked an earlier attempt meant the state that it had.
@@ -173,10 +178,11 @@ class Saver:
         self._session.working = True
         self._session.enter(f"saving a checkpoint of step {self._session.counters.step:,}")
         parameters = self._session.launch.get("parameters")
-        if self._overrides is None:
-            return write(self._agent, self._session.counters, self._body, parameters)
-        with self._overrides.lifted() as rules:
-            return write(self._agent, self._session.counters, self._body, parameters, rules)
+        with self._gate:
+            if self._overrides is None:
+                return write(self._agent, self._session.counters, self._body, parameters)
+            with self._overrides.lifted() as rules:
+                return write(self._agent, self._session.counters, self._body, parameters, rules)
 
     # --- while it is sent: a thread of its own ---------------------------------------------------------------------
 
@@ -196,6 +202,8 @@ class Saver:
 
     def _arrived(self, occasion: Occasion, point: CheckpointPoint, written: Written) -> None:
         facts = {"seeds": dict(self._seeds()), "libraries": libraries(), "needsPickle": written.needs_pickle}
+        if written.facts.get("overrides"):
+            facts["overrides"] = [_told(rule) for rule in written.facts["overrides"]]
         begins = {} if occasion.recording is None else {"recording": occasion.recording}
         self._session.saved({"id": occasion.id, "kind": occasion.kind, **begins, **facts}, point)
         self._complaint = None
@@ -270,6 +278,13 @@ class Saver:
         if self._flying is flying:
             self._flying = None
             self._failed(flying, Transient("it ended before all bytes were sent"))
+
+
+def _told(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a rule as the manifest of a checkpoint has it: its value, unless that is large."""
+    told = {key: rule[key] for key in ("id", "path", "rule", "authorId", "expiresAt", "expiresInSteps", "stood")}
+    text = rule["valueJson"]
+    return {**told, "terms": json.loads(text)} if len(text) <= _LARGE else {**told, "termsBytes": len(text)}
 
 
 def libraries() -> dict[str, str]:

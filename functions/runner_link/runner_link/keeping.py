@@ -234,6 +234,7 @@ def _manifest(
         mode=_mode(document),
         seeds={"launch": document["seed"], **saved.seeds},
         parameters=json.loads(document["parametersJson"]),
+        overrides=saved.overrides,
         environment=_environment(document),
         architecture=_architecture(seen) if saved.architecture is None else saved.architecture,
         libraries=saved.libraries,

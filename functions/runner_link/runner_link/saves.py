@@ -37,6 +37,7 @@ class Saved:
     needs_pickle: bool = False
     architecture: Mapping[str, Any] | None = None
     recording: str | None = None
+    overrides: tuple[Mapping[str, Any], ...] = ()  # rules beneath which it was saved
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,11 @@ def read(value: Any, path: Where, *, has_checkpoint: bool) -> Saved | NotSaved |
     recording = value.get("recording")
     if (kind == "RECORDING") != (isinstance(recording, str) and _RECORDING.match(recording) is not None):
         raise InvalidInput(f"{recording!r:.100} is the id of no recording that begins with it", (*path, "recording"))
-    return Saved(request, cast(SaveKind, kind), seeds, libraries, needs_pickle, architecture, recording)
+    overrides = _facts({"overrides": {"of": value.get("overrides") or []}}, "overrides", path)["of"]
+    if not isinstance(overrides, list) or not all(isinstance(rule, dict) for rule in overrides):
+        raise InvalidInput("is no list of rules", (*path, "overrides"))
+    rules = tuple(overrides)
+    return Saved(request, cast(SaveKind, kind), seeds, libraries, needs_pickle, architecture, recording, rules)
 
 
 def restore(value: Any, path: Where) -> RestoreAnswer | None:

@@ -11,14 +11,18 @@ from typing import Any
 import pytest
 from ainimal_zookeeper.domain.documents import Desired
 from ainimal_zookeeper.domain.errors import AInimalFault
+from ainimal_zookeeper.domain.overrides import Terms
 from ainimal_zookeeper.models.agent import Agent, Capabilities
+from zookeeper_runner.arrows import Arrows
 from zookeeper_runner.bell import Bell
 from zookeeper_runner.link import Link
+from zookeeper_runner.overrides import Overrides
 from zookeeper_runner.saving import Saver, libraries
 from zookeeper_runner.session import End, Session
 from zookeeper_runner.settings import Settings
 
 from tests.fakes.runner_link import FakeRunnerLink, launch_of, wanted
+from tests.unit.runner.test_standing import override
 
 WAIT_S = 10.0
 
@@ -40,12 +44,14 @@ class Ward:
             self.write(path)
 
         able = Capabilities(save=save, load=lambda _: None)
+        self.overrides = Overrides(self.session, Arrows(), lambda: None)
         self.saver = Saver(
             Agent(forward=dict, can=can or able, subject=subject),
             self.session,
             self.link,
             tell=self.lines.append,
             seeds=lambda: {"numpy": 7},
+            overrides=self.overrides,
             clock=lambda: self.now,
         )
 
@@ -362,3 +368,18 @@ def test_after_going_back_it_is_time_again_by_steps_from_there(ward_of: WardMake
     assert not ward.saver.due(wanted())
     ward.session.counters.step = 17
     assert ward.saver.due(wanted())
+
+
+def test_it_says_which_rules_stood(ward_of: WardMaker) -> None:
+    """With what each says, unless that is large, and for how many steps it has."""
+    ward = ward_of()
+    small = override("outputs.a", Terms("SET", value=0.5))
+    large = override("outputs.b", Terms("SET", value=[0.25] * 1000), 2)
+    ward.overrides.heed({**wanted(), "overrides": [small, large]})
+    ward.session.counters.step = 4
+    ward.save(asking(1))
+
+    first, second = ward.told()["save"]["overrides"]
+    assert (first["id"], first["path"], first["stood"], first["terms"]) == ("ovr_1", "outputs.a", 4, {"value": 0.5})
+    assert "terms" not in second
+    assert second["termsBytes"] > 5_000

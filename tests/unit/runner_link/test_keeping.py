@@ -207,7 +207,7 @@ def test_what_a_save_says_of_pickles_is_in_the_manifest_and_the_entry() -> None:
     """People see it before they start from it."""
     a_zoo = Zoo()
     body = a_zoo.body(10)
-    body["report"]["save"] |= {"needsPickle": True, "architecture": {"layers": 2}}
+    body["report"]["save"] |= {"needsPickle": True, "architecture": {"layers": 2}, "overrides": [{"id": "ovr_1"}]}
     keeping = Keeping(store=a_zoo.store, bucket=a_zoo.bucket, clock=a_zoo.clock)
     Intake(store=a_zoo.store, clock=a_zoo.clock, keeping=keeping).report(Caller("ins_1", 1), reported(body))
 
@@ -215,3 +215,4 @@ def test_what_a_save_says_of_pickles_is_in_the_manifest_and_the_entry() -> None:
     manifest = a_zoo.repository.read(document["tag"]).manifest
     assert (document["needsPickle"], manifest.needs_pickle) == (True, True)
     assert manifest.architecture == {"layers": 2}
+    assert manifest.overrides == ({"id": "ovr_1"},)

@@ -59,6 +59,8 @@ BAD_REPORTS: list[dict[str, Any]] = [
     {"sequence": 1, "report": {"checkpoint": POINT, "save": {"kind": "AUTOSAVE", "id": "sav_1"}}},
     {"sequence": 1, "report": {"checkpoint": POINT, "save": {"kind": ["AUTOSAVE"]}}},
     {"sequence": 1, "report": {"checkpoint": POINT, "save": {"kind": "AUTOSAVE", "seeds": []}}},
+    {"sequence": 1, "report": {"checkpoint": POINT, "save": {"kind": "AUTOSAVE", "overrides": {"a": 1}}}},
+    {"sequence": 1, "report": {"checkpoint": POINT, "save": {"kind": "AUTOSAVE", "overrides": [1]}}},
     {"sequence": 1, "report": {"checkpoint": POINT, "save": {"kind": "AUTOSAVE", "libraries": {"numpy": 2}}}},
     {"sequence": 1, "report": {"checkpoint": POINT, "save": {"kind": "AUTOSAVE", "seeds": {"a": "x" * 200_000}}}},
 ]
