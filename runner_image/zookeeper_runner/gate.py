@@ -1,4 +1,4 @@
-"""Gate: whether what is computed now belongs to a step. It is shut while a model learns."""
+"""Gate: whether what is computed now belongs to a step. It is shut while a model learns, and while it is saved."""
 
 from __future__ import annotations
 
@@ -7,24 +7,29 @@ from typing import Any
 
 
 class Gate:
-    """Taps look at it before they take anything."""
+    """Taps look at it before they take anything. `with` shuts it meanwhile."""
 
-    __slots__ = ("opened", "shut")
+    on_shut: Callable[[], None] | None = None  # called when it is shut: nothing of the zoo may be in the model then
+    on_open: Callable[[], None] | None = None  # called when it is open again: the model may hold other things by then
 
     def __init__(self) -> None:
         self.shut = False
-        self.opened: Callable[[], None] | None = None  # called when it is open again: the model may hold other things
+
+    def __enter__(self) -> None:
+        self.shut = True
+        if self.on_shut is not None:
+            self.on_shut()
+
+    def __exit__(self, *_: object) -> None:
+        self.shut = False
+        if self.on_open is not None:
+            self.on_open()
 
     def around(self, train: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """Returns `train` with the gate shut meanwhile: minibatches are no activations of a step."""
 
         def shut_away(trajectory: Any) -> Any:
-            self.shut = True
-            try:
+            with self:
                 return train(trajectory)
-            finally:
-                self.shut = False
-                if self.opened is not None:
-                    self.opened()
 
         return shut_away

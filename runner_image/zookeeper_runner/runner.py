@@ -169,6 +169,7 @@ class Runner:
             seeds=lambda: self._seeder.seeds,
             body=stage.keeps,
             overrides=stage.overrides,
+            gate=stage.gate,
         )
         overrides = stage.overrides
         self._recorder = Recorder(

@@ -129,13 +129,17 @@ class Modules:
 
     def renew(self) -> None:
         """Lets hooks be where they are needed, also where another module stands in the place of one."""
-        if self._hooks or self._cells:
+        if self._hooks or self._cells or self._flow is not None:
             self._sync()
 
-    def close(self) -> None:
+    def rest(self) -> None:
+        """Takes all hooks away, until `renew`: modules are copied and pickled while they learn and are saved."""
         for _, handle in self._hooks.values():
             handle.remove()
         self._hooks.clear()
+
+    def close(self) -> None:
+        self.rest()
 
     # --- which hooks there are -----------------------------------------------------------------------------------
 
@@ -192,7 +196,7 @@ class Modules:
         for path in needed - self._hooks.keys():
             module = self._module(path)
             if module is not None:
-                self._hooks[path] = module, module.register_forward_hook(self._hook(path))
+                self._hooks[path] = module, module.register_forward_hook(self._hook(path, module))
 
     def _module(self, path: str) -> Any | None:
         place = self._places.get(path)
@@ -205,11 +209,11 @@ class Modules:
 
     # --- within the forward --------------------------------------------------------------------------------------
 
-    def _hook(self, path: str) -> Callable[[Any, Any, Any], Any]:
+    def _hook(self, path: str, tapped: Any) -> Callable[[Any, Any, Any], Any]:
         compiling, gate, cells = library().compiler.is_compiling, self._gate, self._cells
 
         def took(module: Any, arguments: Any, output: Any) -> Any:
-            if compiling() or gate.shut:
+            if compiling() or gate.shut or module is not tapped:  # a copy of a module has its hooks
                 return None
             flow = self._flow
             if flow is not None or path not in self._met:

@@ -39,8 +39,8 @@ class Taps:
         gate = gate or Gate()
         self._agent = agent
         self._gate = gate
-        gate.opened = self.renew
         self._modules = Modules(agent.subject, gate)
+        gate.on_shut, gate.on_open = self._modules.rest, self._modules.renew
         self._own_weights = Weights(agent.subject)
         self._weights: Values = self._own_weights
         self._state = State(agent)
@@ -141,12 +141,12 @@ class Taps:
         values.write(name, value)
 
     def renew(self) -> None:
-        """Follows what has taken the place of something else: the model has learnt, or become what it was."""
+        """Follows what has taken the place of something else: the model has become what it was."""
         self._modules.renew()
 
     def close(self) -> None:
         """Takes all hooks away."""
-        self._gate.opened = None
+        self._gate.on_shut = self._gate.on_open = None
         for source in self._activations:
             source.close()
 

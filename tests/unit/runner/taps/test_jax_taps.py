@@ -2,66 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+import importlib.util
+import subprocess
+import sys
 
-import numpy as np
-
-from tests.conftest import give_up
-from tests.unit.runner.taps.tapped import listed, tapped
-
-try:
-    import jax as library
-except ModuleNotFoundError:
-    give_up("jax is not installed; run make foreign")
-from ainimal_zookeeper import AInimal
-
-jax: Any = library
-SEEN = np.array([1.0, 2.0], np.float32)
+from tests.conftest import ROOT, give_up
 
 
-class Learner(AInimal):
-    def __init__(self) -> None:
-        self.params = {"w": jax.numpy.ones((2, 3)), "b": jax.numpy.zeros(3)}
-        self.quick = jax.jit(self.apply)
+def test_what_jax_computes_is_seen_and_changed() -> None:
+    """What is only traced within jit says so; parameters are replaced where they are held."""
+    if importlib.util.find_spec("jax") is None:
+        give_up("jax is not installed; run make foreign")
+    command = [sys.executable, "-m", "tests.unit.runner.taps.jax_program"]
 
-    def apply(self, params: Any, seen: Any) -> Any:
-        return self.tap("traced", seen @ params["w"] + params["b"])
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
-    def forward(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        return {"y": self.tap("hidden", self.quick(self.params, inputs["x"]))}
-
-
-def test_what_is_only_traced_says_so_and_the_rest_is_seen_and_changed() -> None:
-    """A value within jit is not there to be looked at; outside it is as any other."""
-    learner = Learner()
-    with tapped(learner) as taps:
-        learner.forward({"x": SEEN})
-
-        signals = listed(taps)
-        assert "jit" in signals["activations.traced"]["reason"]
-        assert not signals["activations.traced"]["observable"]
-        taps.observe("test", frozenset({"activations.hidden"}))
-        learner.forward({"x": SEEN})
-        assert taps.read("activations.hidden").tolist() == [3, 3, 3]
-
-        taps.change({"activations.hidden": lambda value: value * 2})
-        changed = learner.forward({"x": SEEN})["y"]
-        assert isinstance(changed, jax.Array)
-        assert changed.tolist() == [6, 6, 6]
-
-
-def test_parameters_are_replaced_where_they_are_held() -> None:
-    """Their arrays never change: what holds them holds others then, of the same dtype."""
-    learner = Learner()
-    with tapped(learner) as taps:
-        assert {path for path in listed(taps) if path.startswith("weights.")} == {
-            "weights.params.w",
-            "weights.params.b",
-        }
-
-        taps.write("weights.params.b", [1, 2, 3])
-
-        assert isinstance(learner.params["b"], jax.Array)
-        assert learner.params["b"].dtype == np.float32
-        assert learner.forward({"x": SEEN})["y"].tolist() == [4, 5, 6]
-        assert taps.read("weights.params.b").tolist() == [1, 2, 3]
+    assert done.returncode == 0, done.stderr

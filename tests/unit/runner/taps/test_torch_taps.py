@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import io
+import pickle
 from typing import Any
 
 import numpy as np
@@ -182,6 +185,36 @@ def test_minibatches_are_no_activations() -> None:
         taps.observe("test", frozenset({"activations.policy.head"}))
         gate.around(lambda _trajectory: learner.policy(torch.ones(7, 4)))(None)
         assert taps.read("activations.policy.head") is None
+
+
+def test_a_copy_of_a_network_is_not_the_network() -> None:
+    """A target network that is copied while its original is watched neither shows nor changes anything."""
+    learner = Learner()
+    with tapped(learner) as taps:
+        learner.act(SEEN)
+        taps.observe("test", frozenset({"activations.policy.head"}))
+        taps.change({"activations.policy.head": lambda value: value * 0})
+        copied = copy.deepcopy(learner.policy)
+        acted = learner.act(SEEN)
+
+        assert copied(torch.ones(1, 4)).abs().sum() > 0
+        assert taps.read("activations.policy.head")[0].tolist() == acted.tolist() == [0, 0]
+
+
+def test_what_is_copied_while_it_learns_or_is_saved_has_no_hooks() -> None:
+    """They could not be pickled, and are there again afterwards."""
+    learner, gate = Learner(), Gate()
+    with tapped(learner, gate) as taps:
+        learner.act(SEEN)
+        taps.observe("test", frozenset({"activations.policy.head"}))
+        with gate:
+            file = io.BytesIO()
+            torch.save(learner.policy, file)
+            pickle.dumps(learner.policy)
+
+        acted = learner.act(SEEN)
+
+        assert taps.read("activations.policy.head")[0].tolist() == acted.tolist()
 
 
 def test_weights_have_the_names_of_checkpoints() -> None:
