@@ -189,5 +189,7 @@ def _plain(value: Any) -> Any:
 def _fits(channel: Channel, value: Any) -> bool:
     if channel.varies:
         return isinstance(value, str) if channel.kind == "text" else isinstance(value, Mapping)
-    array = np.asarray(value)
-    return array.shape == channel.shape and array.dtype.kind in "biuf" and np.can_cast(array.dtype, channel.dtype)
+    array, dtype = np.asarray(value), np.dtype(channel.dtype)
+    if array.shape != channel.shape or array.dtype.kind not in "biuf":
+        return False
+    return np.can_cast(array.dtype, dtype, "same_kind") or (array.dtype.kind in "biu" and dtype.kind in "iu")

@@ -47,8 +47,9 @@ class Tape:
         weights: Callable[[], Mapping[str, Any]] | None,
         warn: Warn,
         clock: Callable[[], float],
+        folder: Path | None = None,
     ) -> None:
-        """Raises: Transient without a place on the disk."""
+        """`folder`: where objects wait to be sent; None: one of its own. Raises: Transient without room on the disk."""
         self.id = recording_id
         self._signals = signals
         self._session = session
@@ -58,7 +59,7 @@ class Tape:
         self._warn = warn
         self._clock = clock
         self._timeline = session.timeline
-        self._folder = make_folder()
+        self._folder = folder or make_folder()
         self._plan: Plan | None = None
         self._recorder: StepRecorder | None = None
         self._events: list[tuple[int, str, Mapping[str, Any]]] = []  # from before the first step
