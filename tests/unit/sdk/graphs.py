@@ -47,3 +47,34 @@ def write_policy(file: Path, *, batch: int | str | None = "batch", output: str =
     onnx.checker.check_model(model)
     onnx.save(model, str(file))
     return file
+
+
+def write_branches(file: Path) -> Path:
+    """Writes x[2] -> twice = 2x -> y = twice + one where the sum of x is above 0, else twice - one.
+
+    The branches read `twice` and `one` of the graph around them; `one` lies in a file beside the graph.
+    """
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+
+    def branch(name: str, operation: str) -> Any:
+        node = helper.make_node(operation, ["twice", "one"], [f"{name} y"])
+        return helper.make_graph([node], name, [], [helper.make_tensor_value_info(f"{name} y", kind, [2])])
+
+    constants = {"two": np.float32(2), "zero": np.float32(0), "one": np.ones(2, np.float32)}
+    graph = helper.make_graph(
+        [
+            helper.make_node("Mul", ["x", "two"], ["twice"]),
+            helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=0),
+            helper.make_node("Greater", ["sum", "zero"], ["above"]),
+            helper.make_node(
+                "If", ["above"], ["y"], then_branch=branch("then", "Add"), else_branch=branch("else", "Sub")
+            ),
+        ],
+        "branches",
+        [helper.make_tensor_value_info("x", kind, [2])],
+        [helper.make_tensor_value_info("y", kind, [2])],
+        [onnx.numpy_helper.from_array(np.asarray(array), name) for name, array in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, str(file), save_as_external_data=True, location=f"{file.stem}.data", size_threshold=0)
+    return file

@@ -14,7 +14,7 @@ from ainimal_zookeeper.modality import Modality
 from zookeeper_runner.taps import Taps
 
 from tests.unit.runner.taps.tapped import listed
-from tests.unit.sdk.graphs import BIAS, FIRST, SECOND, policy, write_policy
+from tests.unit.sdk.graphs import BIAS, FIRST, SECOND, policy, write_branches, write_policy
 
 SEEN = np.array([[1.0, 2.0], [-3.0, 0.25]], np.float32)
 BEFORE, HIDDEN = "activations.hidden_before", "activations.hidden"
@@ -142,3 +142,32 @@ def test_the_architecture_is_that_of_the_graph(graph: Tapped) -> None:
         ("relu", "second"),
     ]
     assert found["parameterCount"] == 15.0
+
+
+def test_branches_and_data_beside_the_file_are_part_of_it(tmp_path: Path) -> None:
+    """What only a branch reads is computed for it, in every piece; its data is found there as well."""
+    agent = models.load(
+        {"type": "onnx", "path": str(write_branches(tmp_path / "branches.onnx"))},
+        {},
+        observation={"x": Modality.vector("x", 2)},
+        action={"y": Modality.vector("y", 2)},
+        stage=lambda _: None,
+    )
+    taps = Taps(agent)
+
+    def acted(*seen: float) -> Any:
+        return agent.forward({"x": np.array(seen, np.float32)})["y"].tolist()
+
+    assert (acted(1, 2), acted(-1, -2)) == ([3, 5], [-3, -5])
+    taps.observe("test", frozenset({"activations.twice", "activations.above"}))
+    assert acted(1, 2) == [3, 5]
+    assert taps.read("activations.twice").tolist() == [2, 4]
+    assert taps.read("activations.above")
+    taps.change({"activations.twice": lambda value: value + 10})
+    assert acted(1, 2) == [13, 15]
+    taps.change({"activations.above": lambda value: ~value})
+    assert acted(1, 2) == [1, 3]
+    taps.write("weights.one", [5, 5])
+    assert acted(1, 2) == [-3, -1]
+    assert taps.read("weights.two") == 2
+    taps.close()
