@@ -58,12 +58,10 @@ def resume(
             chance.put_back(kept["sources"])
 
     resumes: Resumes = body
-    if overrides is not None:
-        overrides.leave()
-    told = resumes.put_back(kept, become)
-    if overrides is not None:
-        overrides.put_back(payload.facts.get("overrides", ()))
-    return told
+    if overrides is None:
+        return resumes.put_back(kept, become)
+    with overrides.beneath(payload.facts.get("overrides", ())):
+        return resumes.put_back(kept, become)
 
 
 def _loading(agent: Agent, payload: Payload, parameters: Mapping[str, Any], *, made_of_it: bool) -> Callable[[], Any]:

@@ -71,17 +71,23 @@ class Overrides:
         with self._standing.lifted() as rules:
             yield rules
 
-    def leave(self) -> None:
-        """Lets weights and state be what lies under the rules, before the model becomes something else."""
-        if self._standing is not None:
-            self._standing.leave()
+    @contextmanager
+    def beneath(self, kept: Iterable[Mapping[str, Any]]) -> Iterator[None]:
+        """Lets the model become, meanwhile, what was saved together with `kept`, which `lifted` had yielded.
 
-    def put_back(self, kept: Iterable[Mapping[str, Any]]) -> None:
-        """Comes after `leave`, when the model has become what was saved together with `kept`.
-
-        Rules that stood then have as much left as they had then; the others keep what they have left.
+        Rules that stood then have as much left as they had then; the others keep what they have left. What is raised
+        leaves all as it was.
         """
+        standing = self._standing
+        if standing is not None:
+            standing.leave()
+        try:
+            yield
+        except BaseException:
+            if standing is not None:
+                standing.stay()
+            raise
         self._stood.clear()
         self._stood.update({str(each["id"]): int(each["stood"]) for each in kept})
-        if self._standing is not None:
-            self._standing.put_back()
+        if standing is not None:
+            standing.put_back()

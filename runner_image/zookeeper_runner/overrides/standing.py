@@ -327,13 +327,17 @@ class Standing:
         try:
             yield [{**rule.document, "stood": step - rule.since} for rule in self._rules]
         finally:
-            for path, held in list(self._held.items()):
-                self._guard(path, held.drop)
+            self.stay()
 
     def leave(self) -> None:
         """Lets weights and state be what lies under the rules, before the model becomes something else."""
         for path, held in list(self._held.items()):
             self._guard(path, held.lift)
+
+    def stay(self) -> None:
+        """Comes after `leave` where the model has not changed: the rules hold again."""
+        for path, held in list(self._held.items()):
+            self._guard(path, held.drop)
 
     def put_back(self) -> None:
         """Comes after `leave`: the model has become something else, and the steps are counted from elsewhere."""

@@ -441,12 +441,31 @@ def test_rules_outlive_going_back() -> None:
     assert subject.weight.tolist() == [7, 7, 7, 7]
 
 
+def test_who_cannot_go_back_stays_under_its_rules() -> None:
+    """What is raised meanwhile leaves all as it was."""
+    setting = Setting()
+    rules = Overrides(setting.session, setting.arrows, lambda: setting.taps)
+    rules.heed(cast(Desired, {"overrides": [override("weights.weight", Terms("SET", value=5))]}))
+    seen: list[Any] = []
+
+    def fail() -> None:
+        with rules.beneath([{"id": "ovr_1", "stood": 3}]):
+            seen.append(setting.subject.weight.tolist())
+            raise OSError("no way back")
+
+    with pytest.raises(OSError, match="no way back"):
+        fail()
+    assert seen == [[0, 1, 2, 3]]
+    assert setting.subject.weight.tolist() == [5, 5, 5, 5]
+
+
 def test_the_next_attempt_goes_on_with_what_is_left() -> None:
     """A rule that stood in the checkpoint holds for the rest of its steps."""
     setting = Setting()
     setting.session.counters.step = 30
     rules = Overrides(setting.session, setting.arrows, lambda: setting.taps)
-    rules.put_back([{"id": "ovr_1", "stood": 7}])
+    with rules.beneath([{"id": "ovr_1", "stood": 7}]):
+        pass
     assert rules.heed(cast(Desired, {"overrides": []})) is None
     rules.heed(cast(Desired, {"overrides": [override("outputs.a", Terms("SET", value=1), expiresInSteps=10)]}))
 
@@ -460,9 +479,8 @@ def test_without_a_rule_nothing_is_imported() -> None:
     arrows = Arrows()
     rules = Overrides(setting.session, arrows, lambda: setting.taps)
     assert rules.heed(cast(Desired, {})) is None
-    with rules.lifted() as kept:
+    with rules.lifted() as kept, rules.beneath(kept):
         assert kept == []
-    rules.leave()
     assert arrows.plain
     assert arrows.rules is None
 
