@@ -268,6 +268,7 @@ class FakeZoo:
             "recordingStart": self._answering("recordingStart", self._recorded),
             "recordingStop": self._answering("recordingStop", self._recorded),
             "recordingSaveLast": self._answering("recordingSaveLast", self._recorded),
+            "recordingReplay": self._answering("recordingReplay", lambda _given: {"instance": self.instances[-1]}),
             "recordingDelete": self._answering("recordingDelete", lambda given: {"deletedId": given["recordingId"]}),
             "overrideSet": self._answering("overrideSet", self._override),
             "overrideClear": self._changer("overrideClear"),

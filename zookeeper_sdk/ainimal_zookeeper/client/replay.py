@@ -1,20 +1,14 @@
-"""Replays and exports of recordings, asked for from outside."""
+"""Replays of recordings, asked for from outside."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from ainimal_zookeeper.domain.errors import InvalidTransition, NotFound, PermissionDenied
+from typing import Any
 
 from . import documents
 from .endpoint import Endpoint
 from .refusals import raise_user_errors
-
-if TYPE_CHECKING:
-    from ainimal_zookeeper.recording.recording import Recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,38 +79,3 @@ def ask_for_replay(
     raise_user_errors(answer)
     instance: dict[str, Any] = answer["instance"]
     return instance
-
-
-def open_recording(endpoint: Endpoint, recording_id: str) -> Recording:
-    """Returns a recording of the zoo, read by ranges over HTTP while it is used; `close` it.
-
-    Raises: NotFound; InvalidTransition while it is open; PermissionDenied; what `Recording.open` raises.
-    """
-    found = endpoint.ask(documents.RECORDING_ACCESS, id=recording_id)["recording"]
-    if found is None:
-        raise NotFound(f"there is no recording {recording_id}; list those that exist")
-    if found["phase"] == "OPEN":
-        raise InvalidTransition(f"recording {recording_id} is still open; stop it, then read it")
-    access = found["access"]
-    if access is None:
-        raise PermissionDenied(f"you may not read all that is in the recording {recording_id}; ask its owner")
-    # NumPy is not needed by who only steers a zoo.
-    from ainimal_zookeeper.recording.recording import Recording
-    from ainimal_zookeeper.recording.sources import Ranges
-
-    return Recording.open(Ranges(access["baseUrl"], access["headers"]))
-
-
-def export_recording(
-    recording: Recording,
-    format: str,
-    target: Path,
-    *,
-    signals: Sequence[str] | None,
-    from_step: int | None,
-    to_step: int | None,
-) -> Path:
-    """Converts a recording on this computer. Args, Raises: as `recording.exporters.export`."""
-    from ainimal_zookeeper.recording.exporters import export
-
-    return export(recording, format, target, signals=signals, from_step=from_step, to_step=to_step)

@@ -25,7 +25,7 @@ from .names import pick
 from .recording import Recording, find_recording, recordings_of
 from .recording import table_of as table_of_recordings
 from .refusals import raise_user_errors
-from .replay import ask_for_replay, export_recording, open_recording
+from .replay import ask_for_replay
 from .tables import Table
 from .uploading import add_model
 from .waiting import wait_until
@@ -354,7 +354,7 @@ class Zookeeper:
         how far the two are equal: `zoo.replay("rec_...").wait("TERMINATED").replay()`.
 
         Args:
-            recording: its id.
+            recording: its id, or the beginning of it.
             planes: what is taken from it, of inputs, outputs, activations and weights; None: inputs, or outputs with an
                 environment; empty: nothing, so that the environment is run once more, too.
             environment: what steps where inputs do not drive; None: the one that was recorded in.
@@ -367,7 +367,7 @@ class Zookeeper:
             checkpoint = self.checkpoint(checkpoint)
         launched = ask_for_replay(
             self._endpoint,
-            recording,
+            self.recording(recording).id,
             planes=planes,
             environment_id=None if environment is None else self.environment(environment).id,
             checkpoint_id=None if checkpoint is None else checkpoint.id,
@@ -387,7 +387,7 @@ class Zookeeper:
         from_step: int | None = None,
         to_step: int | None = None,
     ) -> Path:
-        """Writes a recording, by its id, or in a folder, in a format of others on this computer; returns the file.
+        """Writes a recording, by its id or in a folder, in a format of others on this computer; returns the file.
 
         Args:
             format: MCAP_FOXGLOVE, RERUN, MINARI (a folder) or NPZ.
@@ -396,16 +396,15 @@ class Zookeeper:
 
         Raises: NotFound; InvalidInput, also where the format's library is missing; AlreadyExists; DataCorrupt.
         """
-        from ainimal_zookeeper.recording.exporters import format_of
-        from ainimal_zookeeper.recording.recording import Recording
+        from ainimal_zookeeper.recording import Recording as Reader  # NumPy is not needed by who only steers a zoo
+        from ainimal_zookeeper.recording.exporters import export, format_of
 
         chosen = format_of(format)
         folder = Path(recording)
         made = Path(f"{folder.name}{chosen.suffix or '-' + chosen.name.lower()}") if target is None else Path(target)
-        is_folder = not recording.startswith("rec_") or folder.is_dir()
-        opened = Recording.open(folder) if is_folder else open_recording(self._endpoint, recording)
+        opened = Reader.open(folder) if folder.is_dir() else self.recording(recording).open()
         try:
-            return export_recording(opened, chosen.name, made, signals=signals, from_step=from_step, to_step=to_step)
+            return export(opened, chosen.name, made, signals=signals, from_step=from_step, to_step=to_step)
         finally:
             opened.close()
 
