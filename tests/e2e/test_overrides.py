@@ -221,3 +221,26 @@ def test_what_cannot_stand_is_refused_with_what_would_fit(pupil: Instance) -> No
         pupil.override("weights.gain", float("nan"))
     with pytest.raises(InvalidInput, match=r"env\.reward cannot be overridden"):
         pupil.override("env.reward", 1)
+
+
+def test_a_recording_is_patched_in_step_by_step(pupil: Instance) -> None:
+    """What was done while it was recorded is done again, in the same order, until the recording ends."""
+    recording = pupil.record(["action"])
+    until(lambda: pupil.refresh().info.stats.step > recording.first_step + 100)
+    sealed = pupil.stop_recording()
+    recorded = sealed.open()
+    steps, _, _, values = recorded.read("action")
+    recorded.close()
+    done = dict(zip(steps.tolist(), values.ravel().tolist(), strict=True))
+    begin = int(steps[10])
+    with pytest.raises(InvalidInput, match=r"has no outputs\.steer"):
+        pupil.override("outputs.steer", rule="patch", recording=sealed.id, from_step=begin)
+
+    pupil.override("action", rule="patch", recording=sealed.id, from_step=begin)
+    (rule,) = until(lambda: [each for each in pupil.overrides() if each.applied_at_step is not None])
+    assert rule.applied_at_step is not None
+    offset = begin - rule.applied_at_step - 1
+    seen = first(pupil, "action", lambda value: value.overridden)
+    assert seen.value == pytest.approx(done[seen.step + offset], abs=1e-7)
+    until(lambda: not pupil.overrides())
+    assert first(pupil, "action", lambda value: not value.overridden).step > max(done) - offset
