@@ -45,7 +45,7 @@ class Companion(Runner):
         self.script = Script(self._session, self.agent, self._warn)
         self.turn = threading.RLock()
         self._introduced = introduced
-        self._present = True
+        self.present = True  # whether the zoo is to be told of steps
         self._composed: ScriptStage | None = None
         self._parted = threading.Event()
         self._switch_interval = sys.getswitchinterval()
@@ -68,17 +68,12 @@ class Companion(Runner):
         os.register_at_fork(after_in_child=lambda: _forget(forgetful))
 
     @property
-    def present(self) -> bool:
-        """Whether the zoo is to be told of steps."""
-        return self._present
-
-    @property
     def stopping(self) -> bool:
         return self._session.termination_asked and self._process == os.getpid()
 
     def begin(self) -> None:
         """Puts together what the script has given so far, before its first step. What comes later is added."""
-        if self._composed is not None or not self._present:
+        if self._composed is not None or not self.present:
             return
         self._composed = ScriptStage(
             self.script,
@@ -100,7 +95,15 @@ class Companion(Runner):
     def steps_of(self, env: Any) -> Steps:
         """Returns the zoo's part of the steps of an environment."""
         return Steps(
-            env, self.script, self._arrows, self._journal, begin=self.begin, attend=self._look_up, leave=self.leave
+            env,
+            self.script,
+            self._arrows,
+            self._journal,
+            self._bell,
+            turn=self.turn,
+            begin=self.begin,
+            attend=self.attend,
+            leave=self.leave,
         )
 
     def look_again(self) -> None:
@@ -139,7 +142,7 @@ class Companion(Runner):
 
     def _learnt(self) -> None:
         """The script has changed its weights, or may have: the rules on them hold all the same."""
-        if self._present and self._arrows.changing:
+        if self.present and self._arrows.changing:
             with self._guarded():
                 self._arrows.learnt()
 
@@ -153,7 +156,7 @@ class Companion(Runner):
         Raises what the script's own functions have raised and could not be made good, and an interrupt.
         """
         loop = self._loop
-        if loop is None or not self._present:
+        if loop is None or not self.present:
             return
         with self._guarded():
             if self._session.ending is None:
@@ -195,8 +198,8 @@ class Companion(Runner):
 
     def leave(self, why: str | Exception) -> None:
         """Lets the script go on alone."""
-        if self._present:
-            self._present = False
+        if self.present:
+            self.present = False
             said = why if isinstance(why, str) else str(why) if isinstance(why, ZookeeperError) else first_line(why)
             warn_once(f"this script goes on without the zoo: {said}")
 
@@ -218,7 +221,7 @@ class Companion(Runner):
             if self._parted.is_set():
                 return
             self._parted.set()
-            self._present = False
+            self.present = False
             atexit.unregister(self.part)
             self._hook()
             with contextlib.suppress(Exception):
@@ -255,7 +258,7 @@ class Companion(Runner):
 
     def forget(self) -> None:
         """This is another process, which has no place in the zoo."""
-        self._present = False
+        self.present = False
         self._bell.rung = False
         self.turn = threading.RLock()
 

@@ -5,6 +5,7 @@ reset -> [rules on inputs] -> the script's forward -> [rules, driver, clamps] ->
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,7 +13,8 @@ import numpy as np
 from ainimal_zookeeper.environments.structure import Structure
 from ainimal_zookeeper.spaces import tree_of_space
 
-from ..arrows import Arrows
+from ..arrows import Arrows, StepSink
+from ..bell import Bell
 from ..forwarding import action_of, inputs_of
 from ..journal import Journal
 from ..training import kept
@@ -24,7 +26,7 @@ EXECUTED = "zoo_action"  # the key of a step's info that says what was executed 
 class Steps:
     """Keeps count of one environment, or of a vector of them, and lets whoever stands at the arrows have their way.
 
-    begin, attend, leave: of the companion, whose turn is held by whoever calls; `attend` when it is rung for.
+    turn, begin, attend, leave: of the companion. While nobody looks, a step is counted and no more.
     """
 
     def __init__(
@@ -33,7 +35,9 @@ class Steps:
         script: Script,
         arrows: Arrows,
         journal: Journal,
+        bell: Bell,
         *,
+        turn: threading.RLock,
         begin: Callable[[], None],
         attend: Callable[[], None],
         leave: Callable[[Exception], None],
@@ -48,10 +52,15 @@ class Steps:
         self._begin = begin
         self._attend = attend
         self._leave = leave
+        self._bell = bell
+        self._turn = turn
+        self._has_begun = False
+        self._changing = False
+        self._sinks: list[StepSink] = []
+        self._copies = False  # whether what a step was chosen by may be written into when it is made
         self._observation: Any = None
         self._before: Any = None  # what the step that is being made was chosen by
-        self._reuses = False  # whether the environment writes its next observation into the last
-        self._proposed: Any = None
+        self._chosen: Any = None
         self._executed: Any = None
         self._replaced = False
         self._begun = 0  # the step that those at the arrows are told of
@@ -70,23 +79,33 @@ class Steps:
 
     def began(self, observation: Any) -> Any:
         """The environment was reset; returns what the script is to see."""
-        try:
-            self._observation = observation
-            self._forget()
-            self._arrows.began()
-            return self._shown(observation)
-        except Exception as error:  # noqa: BLE001 - the script is its user's and goes on
-            self._leave(error)
-            return observation
+        with self._turn:
+            try:
+                self._observation = observation
+                self._forget()
+                self._arrows.began()
+            except Exception as error:  # noqa: BLE001 - the script is its user's and goes on
+                self._leave(error)
+            return self._seen_by_script(observation)
 
     def chosen(self, action: Any) -> Any:
         """The script has chosen an action; returns the one to execute."""
-        self._begin()
-        try:
-            return self._ruled(action)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._leave(error)
+        self._script.gate.acted()
+        self._chosen = self._executed = action
+        self._replaced = False
+        self._before = kept(self._observation) if self._copies else self._observation
+        if self._has_begun and not self._changing:
             return action
+        with self._turn:
+            if not self._has_begun:
+                self._has_begun = True
+                self._begin()
+                self._look()
+            try:
+                return self._ruled(action) if self._changing else action
+            except Exception as error:  # noqa: BLE001 - as above
+                self._leave(error)
+                return action
 
     def made(self, answer: tuple[Any, ...]) -> tuple[Any, ...]:
         """The step was made; returns what the script is to get, once nothing holds it any more.
@@ -94,65 +113,85 @@ class Steps:
         Raises what `Companion.attend` does.
         """
         observation, reward, terminated, truncated, info = answer
+        self._journal.counters.step += 1
+        self._observation = observation
         try:
-            self._note(observation, reward, terminated, truncated)
+            self._count(reward, terminated, truncated)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._leave(error)
+        if not (self._bell.rung or self._changing or self._sinks):
+            return answer
+        with self._turn:
+            try:
+                self._note(reward, terminated, truncated)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._leave(error)
+            if self._bell.rung and not self._copies and _shares(observation, self._before):
+                self._copies = True  # what this step was chosen by is gone: the next one is attended to
+            elif self._bell.rung:
+                self._attend()
+                self._look()
+                if self._script.cuts:
+                    self._script.cuts, truncated = False, True
             if self._replaced:
                 info = {**info, EXECUTED: self._done.nest(self._executed)}
-        except Exception as error:  # noqa: BLE001 - as above
-            self._leave(error)
-        self._attend()
-        if self._script.cuts:
-            self._script.cuts, truncated = False, True
-        try:
-            shown = self._shown(observation)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._leave(error)
-            shown = observation
-        return shown, reward, terminated, truncated, info
+            return self._seen_by_script(observation), reward, terminated, truncated, info
+
+    def _look(self) -> None:
+        """Asks who stands at the arrows: whoever comes or goes rings the bell."""
+        arrows = self._arrows
+        self._changing = arrows.changing
+        self._sinks = [sink for sink in arrows.sinks if sink.active]
+        self._copies |= bool(self._sinks)
+        if not self._changing:
+            arrows.clear()
 
     def _ruled(self, action: Any) -> Any:
-        self._script.gate.acted()
         arrows, number = self._arrows, self._journal.counters.step + 1
-        self._before = kept(self._observation) if self._reuses or self._is_kept() else self._observation
-        proposed = self._done.flatten(action)
-        self._proposed = {self._done.key: proposed} if self._done.key is not None else dict(proposed)
-        self._replaced = False
-        if arrows.changing:
-            if self._begun != number:
-                arrows.begin(number)
-            outputs = arrows.outputs(self._proposed)
-            flat = arrows.action(action_of(outputs, self._done.key, self._names), number)
-            self._replaced = bool(arrows.overridden)
-            self._executed = flat
-            return self._done.nest(flat) if self._replaced else action
-        self._executed = proposed
-        return action
+        if self._begun != number:
+            self._begun = number
+            arrows.begin(number)
+        outputs = arrows.outputs(self._named(action))
+        self._executed = arrows.action(action_of(outputs, self._done.key, self._names), number)
+        self._replaced = bool(arrows.overridden)
+        return self._done.nest(self._executed) if self._replaced else action
 
-    def _note(self, observation: Any, reward: Any, terminated: Any, truncated: Any) -> None:
+    def _named(self, action: Any) -> dict[str, Any]:
+        flat = self._done.flatten(action)
+        return {self._done.key: flat} if self._done.key is not None else dict(flat)
+
+    def _note(self, reward: Any, terminated: Any, truncated: Any) -> None:
+        """Leaves the step to those at the arrows."""
+        self._leave_moment(reward)
+        moment = self._journal.moment
+        for sink in self._sinks:
+            sink.took(moment.inputs, moment.outputs, moment.action, reward, terminated, truncated)
+        if self._changing:
+            self._arrows.learnt()
+
+    def _leave_moment(self, reward: Any) -> None:
         journal, arrows = self._journal, self._arrows
-        journal.counters.step += 1
-        if not self._reuses and _shares(observation, self._before):
-            self._reuses = True
-        self._observation = observation
         moment = journal.moment
         moment.inputs = inputs_of(self._seen.flatten(self._before), self._seen.key)
-        moment.outputs, moment.action, moment.reward = self._proposed, self._executed, reward
+        moment.outputs = self._named(self._chosen)
+        moment.action = self._executed if self._replaced else self._done.flatten(self._executed)
+        moment.reward = reward
         moment.overridden, moment.driver = arrows.overridden, arrows.driver
         moment.step = journal.counters.step
         moment.version += 1
-        for sink in arrows.sinks:
-            if sink.active:
-                sink.took(moment.inputs, self._proposed, self._executed, reward, terminated, truncated)
-        self._count(reward, terminated, truncated)
-        if arrows.changing:
-            arrows.learnt()
+
+    def _seen_by_script(self, observation: Any) -> Any:
+        if not self._changing:
+            return observation
+        try:
+            return self._shown(observation)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._leave(error)
+            return observation
 
     def _shown(self, observation: Any) -> Any:
         """Returns an observation as the rules would have it seen."""
         arrows = self._arrows
-        if not arrows.changing:
-            arrows.clear()
-            return observation
         self._begun = self._journal.counters.step + 1
         arrows.begin(self._begun)
         inputs = inputs_of(self._seen.flatten(observation), self._seen.key)
@@ -160,9 +199,6 @@ class Steps:
         if ruled is inputs:
             return observation
         return self._seen.nest(ruled if self._seen.key is None else ruled[self._seen.key])
-
-    def _is_kept(self) -> bool:
-        return any(sink.active for sink in self._arrows.sinks)
 
     def _forget_one(self) -> None:
         self._return, self._length = 0.0, 0

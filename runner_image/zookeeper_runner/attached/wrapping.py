@@ -41,21 +41,13 @@ class SeenEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         observation, info = self.env.reset(seed=seed, options=options)
-        companion = self._companion
-        if not companion.present:
-            return observation, info
-        with companion.turn:
-            return self._steps.began(observation), info
+        return self._steps.began(observation) if self._companion.present else observation, info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        companion = self._companion
-        if not companion.present:
+        if not self._companion.present:
             return self.env.step(action)
-        with companion.turn:
-            action = self._steps.chosen(action)
-        answer = self.env.step(action)
-        with companion.turn:
-            return self._steps.made(answer)
+        steps = self._steps
+        return steps.made(self.env.step(steps.chosen(action)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _itself, (self.env,)
@@ -73,21 +65,13 @@ class SeenVector(VectorWrapper):
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
         observation, info = cast(Any, self.env).reset(seed=seed, options=options)
-        companion = self._companion
-        if not companion.present:
-            return observation, info
-        with companion.turn:
-            return self._steps.began(observation), info
+        return self._steps.began(observation) if self._companion.present else observation, info
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
-        companion = self._companion
-        if not companion.present:
+        if not self._companion.present:
             return self.env.step(actions)
-        with companion.turn:
-            actions = self._steps.chosen(actions)
-        answer = self.env.step(actions)
-        with companion.turn:
-            return self._steps.made(answer)
+        steps = self._steps
+        return steps.made(self.env.step(steps.chosen(actions)))
 
 
 def _itself(env: Any) -> Any:

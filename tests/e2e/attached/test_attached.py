@@ -79,6 +79,8 @@ def test_a_script_lives_in_the_zoo(name: str, hosted: HostedZoo, zoo: Zookeeper,
         if name in HAS_ENVIRONMENT:
             _is_overridden(instance, "action")
         instance.resume()
+        if name in HAS_ENVIRONMENT:
+            _is_driven(instance)
         until(lambda: not np.array_equal(_value(instance, weights), before) or None)
         instance.pause()
         instance.wait("PAUSED")
@@ -124,6 +126,14 @@ def _is_overridden(instance: Instance, path: str) -> None:
     instance.clear_overrides(rule)
 
     assert value == (0.0 if path != "action" else 1.0)
+
+
+def _is_driven(instance: Instance) -> None:
+    """What somebody sends is what the environment gets."""
+    with instance.drive() as wheel:
+        for wanted in (1, 0):
+            wheel.send(wanted)
+            until(lambda wanted=wanted: bool(np.all(_value(instance, "action") == wanted)) or None)  # type: ignore[misc]
 
 
 def _is_recorded(zoo: HostedZoo, instance: Instance, signals: list[str]) -> None:
