@@ -24,6 +24,7 @@ from runner_link.intake import MAX_LOG_LINES
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from tests.fakes import recording_documents as recordings
 from tests.fakes import zoo
 from tests.fakes.clock import FakeClock, SequentialIds
 from tests.fakes.secrets import FakeSecrets
@@ -611,6 +612,84 @@ class RunnerLinkTests:
         assert [answer.status_code for answer in asked] == [409, 200, 409]
         assert (zoo.read(store)["attempt"], zoo.read(store)["status"]["phase"]) == (2, "STARTING")
         assert log_lines(store) == []
+
+    # --- recordings ------------------------------------------------------------------------------------------------
+
+    async def test_recording_is_taken_in_bit_by_bit_and_gets_its_manifest(
+        self, runner: Runner, store: DocumentStore, bucket: Bucket, clock: FakeClock
+    ) -> None:
+        """A whole segment takes the place of its tails, also told twice; what is sealed has a manifest of all."""
+        await runner.ask("claim")
+        recordings.add(store, clock.now())
+        prefix = "runs/ins_1/1/recordings/rec_1/"
+        begun = {"signals": ["action"], "step": 5, "timeline": 1}
+        assert (await runner.ask("recording", id="rec_1", begun=begun)).status_code == 200
+        assert (recordings.read(store)["signals"], recordings.read(store)["firstStep"]) == (["action"], 5)
+        for tail in (0, 1):
+            bucket.put(f"{prefix}000000.{tail:03d}.mcap", b"x")
+            said = recordings.arrived(0, 5 + tail * 10, 14 + tail * 10, tail)
+            assert (await runner.ask("recording", id="rec_1", arrived=[said])).status_code == 200
+        assert (recordings.read(store)["lastStep"], recordings.read(store)["sizeBytes"]) == (24, 2000)
+        bucket.put(f"{prefix}000000.mcap", b"x")
+        for _ in range(2):
+            said = recordings.arrived(0, 5, 34, tails=2)
+            answer = await runner.ask("recording", id="rec_1", arrived=[said], droppedSteps=3)
+            assert (answer.status_code, answer.json()) == (200, {})
+        assert recordings.read(store)["sizeBytes"] == 1000
+        assert [info.name for info in bucket.list(prefix)] == [f"{prefix}000000.mcap"]
+        weights = {"kind": "weights", "version": 1, "name": "weights-1-4.safetensors", "timeline": 1, "step": 4}
+        told = {"number": 0, "tail": None, "index": {**weights, "sizeBytes": 10, "sha256": "0" * 64}}
+        assert (await runner.ask("recording", id="rec_1", arrived=[told])).status_code == 200
+        for _ in range(2):
+            assert (await runner.ask("recording", id="rec_1", sealed=True)).status_code == 200
+        recording = recordings.read(store)
+        assert (recording["phase"], recording["firstStep"], recording["lastStep"]) == ("SEALED", 5, 34)
+        assert (recording["sizeBytes"], recording["droppedSteps"], recording["failure"]) == (1010, 3, None)
+        assert recording["firstAt"] == "2023-11-14T22:13:20.005000Z"
+        manifest = json.loads(bucket.get(f"{prefix}manifest.json"))
+        assert [(one["number"], one["tail"]) for one in manifest["segments"]] == [(0, None)]
+        assert [one["name"] for one in manifest["weights"]] == ["weights-1-4.safetensors"]
+        assert (manifest["steps"], manifest["droppedSteps"], manifest["instanceId"]) == (30, 3, "ins_1")
+        assert events(store).count("WARNING") == 1  # of the steps that are missing
+
+    async def test_recording_that_became_nothing_says_why(
+        self, runner: Runner, store: DocumentStore, bucket: Bucket, clock: FakeClock
+    ) -> None:
+        """It is LOST, and there is nothing to read."""
+        await runner.ask("claim")
+        recordings.add(store, clock.now())
+        failure = {"code": "INVALID_TRANSITION", "message": "nothing is remembered"}
+        await runner.ask("recording", id="rec_1", sealed=True, failure=failure)
+        recording = recordings.read(store)
+        assert (recording["phase"], recording["failure"]) == ("LOST", failure)
+        assert bucket.info("runs/ins_1/1/recordings/rec_1/manifest.json") is None
+
+    async def test_recording_is_of_the_attempt_that_makes_it(
+        self, runner: Runner, store: DocumentStore, clock: FakeClock
+    ) -> None:
+        """Not of another instance's, nor of an attempt that has no say any more; one that was deleted is told so."""
+        await runner.ask("claim")
+        recordings.add(store, clock.now(), "rec_other", instanceId="ins_2")
+        recordings.add(store, clock.now(), "rec_later", attempt=2)
+        for name, status in (("rec_other", 400), ("rec_later", 400), ("rec_gone", 404)):
+            assert (await runner.ask("recording", id=name, sealed=True)).status_code == status
+        assert (await runner.later().ask("recording", id="rec_later", sealed=True)).status_code == 409
+        assert recordings.read(store, "rec_other")["phase"] == "OPEN"
+
+    async def test_checkpoint_that_a_recording_begins_with_stays(
+        self, runner: Runner, store: DocumentStore, bucket: Bucket, clock: FakeClock
+    ) -> None:
+        """The recording names it, and it is not among those that are taken away when there are many."""
+        await runner.ask("claim")
+        recordings.add(store, clock.now())
+        bucket.put(POINT["object"], STATE)
+        save = {"kind": "RECORDING", "recording": "rec_1"}
+        assert (await runner.report({"phase": "RUNNING", "checkpoint": POINT, "save": save})).status_code == 200
+        (checkpoint,) = store.query(
+            queries.CHECKPOINTS_BY_INSTANCE.bind(instance_id="ins_1"), queries.Page(5)
+        ).documents
+        assert (checkpoint["kind"], checkpoint["kept"]) == ("RECORDING", True)
+        assert recordings.read(store)["checkpointId"] == checkpoint["id"]
 
     async def test_reports_at_the_same_time_are_all_taken_in(self, runner: Runner, store: DocumentStore) -> None:
         """Twenty reports contend for one instance: each counts once, and its lines have a place of their own."""

@@ -196,6 +196,7 @@ class Claims:
             "desired": lifecycle.wanted(document),
             "generation": document["generation"],
             "autosave": _autosave(model_spec),
+            "flight": {"seconds": (model_spec.get("flight") or {}).get("seconds")},
             "liveToken": attempt_token(self._secret, "live", document["id"], document["attempt"]),
             "settings": asdict(self._settings),
         }

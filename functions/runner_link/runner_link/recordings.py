@@ -153,7 +153,7 @@ def read(given: Mapping[str, Any]) -> Said:
         signals = tuple(listed)
         step = _whole(begun.get("step"), ("begun", "step"))
         timeline = _whole(begun.get("timeline"), ("begun", "timeline"))
-    arrived = given.get("arrived") or []
+    arrived = given.get("arrived", [])
     if not isinstance(arrived, list) or len(arrived) > MAX_OBJECTS:
         raise InvalidInput(f"must be a list of at most {MAX_OBJECTS} objects", ("arrived",))
     failure = given.get("failure")

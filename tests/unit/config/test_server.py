@@ -60,7 +60,22 @@ def test_models_say_whose_tags_stay_in_the_zoo(zoo: Path) -> None:
     assert said == {"Told": None, "Plain": None, "Walker": False}
 
 
-@pytest.mark.parametrize("wrong", [{"autosave_minutes": 0}, {"autosave_steps": 0}, {"keep_checkpoints": -1}])
+def test_models_say_how_far_back_they_can_be_recorded(zoo: Path) -> None:
+    """Nothing unless it is said; 0 is not at all."""
+    compiled = Server(
+        model_providers=[LocalModelProvider(root=zoo / "models", flight_seconds=0)],
+        models=[
+            PythonModel(zoo / "models" / "walker.py", name="Long", flight_seconds=60),
+            PythonModel(zoo / "models" / "walker.py", name="Plain"),
+        ],
+    ).compile()
+    said = {model["name"]: json.loads(model["specJson"]).get("flight") for model in compiled.models}
+    assert said == {"Long": {"seconds": 60.0}, "Plain": None, "Walker": {"seconds": 0.0}}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"autosave_minutes": 0}, {"autosave_steps": 0}, {"keep_checkpoints": -1}, {"flight_seconds": -1}]
+)
 def test_when_to_save_is_a_number_above_0(zoo: Path, wrong: dict[str, Any]) -> None:
     """Whoever wants none leaves the key out; the message names the key."""
     with pytest.raises(ConfigurationError, match=rf"{next(iter(wrong))}.* must be a (whole )?number of"):

@@ -17,6 +17,7 @@ from runner_link import timelines
 from runner_link.answers import STATUS, refusal
 
 from tests.conformance.runner_link_suite import POINT, Runner, RunnerLinkTests, furnish, series_of
+from tests.fakes import recording_documents as recordings
 from tests.fakes import zoo
 from tests.fakes.clock import FakeClock
 from tests.fakes.store import MemoryStore
@@ -66,6 +67,40 @@ BAD_REPORTS: list[dict[str, Any]] = [
 ]
 
 
+BAD_RECORDINGS: list[dict[str, Any]] = [
+    {},
+    {"id": "ins_1"},
+    {"id": "../rec_1"},
+    {"id": "rec_1", "begun": []},
+    {"id": "rec_1", "begun": {"signals": [], "step": 1, "timeline": 1}},
+    {"id": "rec_1", "begun": {"signals": ["no path!"], "step": 1, "timeline": 1}},
+    {"id": "rec_1", "begun": {"signals": ["action"], "step": -1, "timeline": 1}},
+    {"id": "rec_1", "arrived": {}},
+    {"id": "rec_1", "arrived": [recordings.arrived(0, 1, 2)] * 21},
+    {"id": "rec_1", "arrived": [{**recordings.arrived(0, 1, 2), "number": 1}]},
+    {"id": "rec_1", "arrived": [recordings.arrived(0, 1, 2, tails=401)]},
+    {"id": "rec_1", "arrived": [recordings.arrived(0, 1, 2, index={})]},
+    *(
+        {"id": "rec_1", "arrived": [recordings.arrived(0, 1, 2, index={**recordings.arrived(0, 1, 2)["index"], **bad})]}
+        for bad in (
+            {"version": 2},
+            {"name": "../manifest.json"},
+            {"kind": "manifest"},
+            {"sha256": "x"},
+            {"sizeBytes": "many"},
+            {"firstStep": -1},
+            {"lastTime": 2**63},
+            {"channels": None},
+            {"batches": ["x" * 1_000_000]},
+            {"steps": None},
+        )
+    ),
+    {"id": "rec_1", "droppedSteps": 1.5},
+    {"id": "rec_1", "sealed": "yes"},
+    {"id": "rec_1", "failure": {"code": "X"}},
+]
+
+
 class TestRunnerLink(RunnerLinkTests):
     @pytest.fixture
     def store(self, clock: FakeClock) -> MemoryStore:
@@ -81,7 +116,7 @@ class TestRunnerLink(RunnerLinkTests):
     def dump(self, store: MemoryStore) -> Callable[[], str]:
         return lambda: repr(store.documents)
 
-    @pytest.mark.parametrize("route", ["claim", "desired", "report", "ticket"])
+    @pytest.mark.parametrize("route", ["claim", "desired", "report", "ticket", "recording"])
     async def test_wrong_token_is_refused_everywhere(self, runner: Runner, route: str) -> None:
         """Without the attempt's own token no route answers anything of the instance."""
         runner.token = attempt_token(zoo.SECRET, "live", "ins_1", 1)
@@ -105,6 +140,17 @@ class TestRunnerLink(RunnerLinkTests):
         answer = await runner.ask("report", **bad)
         assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_INPUT")
         assert zoo.read(store) == before
+
+    @pytest.mark.parametrize("bad", BAD_RECORDINGS, ids=[str(number) for number in range(len(BAD_RECORDINGS))])
+    async def test_bad_news_of_a_recording_is_refused(
+        self, runner: Runner, store: MemoryStore, clock: FakeClock, bad: dict[str, Any]
+    ) -> None:
+        """What others read of it later was looked at when it came."""
+        await runner.ask("claim")
+        before = recordings.add(store, clock.now())
+        answer = await runner.ask("recording", **bad)
+        assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_INPUT")
+        assert recordings.read(store) == before
 
     @pytest.mark.parametrize("name", ["../../other", "/etc/passwd", "a//b", "", "a/../b", "a b", None])
     async def test_ticket_cannot_leave_the_prefix(self, runner: Runner, name: str | None) -> None:

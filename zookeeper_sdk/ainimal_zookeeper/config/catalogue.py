@@ -197,6 +197,8 @@ class _Maker:
                 "minutes": section.get("autosave_minutes"),
                 "keep": section.get("keep_checkpoints"),
             }
+        if section.get("flight_seconds") is not None:
+            spec["flight"] = {"seconds": section.get("flight_seconds")}
         if section.get("push_checkpoints") is False:
             spec["push_checkpoints"] = False
         if python := section.get("python"):

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Kind = Literal[
-    "text", "kept text", "type", "flag", "port", "at least 1", "limit", "seconds", "minutes", "rate", "whole number",
-    "python file", "model file", "folder", "new folder", "interpreter", "identifier",
+    "text", "kept text", "type", "flag", "port", "at least 1", "limit", "seconds", "seconds or 0", "minutes", "rate",
+    "whole number", "python file", "model file", "folder", "new folder", "interpreter", "identifier",
     "values", "init_params", "create_params", "mode", "origins", "command", "variables",
     "server", "models", "environments", "model_providers", "compute_providers", "launches", "processes", "unsupported",
 ]  # fmt: skip
@@ -60,7 +60,7 @@ AUTOSAVE: Final[Keys] = {
     "keep_checkpoints": Key("at least 1"),
 }
 
-CHECKPOINTS: Final[Keys] = {**AUTOSAVE, "push_checkpoints": Key("flag")}
+CHECKPOINTS: Final[Keys] = {**AUTOSAVE, "push_checkpoints": Key("flag"), "flight_seconds": Key("seconds or 0")}
 
 MODEL: Final[Keys] = {
     "name": Key("text"),

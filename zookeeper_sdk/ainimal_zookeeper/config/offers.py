@@ -31,6 +31,7 @@ class LocalModelProvider(Described):
         autosave_steps: int | None = None,
         keep_checkpoints: int | None = None,
         push_checkpoints: bool | None = None,
+        flight_seconds: float | None = None,
         **unknown: Any,
     ) -> None:
         self._describe(locals(), caller(1))
@@ -64,6 +65,7 @@ class PythonModel(Described):
         autosave_steps: int | None = None,
         keep_checkpoints: int | None = None,
         push_checkpoints: bool | None = None,
+        flight_seconds: float | None = None,
         **unknown: Any,
     ) -> None:
         self._describe(locals(), caller(1))

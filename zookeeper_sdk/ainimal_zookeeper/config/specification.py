@@ -39,6 +39,7 @@ class ModelSpec(TypedDict, total=False):
     save_path: str  # set by the runner: the folder of a checkpoint, for a constructor that takes save_path
     rate: float | None  # steps per second to begin with
     autosave: dict[str, Any]  # {steps, minutes, keep}: after how many it is saved, None: never; how many of those stay
+    flight: dict[str, Any]  # {seconds}: how far back it can be recorded after the fact; absent: the runner decides
     push_checkpoints: bool  # False: their tags stay in the zoo; absent: they go where the source is
 
 

@@ -71,6 +71,7 @@ class Values:
             "whole number": lambda node, path: self._integer(node, path, "a whole number"),
             "limit": self._limit,
             "seconds": lambda node, path: self._positive(node, path, "a number of seconds above 0"),
+            "seconds or 0": lambda node, path: self._positive(node, path, "a number of seconds from 0", or_zero=True),
             "minutes": lambda node, path: self._positive(node, path, "a number of minutes above 0"),
             "rate": lambda node, path: self._positive(node, path, "a number of steps per second above 0"),
             "python file": self._python_file,
@@ -194,11 +195,11 @@ class Values:
         value = self._integer(node, path, "a whole number of at least 0, or -1 for no limit", -1)
         return None if value == -1 else value
 
-    def _positive(self, node: Node, path: str, what: str) -> Any:
+    def _positive(self, node: Node, path: str, what: str, *, or_zero: bool = False) -> Any:
         value = self._number(node, path, what)
         if value is WRONG:
             return WRONG
-        return float(value) if value > 0 else self.expected(node, path, what)
+        return float(value) if value > 0 or (or_zero and value == 0) else self.expected(node, path, what)
 
     def _identifier(self, node: Node, path: str) -> Any:
         value = self._text(node, path)
