@@ -326,19 +326,18 @@ def test_a_segment_may_be_ended_at_any_time_by_any_thread(tmp_path: Path) -> Non
 
     thread = threading.Thread(target=seal)
     thread.start()
-    for step in range(20_000):
-        recorder.take(step, [np.full(5, step, np.float32)])
+    steps = 0
+    while steps < 5_000 or sum(segment.tail is None for segment in kept) < 4:
+        recorder.take(steps, [np.full(5, steps, np.float32)])
+        steps += 1
     over.set()
     thread.join()
     recorder.close()
 
-    (tmp_path / "whole").mkdir()
-    whole = manifest_of([segment.index for segment in kept])
-    assert len(whole["segments"]) > 3
     put_manifest(tmp_path, kept)
     series = Recording.open(tmp_path).read("inputs.touch")
-    assert series.steps.tolist() == list(range(20_000))
-    assert (series.values == np.arange(20_000, dtype=np.float32)[:, None]).all()
+    assert series.steps.tolist() == list(range(steps))
+    assert (series.values == np.arange(steps, dtype=np.float32)[:, None]).all()
 
 
 def until(condition: Callable[[], bool]) -> None:

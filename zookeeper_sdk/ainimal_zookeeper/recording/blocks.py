@@ -34,6 +34,7 @@ VERSION = 1
 ZSTD, SHUFFLED, SPARSE, VARYING, DIFFERENCES = 1, 2, 4, 8, 16
 
 HEADER = struct.Struct("<BBHIII")
+_SAID, _CRC = struct.Struct("<BBHII"), struct.Struct("<I")
 _MOST_BYTES = 1 << 31
 _LEVEL = 1
 
@@ -55,7 +56,9 @@ def numbers(
     flags = SHUFFLED if item_bytes > 1 else 0
     if differences:
         flags |= DIFFERENCES
-        values = np.diff(values, prepend=values.dtype.type(0))
+        gaps = values.copy()  # `numpy.diff` takes ten times as long for so few
+        gaps[1:] -= values[:-1]
+        values = gaps
     body: Any = values
     if item_bytes > 1:
         body = np.ascontiguousarray(values.view(np.uint8).reshape(-1, item_bytes).T)
@@ -80,8 +83,8 @@ def _packed(flags: int, count: int, values: Any, present: npt.NDArray[np.bool_] 
         flags |= ZSTD
     else:
         stored = body.tobytes() if isinstance(body, np.ndarray) else body
-    head = HEADER.pack(VERSION, flags, 0, count, size, 0)
-    return head[:12] + struct.pack("<I", zlib.crc32(stored, zlib.crc32(head[:12]))) + stored
+    head = _SAID.pack(VERSION, flags, 0, count, size)
+    return b"".join((head, _CRC.pack(zlib.crc32(stored, zlib.crc32(head))), stored))
 
 
 def decode(block: bytes, channel: Channel, steps: int) -> Block:

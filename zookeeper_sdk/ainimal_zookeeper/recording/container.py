@@ -23,6 +23,9 @@ _STATISTICS, _METADATA, _METADATA_INDEX, _SUMMARY_OFFSET, _DATA_END = 0x0B, 0x0C
 _RECORD = struct.Struct("<BQ")
 _MESSAGE_HEAD = struct.Struct("<BQHIQQ")
 _CHUNK_HEAD = struct.Struct("<BQQQQIIQ")
+_INDEX = struct.Struct("<BQHIQQ")  # of a message that is the only one of its channel in its chunk
+_PLACE = struct.Struct("<HQ")
+_CHUNK_PLACE, _CHUNK_SIZES = struct.Struct("<QQQQI"), struct.Struct("<QIQQ")
 
 FRAMING = _MESSAGE_HEAD.size
 """Bytes before the data of each message."""
@@ -68,42 +71,40 @@ class Container:
         self._keep(_CHANNEL, body)
 
     def chunk(self, messages: Sequence[Message], last_time_ns: int) -> int:
-        """Writes messages that are read together. Returns where the data of the first begin."""
+        """Writes messages that are read together, at most one of each channel.
+
+        Returns where the data of the first begin.
+        """
         first = min(message.time_ns for message in messages)
-        size = sum(FRAMING + len(message.data) for message in messages)
-        at = self.size
         records: list[bytes] = []
-        offset = crc = 0
-        index: dict[int, bytes] = {}
+        indexes: list[bytes] = []
+        offset = 0
         for message in messages:
-            place = struct.pack("<QQ", message.time_ns, offset)
-            index[message.channel] = index.get(message.channel, b"") + place
-            head = _MESSAGE_HEAD.pack(
-                _MESSAGE,
-                FRAMING - 9 + len(message.data),
-                message.channel,
-                message.sequence,
-                message.time_ns,
-                message.time_ns,
+            size, channel, now = len(message.data), message.channel, message.time_ns
+            records += (
+                _MESSAGE_HEAD.pack(_MESSAGE, FRAMING - 9 + size, channel, message.sequence, now, now),
+                message.data,
             )
-            records += head, message.data
-            crc = zlib.crc32(message.data, zlib.crc32(head, crc))
-            offset += FRAMING + len(message.data)
-            self._counts[message.channel] = self._counts.get(message.channel, 0) + 1
+            indexes.append(_INDEX.pack(_MESSAGE_INDEX, _INDEX.size - 9, channel, 16, now, offset))
+            offset += FRAMING + size
+            self._counts[channel] = self._counts.get(channel, 0) + 1
+        body = b"".join(records)
+        crc, size = zlib.crc32(body), len(body)
         begun = _CHUNK_HEAD.pack(_CHUNK, _CHUNK_HEAD.size - 9 + size, first, last_time_ns, size, crc, 0, size)
-        self._write(begun, *records)
-        length = self.size - at
-        places = b""
-        for channel, entries in index.items():
-            places += struct.pack("<HQ", channel, self.size)
-            self._write(_record(_MESSAGE_INDEX, struct.pack("<HI", channel, len(entries)) + entries))
+        at, length = self.size, len(begun) + size
+        places = b"".join(
+            _PLACE.pack(message.channel, at + length + order * _INDEX.size) for order, message in enumerate(messages)
+        )
+        self._write(begun, body, *indexes)
         self._keep(
             _CHUNK_INDEX,
-            struct.pack("<QQQQI", first, last_time_ns, at, length, len(places))
-            + places
-            + struct.pack("<Q", self.size - at - length)
-            + _string("")
-            + struct.pack("<QQ", size, size),
+            b"".join(
+                (
+                    _CHUNK_PLACE.pack(first, last_time_ns, at, length, len(places)),
+                    places,
+                    _CHUNK_SIZES.pack(len(messages) * _INDEX.size, 0, size, size),
+                )
+            ),
         )
         begin, end = self._span or (first, last_time_ns)
         self._span = min(begin, first), max(end, last_time_ns)
