@@ -208,7 +208,7 @@ class Runner:
             keeping=self._saver,
             going_back=self._restorer,
             driving=self._steering,
-            ruled=_ruled(stage, self._journal),
+            ruled=_ruled(stage, self._journal, self._warn),
             recording=self._recorder,
             begin=partial(self._begin, stage),
         )
@@ -418,11 +418,11 @@ def _on_mode(stage: Stage) -> Callable[[bool, bool], None] | None:
     return None if told is None else _guarded(told)
 
 
-def _ruled(stage: Stage, journal: Journal) -> Ruled | None:
+def _ruled(stage: Stage, journal: Journal, warn: Callable[[str], None]) -> Ruled | None:
     """Returns who lets rules stand: those that are desired, and in a replay those that were recorded."""
     if stage.overrides is None or stage.replay is None:
         return stage.overrides
-    return stage.replay.rules(stage.overrides, journal)
+    return stage.replay.rules(stage.overrides, journal, warn)
 
 
 def _guarded(on_mode: Callable[[bool, bool], None]) -> Callable[[bool, bool], None]:

@@ -20,22 +20,23 @@ from tests.unit.runner.test_replaying import AINIMALS, RECURRENT
 ZOO = f"""
 name: replays
 models:
-  - {{path: {AINIMALS / "balancer.py"}, class_name: Balancer, rate: 400}}
-  - {{path: recurrent.py, class_name: Recurrent, rate: 400}}
+  - {{path: {AINIMALS / "balancer.py"}, class_name: Balancer, rate: 600}}
+  - {{path: recurrent.py, class_name: Recurrent, rate: 600}}
 environments:
   - {{name: CartPole, type: gymnasium, env_name: CartPole-v1}}
 """
-START = """mutation($i:RecordingStartInput!){recordingStart(input:$i){recording{id firstStep checkpointId}
+START = """mutation($i:RecordingStartInput!){recordingStart(input:$i){recording{id firstStep}
   userErrors{code message}}}"""
 STOP = """mutation($i:RecordingInput!){recordingStop(input:$i){recording{id phase firstStep lastStep problem}
   userErrors{code message}}}"""
 STEPS = 1_000
 
 
-@pytest.fixture
-def replays(tmp_path: Path, start_zoo: ZooStarter) -> Iterator[HostedZoo]:
-    furnish(tmp_path, ZOO, {"recurrent.py": RECURRENT})
-    with start_zoo(tmp_path) as hosted:
+@pytest.fixture(scope="module")
+def replays(tmp_path_factory: pytest.TempPathFactory, start_zoo: ZooStarter) -> Iterator[HostedZoo]:
+    folder = tmp_path_factory.mktemp("zoo")
+    furnish(folder, ZOO, {"recurrent.py": RECURRENT})
+    with start_zoo(folder) as hosted:
         yield hosted
 
 
@@ -104,6 +105,26 @@ def test_what_was_recorded_comes_to_the_same(replays: HostedZoo, client: Zookeep
         assert found["action/steps"][-1] == sealed["lastStep"]
     with pytest.raises(InvalidInput, match="holds"):
         client.replay(sealed["id"], from_step=1)
+
+
+def test_an_environment_does_the_same_once_more(replays: HostedZoo, client: Zookeeper) -> None:
+    """From its first step on: with nothing but its seed, and with the recorded actions in another of its kind."""
+    instance = client.launch("Balancer", "CartPole", seed=5, paused=True)
+    begun = asked(replays, START, instanceId=instance.id)
+    instance.resume()
+    at_step(instance, 300)
+    sealed = asked(replays, STOP, recordingId=begun["id"])
+    instance.terminate()
+
+    anew = client.replay(sealed["id"], planes=[])
+    driven = client.replay(sealed["id"], environment="CartPole")
+
+    for each in (anew, driven):
+        report = each.wait("TERMINATED", timeout_s=60).replay()
+        assert report is not None
+        assert report.identical, report
+        assert report.compared_steps == sealed["lastStep"] >= 300
+    assert report.planes == ("OUTPUTS",)
 
 
 def test_a_recurrent_torch_agent_comes_to_the_same(replays: HostedZoo, client: Zookeeper) -> None:

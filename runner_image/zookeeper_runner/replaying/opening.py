@@ -67,6 +67,7 @@ class Opened:
         tape, given = self.tape, self.given
         if not isinstance(actor, Actor):
             raise InvalidInput("environments that step together are not replayed; replay with INPUTS, or one of them")
+        _check_drives(tape.channels, world, self._planes)
         _check_signals(tape.channels, agent, world, stands_in=self.world is not None)
         within = [path for path in tape.channels if path.startswith(("activations.", "weights.", "state."))]
         compared = [path for path in [*within, *tape.copied] if path.partition(".")[0] not in given]
@@ -89,10 +90,10 @@ class Opened:
             warn=warn,
         )
 
-    def rules(self, ruled: Ruled, journal: Journal) -> RecordedRules:
+    def rules(self, ruled: Ruled, journal: Journal, warn: Callable[[str], None]) -> RecordedRules:
         """Returns what lets the recorded rules stand, before those that `ruled` is asked for."""
         done = self.given - {"inputs"}  # which are recorded as they were before the rules on them
-        return RecordedRules(ruled, self.tape, done, partial(getattr, journal.counters, "step"))
+        return RecordedRules(ruled, self.tape, done, partial(getattr, journal.counters, "step"), warn)
 
 
 def _tap(compared: Iterable[str], taps: Taps | None) -> Callable[[str], Any]:
@@ -106,6 +107,16 @@ def _tap(compared: Iterable[str], taps: Taps | None) -> Callable[[str], Any]:
     except InvalidInput as error:
         raise InvalidInput(f"the model is not the one that was recorded: {error}") from error
     return taps.read
+
+
+def _check_drives(channels: Mapping[str, RecordedChannel], world: World, planes: frozenset[str]) -> None:
+    """Raises: InvalidInput where what is to drive was not recorded."""
+    wanted = [paths.join("inputs", name) for name in world.observation] if "INPUTS" in planes else []
+    if "OUTPUTS" in planes:
+        wanted = [paths.ACTION] if len(world.action) == 1 else [paths.join(paths.ACTION, name) for name in world.action]
+    for path in wanted:
+        if path not in channels:
+            raise InvalidInput(f"{path} was not recorded, so it cannot drive; record it, or leave its plane out")
 
 
 def _check_signals(channels: Mapping[str, RecordedChannel], agent: Agent, world: World, *, stands_in: bool) -> None:

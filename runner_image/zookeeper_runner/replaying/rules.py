@@ -20,11 +20,15 @@ class RecordedRules:
     whose recorded values have been through the rules on them. step: how many steps were made.
     """
 
-    def __init__(self, ruled: Ruled, tape: Tape, done: frozenset[str], step: Callable[[], int]) -> None:
+    def __init__(
+        self, ruled: Ruled, tape: Tape, done: frozenset[str], step: Callable[[], int],
+        warn: Callable[[str], None],
+    ) -> None:  # fmt: skip
         self._ruled = ruled
         self._tape = tape
         self._done = done
         self._step = step
+        self._warn = warn
         self._standing: dict[str, OverrideDoc] = {}
         self._heard: int | None = None
 
@@ -42,7 +46,9 @@ class RecordedRules:
         return self._ruled.heed({**desired, "overrides": rules})
 
     def _hear(self, kind: str, data: dict[str, Any]) -> None:
-        if kind == "override" and data["path"].partition(".")[0] not in self._done:
+        if kind == "override" and data["rule"] == "PATCH":
+            self._warn(f"the rule on {data['path']} took its values from another recording, and is left out")
+        elif kind == "override" and data["path"].partition(".")[0] not in self._done:
             rule = {**{name: data[name] for name in _FIELDS if name in data}, "expiresAt": None, "expiresInSteps": None}
             self._standing[rule["id"]] = cast(OverrideDoc, rule)
         elif kind == "override.ended":

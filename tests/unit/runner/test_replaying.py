@@ -15,6 +15,7 @@ from ainimal_zookeeper import environments, models
 from ainimal_zookeeper.domain.documents import Mode, OverrideDoc
 from ainimal_zookeeper.domain.errors import InvalidInput
 from ainimal_zookeeper.domain.recordings import DRIVEN, FIRST, FLAGS, OVERRIDDEN, TERMINATED, TRUNCATED
+from ainimal_zookeeper.modality import Modality
 from ainimal_zookeeper.recording import Channel, StepRecorder
 from ainimal_zookeeper.recording.recording import Recording
 from zookeeper_runner.acting import Actor
@@ -242,14 +243,16 @@ class Replayed(Life):
         spoil: Callable[[Life], None] | None = None,
         spoil_at: int | None = None,
         seed: int = 77,
+        signals: Sequence[Any] | None = None,
         **parameters: Any,
     ) -> None:
         super().__init__(spec, seed, **parameters)
         self.told: list[str] = []
         self.done = False
         self.report: Any = None
-        signals = [each for each in recorded.manifest_signals if each["path"].split(".")[0] in _TOLD]
-        asked = {"planes": list(planes), "fromStep": from_step, "toStep": to_step, "signals": signals}
+        told = signals or recorded.manifest_signals
+        told = [each for each in told if each["path"].split(".")[0] in _TOLD]
+        asked = {"planes": list(planes), "fromStep": from_step, "toStep": to_step, "signals": told}
         recording = Recording.open(folder / "recording")
         opened = Opened(asked, recording)
         world = opened.world or self.world
@@ -268,7 +271,7 @@ class Replayed(Life):
         )
         self.arrows.sinks.append(self.replayer)
         self.arrows.driving = self.replayer.driver
-        heeds = opened.rules(self.rules, self.journal)
+        heeds = opened.rules(self.rules, self.journal, self.told.append)
         self.counters.step, self.counters.episode = recorded.point["step"], recorded.point["episode"]
         stage = Stage(self.replayer, self.agent, parameters=parameters, keeps=self.replayer)
         self.told += stage.put_back(str(folder / "checkpoint"), recorded.point)
@@ -523,6 +526,69 @@ class TestRefusals:
 
         with pytest.raises(InvalidInput, match=r"not the one that was recorded.*weights\.head\.bias.*weights\.top"):
             Replayed(tmp_path, recorded, {**recurrent, "path": str(other)})
+
+
+def test_a_model_without_an_environment_is_asked_once_more(tmp_path: Path) -> None:
+    """Its inputs are what it was asked, and its outputs are compared; nothing else is there."""
+    file = tmp_path / "adder.py"
+    file.write_text(
+        "import numpy as np\n"
+        "class Adder:\n"
+        "    def forward(self, inputs):\n"
+        "        return {'sum': np.float64(inputs['a'].sum() + np.random.random())}\n"
+    )
+    channels = [Channel(FLAGS, "uint8", (), "scalar"), Channel("inputs.a", "float32", (3,), "vector")]
+    channels.append(Channel("outputs.sum", "float64", (), "scalar"))
+    agent = models.load(
+        {"type": "python_class", "path": str(file), "class_name": "Adder"}, {}, observation=None, action=None,
+        stage=lambda _: None,
+    )  # fmt: skip
+    bell = Bell()
+    session = Session(launch_of(), bell)
+    signals = Signals(bell)
+    journal = Journal(session, signals, History(0))
+    recorder = StepRecorder(channels, lambda _: None, folder=_made(tmp_path / "recording"), timeline=1, tail_s=None)
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    written = write(agent, session.counters, None, {})
+    with written.place:
+        seal(written, folder / "state.zip")
+    before = np.random.get_state()
+    for step in range(1, 21):
+        seen = np.full(3, step, np.float32)
+        recorder.take(step, [0, seen, agent.forward({"a": seen})["sum"]])
+    recorder.close()
+    np.random.set_state(before)
+    vector = manifest_of({"a": Modality.vector("a", 3)}, {}, has_world=False)["signals"]
+    opened = Opened({"planes": ["INPUTS"], "signals": vector}, Recording.open(tmp_path / "recording"))
+    assert opened.world is not None
+    assert not opened.has_world
+    arrows = Arrows()
+    actor = Actor(agent, opened.world, journal, bell, None, arrows)
+    reports: list[Any] = []
+    replayer = opened.replayer(
+        agent, opened.world, actor, journal, bell, taps=lambda: None, on_mode=None, tell=reports.append,
+        done=lambda: None, warn=reports.append,
+    )  # fmt: skip
+    arrows.sinks.append(replayer)
+    arrows.driving = replayer.driver
+    Stage(replayer, agent, keeps=replayer).put_back(str(folder), {"step": 0, "episode": 0})
+    with suppress(Leave):
+        while True:
+            bell.answer()
+            replayer.act(ACT)
+
+    assert reports[-1] == identical(20)
+
+
+def test_what_is_to_drive_must_have_been_recorded(tmp_path: Path) -> None:
+    """The error names the signal."""
+    recorded = Recorded(tmp_path, BALANCER, steps=5)
+    signals = [*recorded.manifest_signals]
+    signals.append({**signals[0], "path": "inputs.lidar"})
+
+    with pytest.raises(InvalidInput, match=r"inputs\.lidar was not recorded"):
+        Replayed(tmp_path, recorded, BALANCER, signals=signals)
 
 
 def test_a_difference_is_as_large_as_its_largest_element() -> None:

@@ -53,6 +53,8 @@ def replay_of(recording: RecordingDoc, source: InstanceDoc, input: Mapping[str, 
     name = recording["id"]
     if recording["phase"] == "OPEN":
         raise InvalidTransition(f"recording {name} is still open; stop it, then replay it")
+    if source["origin"] == "ATTACHED":
+        raise InvalidInput(f"recording {name} is of a script of its user, which no runner runs; read or export it")
     if recording["modelId"] is None:
         raise InvalidInput(f"recording {name} is of no model of this zoo: there is nothing to run once more")
     if not recording["sizeBytes"] or recording["lastStep"] < recording["firstStep"]:
