@@ -101,9 +101,10 @@ def viewers(running: Zoo, instance_id: str, count: int) -> Iterator[None]:
 
     async def look(client: httpx.AsyncClient) -> None:
         headers = {"accept": "text/event-stream"}
-        async with client.stream("POST", f"{running.url}/graphql", json=body, headers=headers) as response:
-            async for _ in response.aiter_raw():
-                pass
+        while True:  # a stream lasts five minutes
+            async with client.stream("POST", f"{running.url}/graphql", json=body, headers=headers) as response:
+                async for _ in response.aiter_raw():
+                    pass
 
     async def look_all() -> None:
         limits = httpx.Limits(max_connections=count)
