@@ -6,16 +6,19 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import psutil
 import pytest
+from ainimal_zookeeper.domain.documents import Desired
 from ainimal_zookeeper.domain.recordings import FIRST, FLAGS, TERMINATED
 from ainimal_zookeeper.recording import Ranges, Recording
 
 from tests.e2e.conftest import ZooStarter
 from tests.e2e.hosting import HostedZoo, furnish, until
+from tests.e2e.runners import Processes, ended
+from tests.fakes.runner_link import FakeRunnerLink, launch_of, wanted
 
 ZOO = """
 name: recorded
@@ -66,6 +69,14 @@ class Line(Env):
         reward = float(self.seen[0]) - action
         self.truth.write(struct.pack("<dddqd", *before, reward, int(action), time.time()))
         return self.seen, reward, self.at >= 100, False, {}
+"""
+PUSHER = """
+class Pusher:
+    def __init__(self):
+        self.calls = 0
+    def act(self, observation):
+        self.calls += 1
+        return self.calls % 2
 """
 TRUTH = np.dtype([("place", "<f8", 2), ("reward", "<f8"), ("move", "<i8"), ("at", "<f8")])
 SHOWN = "id phase signals firstStep lastStep droppedSteps sizeBytes problem checkpointId access { baseUrl headers }"
@@ -182,6 +193,39 @@ def test_runner_that_is_killed_loses_at_most_a_second(zoo: HostedZoo) -> None:
     assert steps[-1] == lost["lastStep"]
     assert killed_at - ran[steps[-1] - 1]["at"] < 1.0
     read.close()
+
+
+def test_outage_is_ridden_out_and_leaving_seals(processes: Processes) -> None:
+    """While the zoo and its bucket are away nothing is lost; who is asked to leave says that it is whole."""
+    launch = launch_of(model=processes.model(PUSHER), environment=processes.world("import time; time.sleep(0.001)"))
+    link = processes.link(launch)
+    process = processes.start(link)
+    link.phase("ins_1", "RUNNING")
+    request = {"id": "rec_1", "signals": None, "authorId": None, "attempt": 1}
+    link.desire("ins_1", cast(Desired, {**wanted(), "recording": request}))
+    until(lambda: told(link) > 500)
+    link.away = True
+    before = told(link)
+    time.sleep(2.5)  # of an outage, which is what is tested
+    assert told(link) == before
+    link.away = False
+    until(lambda: told(link) > before + 1000)
+    process.send_signal(signal.SIGTERM)
+    assert ended(process) == 0
+
+    assert link.recorded[0]["begun"]["signals"] == ["inputs.place", "outputs.move", "action", "env.reward"]
+    assert link.recorded[-1]["sealed"] is True
+    assert link.recorded[-1]["droppedSteps"] == 0
+    whole = [one["index"] for said in link.recorded for one in said.get("arrived", ()) if one["tail"] is None]
+    assert whole[0]["firstStep"] == link.recorded[0]["begun"]["step"]
+    assert [after["firstStep"] for after in whole[1:]] == [one["lastStep"] + 1 for one in whole[:-1]]
+    assert all(f"runs/ins_1/1/recordings/rec_1/{one['name']}" in link.objects for one in whole)
+    assert link.saves("ins_1")[0]["save"]["recording"] == "rec_1"
+
+
+def told(link: FakeRunnerLink) -> int:
+    """Returns the newest step that has arrived."""
+    return max((one["index"]["lastStep"] or 0 for said in link.recorded for one in said.get("arrived", ())), default=0)
 
 
 def test_last_seconds_are_kept_after_the_fact(zoo: HostedZoo) -> None:

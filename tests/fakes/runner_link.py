@@ -85,6 +85,7 @@ class FakeRunnerLink:
         self.fenced: set[str] = set()
         self.refused: set[str] = set()
         self.objects: dict[str, bytes] = {}
+        self.recorded: list[dict[str, Any]] = []  # what was said of recordings
         self.granted: dict[str, dict[str, Any]] = {}
         self.uploading: Callable[[], object] = lambda: None
         self.downloading: Callable[[], object] = lambda: None
@@ -247,6 +248,9 @@ class FakeRunnerLink:
             if path.endswith("/ticket"):
                 name = f"{run_prefix(instance_id, attempt)}{body['name']}"
                 return 200, {"object": name, "url": self._link_to(name), "headers": {}, "expiresAt": ""}
+            if path.endswith("/recording"):
+                self.recorded.append(body)
+                return 200, {}
             if path.endswith("/checkpoint"):
                 if (granted := self.granted.get(body["id"])) is not None:
                     return 200, granted

@@ -67,6 +67,8 @@ class Recorder:
         self._heard: str | None = None
         self._heard_last: str | None = None
         self._mode: Mode | None = None
+        self._known: Mapping[str, SignalDoc] | None = None
+        self._defaults: list[SignalDoc] = []
 
     def heed(self, desired: Desired) -> None:
         """Begins and ends what is asked for. Comes between two steps, when what is desired holds."""
@@ -83,9 +85,7 @@ class Recorder:
             self._heard, self._asked, self._asked_at = wanted, request, self._clock()
         if self._asked is not None:
             self._begin(self._asked)
-        catalogue = self._signals.catalogue
-        if catalogue is not None:
-            self._ring.look(_chosen(None, catalogue))
+        self._ring.look(self._usual())
         last = desired.get("saveLast")
         if last is not None and last["id"] != self._heard_last:
             self._heard_last = last["id"]
@@ -192,6 +192,13 @@ class Recorder:
         threading.Thread(target=write, args=(remembered, uploads), name="zoo-save-last", daemon=True).start()
 
     # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _usual(self) -> list[SignalDoc]:
+        """Returns what is recorded unless somebody asks for something else; looked for once in each catalogue."""
+        catalogue = self._signals.catalogue
+        if catalogue is not None and catalogue is not self._known:
+            self._known, self._defaults = catalogue, _chosen(None, catalogue)
+        return self._defaults
 
     def _follow_mode(self, mode: Mode) -> None:
         if mode == self._mode:
