@@ -61,8 +61,8 @@ def test_a_missing_file_and_a_missing_path_are_told(author: Author) -> None:
         author.load("", path="/nowhere/model.py")
     with pytest.raises(InvalidInput, match="needs the path"):
         author.load("", path="")
-    with pytest.raises(InvalidInput, match="model type is 'onnx'"):
-        author.load("", type="onnx")
+    with pytest.raises(InvalidInput, match="model type is 'keras'"):
+        author.load("", type="keras")
 
 
 def test_files_beside_the_model_can_be_imported(author: Author) -> None:
