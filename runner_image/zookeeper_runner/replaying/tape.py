@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from ainimal_zookeeper.domain.errors import InvalidInput
 from ainimal_zookeeper.domain.recordings import FIRST, FLAGS, TERMINATED, TRUNCATED
-from ainimal_zookeeper.recording.exporters.excerpt import Recorded, RecordedChannel
+from ainimal_zookeeper.recording.exporters.excerpt import Recorded, RecordedChannel, bytes_of
 
-_WINDOW = 512  # steps that are read at once
+_WINDOW = 512  # steps that are read at once, of everything fewer where that takes more than
+_WINDOW_BYTES = 64 << 20
 
 
 class Tape:
@@ -31,6 +32,8 @@ class Tape:
         self.channels: Mapping[str, RecordedChannel] = {
             channel.path: channel for channel in recording.signals if not channel.path.startswith("zoo.")
         }
+        row = sum(map(bytes_of, self.channels.values()))
+        self._length = max(1, min(_WINDOW, _WINDOW_BYTES // max(row, 1)))
         self._events: dict[tuple[int, int], list[Mapping[str, Any]]] = {}
         for event in recording.events:
             self._events.setdefault((int(event["timeline"]), int(event["step"])), []).append(event)
@@ -111,7 +114,7 @@ class Tape:
         low, high = self._window
         if not low <= step <= high:
             low = step
-            high = min(step + _WINDOW - 1, self.last)
+            high = min(step + self._length - 1, self.last)
             self._window, self._columns = (low, high), {}
         if path not in self._columns:
             steps, timelines, _, values = self._recording.read(path, low, high)

@@ -103,7 +103,7 @@ class Excerpt:
 
     def windows(self) -> Iterator[tuple[int, int]]:
         """Yields stretches of steps, first and last, that together are the excerpt and small enough to be held."""
-        row = sum(_bytes_of(channel) for channel in self.channels)
+        row = sum(bytes_of(channel) for channel in self.channels)
         length = max(1, min(_WINDOW, _WINDOW_BYTES // max(row, 1)))
         low, high = int(self.flags.steps.min()), int(self.flags.steps.max())
         for first in range(low, high + 1, length):
@@ -133,7 +133,8 @@ def dtype_of(channel: RecordedChannel) -> np.dtype[Any]:
     return np.dtype("float32" if channel.dtype == "bfloat16" else channel.dtype)
 
 
-def _bytes_of(channel: RecordedChannel) -> int:
+def bytes_of(channel: RecordedChannel) -> int:
+    """Returns about how much memory a value of a channel takes."""
     if channel.kind in {"text", "json"}:
         return 256
     size = dtype_of(channel).itemsize
