@@ -26,11 +26,15 @@ class Held:
         self._rules: Sequence[Rule] = ()
         self._underlying: Any = self._read()
         self._effective: Any = self._underlying
+        self._differs = False  # the effective value from the underlying one
+        self._elements: list[tuple[int, ...]] | None = None  # those that the rules are about; None: all
 
     def rule(self, rules: Sequence[Rule], step: int) -> None:
         """Applies `rules` from now on, of which there is at least one. Raises: InvalidInput when they do not fit."""
         self._absorb()
         before, self._rules = self._rules, rules
+        elements = [rule.terms.index for rule in rules if rule.terms.index is not None]
+        self._elements = elements if len(elements) == len(rules) else None
         try:
             self._put(step)
         except BaseException:
@@ -39,11 +43,10 @@ class Held:
 
     def hold(self, step: int) -> bool:
         """Puts the effective value in place where something else is; returns whether it differs from the underlying."""
-        self._absorb()
-        if self._is_there() and not any(rule.values for rule in self._rules):
-            return not _same(self._effective, self._underlying)
-        self._put(step)
-        return not _same(self._effective, self._underlying)
+        if any(rule.values for rule in self._rules) or not self._holds():
+            self._absorb()
+            self._put(step)
+        return self._differs
 
     def lift(self) -> None:
         """Puts the underlying value in place, until `drop`."""
@@ -65,6 +68,7 @@ class Held:
             value = rule.made_of(value, step)
         self._taps.write(self._path, value)
         self._effective = self._read()
+        self._differs = not _same(self._effective, self._underlying)
 
     def _absorb(self) -> None:
         """Lets what was learnt since become the underlying value, where no rule but clamps says what it is."""
@@ -83,6 +87,15 @@ class Held:
         moved = ~kept & (now != effective)
         self._underlying = np.where(moved, now, np.asarray(self._underlying)).astype(now.dtype)[()]
 
+    def _holds(self) -> bool:
+        """Whether what the rules are about is as they say; the rest may have been learnt meanwhile."""
+        if self._elements is None:
+            return self._is_there()
+        found = self._taps.read(self._path)
+        return np.shape(found) == np.shape(self._effective) and all(
+            _same(found[at], self._effective[at]) for at in self._elements
+        )
+
     def _is_there(self) -> bool:
         return _same(self._taps.read(self._path), self._effective)
 
@@ -94,6 +107,12 @@ class Held:
 
 
 def _same(one: Any, other: Any) -> bool:
+    """Tells whether two values are the same to the bit."""
     if isinstance(one, str) or isinstance(other, str) or one is None or other is None:
-        return type(one) is type(other) and one == other
-    return bool(np.array_equal(one, other, equal_nan=np.asarray(one).dtype.kind == "f"))
+        return type(one) is type(other) and bool(one == other)
+    first, second = np.asarray(one), np.asarray(other)
+    if first.dtype != second.dtype or first.shape != second.shape:
+        return False
+    # As integers: what is no number is equal to itself then, and nothing has to be looked at twice.
+    bits = f"u{first.dtype.itemsize}"
+    return bool(np.array_equal(first.view(bits), second.view(bits)))
