@@ -35,6 +35,8 @@ BAD_REPORTS: list[dict[str, Any]] = [
     {"sequence": 1, "report": {"stats": {"step": -1}}},
     {"sequence": 1, "report": {"timeline": -1}},
     {"sequence": 1, "report": {"restorable": "yes"}},
+    {"sequence": 1, "report": {"control": {"id": "ctl_1", "ended": "TAKEN"}}},
+    {"sequence": 1, "report": {"control": {"ended": "LAPSED"}}},
     {"sequence": 1, "report": {"overrides": {}}},
     {"sequence": 1, "report": {"overrides": [{"id": 1, "timeline": 1}]}},
     {"sequence": 1, "report": {"overrides": [{"id": "ovr_1", "timeline": 1, "ended": "LATER"}]}},
