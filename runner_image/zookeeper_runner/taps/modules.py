@@ -119,7 +119,7 @@ class Modules:
     def news(self) -> bool:
         """Returns whether there is more to list than before. Between two steps only."""
         if self._flow is not None and self._flow.ran:
-            self.edges = self._flow.edges
+            self.edges = list(self._flow.edges)
             self._flow = None
             self._tried.update(self._open())
             self._news |= self._compiled
@@ -210,7 +210,7 @@ class Modules:
     # --- within the forward --------------------------------------------------------------------------------------
 
     def _hook(self, path: str, tapped: Any) -> Callable[[Any, Any, Any], Any]:
-        compiling, gate, cells = library().compiler.is_compiling, self._gate, self._cells
+        compiling, gate, cells = _is_compiling(library()), self._gate, self._cells
 
         def took(module: Any, arguments: Any, output: Any) -> Any:
             if compiling() or gate.shut or module is not tapped:  # a copy of a module has its hooks
@@ -249,7 +249,7 @@ class Flow:
 
     def __init__(self) -> None:
         self.ran = False
-        self.edges: list[tuple[str, str]] = []
+        self.edges: dict[tuple[str, str], None] = {}
         self._made: dict[int, str] = {}
         self._alive: list[Any] = []  # so that no id is used again
         self._last: str | None = None
@@ -260,8 +260,8 @@ class Flow:
         if shown:
             made_by = [self._made[id(tensor)] for _, tensor in tensors_in(arguments) if id(tensor) in self._made]
             for source in made_by or ([] if self._last is None else [self._last]):
-                if source != path and (source, path) not in self.edges:
-                    self.edges.append((source, path))
+                if source != path:
+                    self.edges[source, path] = None
             self._last = path
         if self._last is None:
             return
@@ -303,6 +303,12 @@ def _why_not(root: Any, name: str) -> str | None:
         if inside:
             module = getattr(module, parts[index])
     return None
+
+
+def _is_compiling(torch: Any) -> Callable[[], bool]:
+    """Returns what tells whether code is only traced, to be compiled; old versions of torch cannot be asked."""
+    asked: Callable[[], bool] | None = getattr(getattr(torch, "compiler", None), "is_compiling", None)
+    return asked or (lambda: False)
 
 
 def _forward_is_compiled(module: Any) -> bool:
