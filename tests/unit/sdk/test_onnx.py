@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,42 @@ def test_written_weights_are_saved_and_loaded(tmp_path: Path) -> None:
     np.testing.assert_allclose(other.forward({"observation": MANY})["push"], 2 * policy(MANY), rtol=1e-6)
     assert other.inside is not None
     assert other.inside.weight("net.0.weight").tolist() == FIRST.tolist()
+
+
+def test_a_graph_that_was_not_changed_is_saved_as_nothing(tmp_path: Path) -> None:
+    """And becomes again what the file says, also after it was changed."""
+    agent = loaded(write_policy(tmp_path / "policy.onnx"), SEEN, PUSH)
+    assert agent.can.save is not None
+    assert agent.can.load is not None
+    assert agent.inside is not None
+    agent.can.save(str(tmp_path))
+    agent.inside.set_weight("net.2.weight", SECOND * 2)
+
+    agent.can.load(str(tmp_path))
+
+    np.testing.assert_allclose(agent.forward({"observation": MANY})["push"], policy(MANY), rtol=1e-6)
+
+
+def test_it_says_what_it_lacks_to_be_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the package onnx it acts all the same, and shows nothing within."""
+    file = write_policy(tmp_path / "policy.onnx")
+    monkeypatch.setitem(sys.modules, "onnx", None)
+
+    agent = loaded(file, SEEN, PUSH)
+
+    np.testing.assert_allclose(agent.forward({"observation": MANY})["push"], policy(MANY), rtol=1e-6)
+    assert agent.inside is not None
+    assert (agent.inside.activations(), agent.inside.weights(), agent.inside.architecture()) == ({}, {}, None)
+    assert any("without the package onnx" in finding.text for finding in agent.findings)
+
+
+def test_without_onnxruntime_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the interpreter that needs it."""
+    file = write_policy(tmp_path / "policy.onnx")
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+
+    with pytest.raises(AInimalFault, match=r"policy.onnx needs onnxruntime, .* -m pip install onnxruntime onnx"):
+        loaded(file, SEEN, PUSH)
 
 
 @pytest.mark.parametrize(
