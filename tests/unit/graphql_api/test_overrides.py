@@ -218,3 +218,17 @@ async def test_whoever_may_not_control_sets_and_sees_nothing(store: MemoryStore,
     code, message = await refusal(stranger, "outputs.steer", "SET", value=0)
     assert (code, "ins_a" in message) == ("NOT_FOUND", True)
     assert store.get(Ref(Collections.INSTANCES, "ins_a"))["desired"].get("overrides") is None  # type: ignore[index]
+
+
+@pytest.mark.usefixtures("running")
+async def test_who_follows_an_instance_is_told_of_its_rules(visitor: Visitor) -> None:
+    """As they are set and cleared, on the stream that is open."""
+    query = "subscription($i:LiveInput!){live(input:$i){kind cursor instances{id overrides{path rule value}}}}"
+    async with visitor.watch(query, i={"instanceIds": ["ins_a"]}) as tab:
+        assert (await tab.live())["instances"] == [{"id": "ins_a", "overrides": []}]
+        await let_stand(visitor, "outputs.steer", "SET", value=0.5)
+        told = await tab.live_until(lambda event: event["instances"])
+        assert told["instances"][0]["overrides"] == [{"path": "outputs.steer", "rule": "SET", "value": 0.5}]
+        await clear(visitor)
+        told = await tab.live_until(lambda event: event["instances"])
+        assert told["instances"] == [{"id": "ins_a", "overrides": []}]
