@@ -682,7 +682,7 @@ class RunnerLinkTests:
         """The recording names it, and it is not among those that are taken away when there are many."""
         await runner.ask("claim")
         recordings.add(store, clock.now())
-        bucket.put(POINT["object"], STATE)
+        bucket.put(str(POINT["object"]), STATE)
         save = {"kind": "RECORDING", "recording": "rec_1"}
         assert (await runner.report({"phase": "RUNNING", "checkpoint": POINT, "save": save})).status_code == 200
         (checkpoint,) = store.query(

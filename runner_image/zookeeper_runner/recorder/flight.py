@@ -85,6 +85,7 @@ class FlightRing:
         self._plan: Plan | None = None
         self._steps: deque[Kept] = deque()
         self._size_bytes = 0
+        self._fixed_bytes = 0  # of each step, where all are of one size
         self._events: deque[tuple[int, int, str, Mapping[str, Any]]] = deque(maxlen=_EVENTS)
         self._first = False
         self._driver: str | None = None
@@ -154,7 +155,9 @@ class FlightRing:
             self._broken = first_line(error)
             self.active = False
             return
-        size = sum(_size(value) for value in values)
+        size = self._fixed_bytes or sum(_size(value) for value in values)
+        if not self._fixed_bytes and not any(channel.varies for channel in plan.channels):
+            self._fixed_bytes = size
         now = time.time_ns()
         self._steps.append(Kept(step, session.timeline, now, values, size))
         self._size_bytes += size
@@ -189,7 +192,7 @@ class FlightRing:
             self._arrows.sinks.append(self)
         else:
             self._arrows.sinks.remove(self)
-            self._plan = None
+            self._plan, self._fixed_bytes = None, 0
             self._steps.clear()
             self._events.clear()
             self._size_bytes = 0

@@ -76,13 +76,24 @@ class Plan:
 
 def flags_of(terminated: Any, truncated: Any, *, overridden: bool, driven: bool, first: bool) -> int:
     """Returns the bits of `domain.recordings`; of many environments at once each tells of any."""
-    return (
-        (TERMINATED if np.any(terminated) else 0)
-        | (TRUNCATED if np.any(truncated) else 0)
-        | (OVERRIDDEN if overridden else 0)
-        | (DRIVEN if driven else 0)
-        | (FIRST if first else 0)
-    )
+    flags = 0
+    if terminated is not False and _holds(terminated):  # the usual case is decided at no cost
+        flags |= TERMINATED
+    if truncated is not False and _holds(truncated):
+        flags |= TRUNCATED
+    if overridden:
+        flags |= OVERRIDDEN
+    if driven:
+        flags |= DRIVEN
+    return flags | FIRST if first else flags
+
+
+def _holds(value: Any) -> bool:
+    """Whether a flag is set; of many, whether any is."""
+    try:
+        return bool(value)
+    except ValueError:
+        return bool(np.any(value))
 
 
 def channel_of(signal: SignalDoc, value: Any) -> Channel:
@@ -121,9 +132,11 @@ def _promised(signal: SignalDoc) -> Channel:
 def _reader(path: str, sources: Sources) -> Read:
     group, _, name = path.partition(".")
     if group == "inputs":
-        return lambda inputs, _o, _a, _r: part(inputs, name)
+        return lambda inputs, _o, _a, _r: inputs[name] if name in inputs else part(inputs, name)
     if group == "outputs":
-        return lambda _i, outputs, _a, _r: None if outputs is None else part(outputs, name)
+        return lambda _i, outputs, _a, _r: (
+            None if outputs is None else outputs[name] if name in outputs else part(outputs, name)
+        )
     if group == paths.ACTION:
         return lambda _i, _o, action, _r: part(action, name) if name else action
     if path == paths.REWARD:
@@ -152,9 +165,7 @@ def _fresh(path: str, sources: Sources) -> Read:
 
 def part(tree: Any, name: str) -> Any:
     """Returns the part of `tree` called `name`, which may lead through nested mappings by dots; None without one."""
-    if not isinstance(tree, Mapping):
-        return None
-    if name in tree:
+    if isinstance(tree, Mapping) and name in tree:
         return tree[name]
     for each in name.split("."):
         if isinstance(tree, Mapping):

@@ -61,9 +61,9 @@ def column(read: Recording, path: str) -> Any:
 
 def test_values_of_every_kind_come_back(tmp_path: Path) -> None:
     """To the bit, with the dtypes that they had, whatever their modality promised."""
+    picture = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
     paths = ["inputs.wide", "inputs.deep.inner", "outputs.torque", "action", "env.reward", "inputs.said", "inputs.tree"]
     tape = Recorded(tmp_path, [*map(signal, paths), signal("env.frame", "IMAGE")], render=lambda: picture)
-    picture = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
     rng = np.random.default_rng(1)
     made = [rng.random(3) for _ in range(5)]
     for row in made:
