@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from ainimal_zookeeper import models
 from ainimal_zookeeper.domain.errors import InvalidInput
 from ainimal_zookeeper.modality import Modality
+from zookeeper_runner import probe
 from zookeeper_runner.taps import Taps
 
 from tests.unit.runner.taps.tapped import listed
@@ -142,6 +144,17 @@ def test_the_architecture_is_that_of_the_graph(graph: Tapped) -> None:
         ("relu", "second"),
     ]
     assert found["parameterCount"] == 15.0
+
+
+def test_a_probe_tells_what_is_in_a_graph(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """By the end of the file's name, as `zoo probe` is asked."""
+    status = probe.main([str(write_policy(tmp_path / "policy.onnx"))])
+
+    report = json.loads(capfd.readouterr().out.splitlines()[-1])
+    assert status == 0
+    assert [modality["name"] for modality in report["inputs"]] == ["obs"]
+    assert {HIDDEN, "weights.net.2.weight"} <= {signal["path"] for signal in report["signals"]}
+    assert report["architecture"]["parameterCount"] == 15
 
 
 def test_branches_and_data_beside_the_file_are_part_of_it(tmp_path: Path) -> None:
