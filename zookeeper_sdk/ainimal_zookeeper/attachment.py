@@ -33,7 +33,8 @@ class Run:
     """None without a zoo."""
 
     def env(self, env: T) -> T:
-        """Returns the environment to step instead: a Gymnasium `Env` or `VectorEnv`, one for each run.
+        """Returns the environment to step instead: of a Gymnasium `Env` or `VectorEnv`, or a vector of
+        Stable-Baselines3; one for each run.
 
         Each step is seen, may be overridden, driven and recorded, and is where a pause holds the script.
         """

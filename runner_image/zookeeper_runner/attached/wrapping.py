@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, cast
 
 import gymnasium
@@ -14,12 +15,19 @@ from .steps import Steps
 
 
 def wrapped(env: Any, companion: Companion) -> Any:
-    """Returns the environment to step instead; the same where it is neither of both kinds, and says so."""
+    """Returns the environment to step instead; the same where it is none that is known, and says so."""
+    described = env
+    kind: Any = None
     if isinstance(env, gymnasium.vector.VectorEnv):
-        kind: Any = SeenVector
+        kind = SeenVector
     elif isinstance(env, gymnasium.Env):
         kind = SeenEnv
-    else:
+    elif "stable_baselines3.common.vec_env" in sys.modules:
+        from . import stable_baselines
+
+        if stable_baselines.is_vector(env):
+            kind, described = stable_baselines.SeenVecEnv, stable_baselines.described(env)
+    if kind is None:
         companion.tell(
             f"a {type(env).__name__} is no environment of Gymnasium and is not watched; give run.env those within it"
         )
@@ -27,8 +35,8 @@ def wrapped(env: Any, companion: Companion) -> Any:
     if companion.script.world is not None:
         companion.tell("a second environment is not watched; give run.env one, or a vector of them")
         return env
-    companion.script.enter(cast(World, GymnasiumWorld(env, trusted=True)))
-    return kind(env, companion, companion.steps_of(env))
+    companion.script.enter(cast(World, GymnasiumWorld(described, trusted=True)))
+    return kind(env, companion, companion.steps_of(described))
 
 
 class SeenEnv(gymnasium.Wrapper[Any, Any, Any, Any]):

@@ -63,6 +63,14 @@ def test_only_a_machine_with_the_zoos_files_has_a_home(tmp_path: Path) -> None:
     assert ApiSettings.from_environ({**CLOUD, **here}).profile.home is None
 
 
+def test_scripts_reach_the_runner_link_where_it_is_said(tmp_path: Path) -> None:
+    """Without its address none can attach."""
+    (tmp_path / "secret").write_bytes(b"secret")
+    here = {"ZOO_STATE_DIR": str(tmp_path)}
+    assert ApiSettings.from_environ({**here, "ZOO_LINK_URL": "http://zoo/runner/"}).link_url == "http://zoo/runner"
+    assert ApiSettings.from_environ(here).link_url is None
+
+
 def test_cloud_profile_names_its_places(read: Read) -> None:
     """Project, database, bucket and topics come from the environment."""
     profile: ProfileSettings = read({**CLOUD, "ZOO_DATABASE": "zoo", "ZOO_TOPIC_PREFIX": "zoo-"}).profile

@@ -9,6 +9,7 @@ import gymnasium
 import numpy as np
 import pytest
 
+from tests.conftest import give_up
 from tests.fakes.runner_link import wanted
 
 from .conftest import Attached
@@ -198,3 +199,26 @@ def test_one_environment_is_watched(attach: Attach, caplog: pytest.LogCaptureFix
     assert run.env(other) is other
     assert run.env(none) is none
     assert ["second environment" in each.message for each in caplog.records] == [True, False]
+
+
+def test_a_vector_of_stable_baselines_is_seen_as_others_are(attach: Attach) -> None:
+    """It steps in two halves, and what was executed in the place of its choice is in each info."""
+    try:
+        from stable_baselines3.common.vec_env import DummyVecEnv
+    except ImportError:
+        give_up("stable-baselines3 is not installed; run make foreign")
+    attached = attach()
+    env = attached.run.env(DummyVecEnv([Line, lambda: Line(length=5)]))
+    env.reset()
+    for _ in range(23):
+        env.step(np.array([1, 2]))
+    session = attached.run._companion._session
+    assert (session.counters.step, session.counters.episode, session.counters.episode_return) == (23, 6, 10)
+    desired: Any = {**wanted(training=True), "overrides": [rule("action", 2)]}
+    generation = attached.link.desire("ins_1", desired)
+    while session.report()["observedGeneration"] < generation:
+        env.step(np.array([1, 1]))
+    *_, infos = env.step(np.array([0, 1]))
+
+    assert [info["zoo_action"] for info in infos] == [2, 2]
+    assert env.render_mode == "rgb_array"
