@@ -7,6 +7,7 @@ each: "memory.0", "memory.1.0". Nothing waits for a device before a value is rea
 from __future__ import annotations
 
 import copy
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -216,7 +217,7 @@ class Modules:
             if compiling() or gate.shut or module is not tapped:  # a copy of a module has its hooks
                 return None
             flow = self._flow
-            if flow is not None or path not in self._met:
+            if path not in self._met:
                 self._meet(path, output)
             if flow is not None:
                 flow.took(path, module, arguments, output)
@@ -239,36 +240,45 @@ class Modules:
 
     def _meet(self, path: str, output: Any) -> None:
         found = {keys: modality_of(_leaf(path, keys), tensor) for keys, tensor in tensors_in(output)}
-        if path not in self._met:
-            self._met[path] = found or {(): Modality(path, ModalityKind.TREE)}
-            self._news = True
+        self._met[path] = found or {(): Modality(path, ModalityKind.TREE)}
+        self._news = True
 
 
 class Flow:
-    """Which modules ran one after the other in a forward, and which took what another returned."""
+    """Which layers ran one after the other in one forward, and which took what another returned. It holds no tensor."""
 
     def __init__(self) -> None:
         self.ran = False
         self.edges: dict[tuple[str, str], None] = {}
-        self._made: dict[int, str] = {}
-        self._alive: list[Any] = []  # so that no id is used again
+        self._made: dict[int, tuple[weakref.ref[Any], str]] = {}  # by id, which is used again for others
+        self._first: str | None = None
         self._last: str | None = None
+        self._over = False
 
     def took(self, path: str, module: Any, arguments: Any, output: Any) -> None:
         self.ran = True
         shown = is_layer(module)
+        if self._over or (shown and path == self._first):  # the next forward begins
+            self._over = True
+            self._made.clear()
+            return
         if shown:
-            made_by = [self._made[id(tensor)] for _, tensor in tensors_in(arguments) if id(tensor) in self._made]
+            made_by = [source for _, tensor in tensors_in(arguments) if (source := self._maker(tensor)) is not None]
             for source in made_by or ([] if self._last is None else [self._last]):
                 if source != path:
                     self.edges[source, path] = None
             self._last = path
+            self._first = self._first or path
         if self._last is None:
             return
         for _, tensor in tensors_in(output):
-            if shown or id(tensor) not in self._made:
-                self._made[id(tensor)] = self._last
-            self._alive.append(tensor)
+            if shown or self._maker(tensor) is None:
+                self._made[id(tensor)] = weakref.ref(tensor), self._last
+
+    def _maker(self, tensor: Any) -> str | None:
+        """Returns the layer that a tensor came from, None where nobody knows."""
+        found = self._made.get(id(tensor))
+        return None if found is None or found[0]() is not tensor else found[1]
 
 
 def is_layer(module: Any) -> bool:

@@ -410,13 +410,42 @@ def test_scripted_modules_say_that_they_are() -> None:
         assert taps.read("weights.net.0.weight").shape == (1, 2)
 
 
+def test_what_flows_around_a_layer_is_told_as_well() -> None:
+    """Both layers take what the first returned; what no layer has made comes from the last that ran."""
+
+    class Forked(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.trunk, self.left, self.right, self.head = (torch.nn.Linear(2, 2) for _ in range(4))
+
+        def forward(self, seen: Any) -> Any:
+            trunk = self.trunk(seen)
+            return self.head(self.left(trunk) + self.right(trunk))
+
+    net = Forked()
+    with tapped(net) as taps:
+        listed(taps)
+        net(torch.zeros(1, 2))
+        net(torch.zeros(1, 2))
+        taps.news()
+        found = taps.architecture()
+
+    assert found is not None
+    assert [(edge["source"], edge["target"]) for edge in found["edges"]] == [
+        ("trunk", "left"),
+        ("trunk", "right"),
+        ("right", "head"),
+    ]
+
+
 def test_layers_are_told_in_order_with_what_flows_between_them() -> None:
     """Counts of parameters at once; shapes and edges as the first forward shows them, those that are shared once."""
     learner = Learner()
     with tapped(learner) as taps:
         listed(taps)
         at_first = taps.architecture()
-        learner.act(SEEN)
+        for _ in range(3):  # as many as there may be before somebody looks
+            learner.act(SEEN)
         taps.news()
         found = taps.architecture()
 
