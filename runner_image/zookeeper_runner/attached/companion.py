@@ -65,7 +65,8 @@ class Companion(Runner):
         atexit.register(self.part)
         self._hook = _tell_of_crashes(self)
         forgetful = weakref.ref(self)
-        os.register_at_fork(after_in_child=lambda: _forget(forgetful))
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=lambda: _forget(forgetful))
 
     @property
     def stopping(self) -> bool:
@@ -80,7 +81,6 @@ class Companion(Runner):
             self.agent,
             render=self.script.render,
             describe=self.script.describe,
-            close=self.script.close,
             parameters=self._launch.get("parameters") or {},
             world=self.script.world,
             script=self.script,
@@ -202,6 +202,7 @@ class Companion(Runner):
             self.present = False
             said = why if isinstance(why, str) else str(why) if isinstance(why, ZookeeperError) else first_line(why)
             warn_once(f"this script goes on without the zoo: {said}")
+            self._let_go()
 
     def _beat(self) -> None:
         """Counts the speed, and has the script look up now and then."""
@@ -227,11 +228,21 @@ class Companion(Runner):
             with contextlib.suppress(Exception):
                 self._say_how(error)
                 self._part()
+            self._let_go()
             self._hang_up()
             sys.setswitchinterval(self._switch_interval)
         finally:
             if taken:
                 self.turn.release()
+
+    def _let_go(self) -> None:
+        """Leaves the script's model as it is without the zoo: no rule stands on it, and nothing hangs on it."""
+        stage = self._composed
+        with contextlib.suppress(Exception):
+            if stage is not None and stage.overrides is not None:
+                stage.overrides.heed({**self._session.wanted()[0], "overrides": []})
+        with contextlib.suppress(Exception):
+            self.script.close()
 
     def _hang_up(self) -> None:
         """Leaves no connection open: the script may have long to live."""

@@ -106,3 +106,19 @@ def test_what_a_script_learns_by_is_no_activation_of_a_step(attach: Attach, torc
     gate.acted()
 
     assert not gate.shut
+
+
+def test_a_script_that_goes_on_alone_is_rid_of_all_rules(attach: Attach, torch: Any) -> None:
+    """When the zoo is gone nobody could clear them: its weights and forwards are its own again."""
+    attached = attach()
+    model = attached.run.watch(torch.nn.Sequential(torch.nn.Linear(2, 1)))
+    attached.run.log({})
+    model(torch.ones(1, 2))
+    before = model[0].bias.item(), model(torch.ones(1, 2)).item()
+    stand(attached, rule("weights.0.bias", [7.0]), {**rule("activations.0", [[3.0]]), "order": 2})
+    assert (model[0].bias.item(), model(torch.ones(1, 2)).item()) == (7.0, 3.0)
+    attached.link.fenced.add("ins_1")
+    while attached.run._companion.present:
+        attached.run.log({})
+
+    assert (model[0].bias.item(), model(torch.ones(1, 2)).item()) == before
