@@ -244,6 +244,35 @@ def test_last_seconds_are_kept_after_the_fact(zoo: HostedZoo) -> None:
     read.close()
 
 
+def test_going_back_goes_on_in_the_recording(zoo: HostedZoo) -> None:
+    """Its steps are of the next timeline, and none is missing between what was before and what comes after."""
+    instance_id = zoo.launch()
+    zoo.wait(instance_id, "RUNNING")
+    begun = asked(zoo, "recordingStart", "RecordingStartInput", instanceId=instance_id)
+    checkpoint = until(lambda: recording_of(zoo, begun["id"])["checkpointId"])
+    until(lambda: len(truth(zoo)) > begun["firstStep"] + 300)
+    back = zoo.ask(
+        "mutation($i: CheckpointRestoreInput!) { checkpointRestore(input: $i)"
+        " { instance { timeline attempt } userErrors { message } } }",
+        i={"instanceId": instance_id, "checkpointId": checkpoint},
+    )["checkpointRestore"]
+    assert back == {"instance": {"timeline": 2, "attempt": 1}, "userErrors": []}
+    made = len(truth(zoo))
+    until(lambda: len(truth(zoo)) > made + 300)
+    done = asked(zoo, "recordingStop", "RecordingInput", recordingId=begun["id"])
+    assert (done["phase"], done["droppedSteps"]) == ("SEALED", 0)
+
+    read = opened(done)
+    steps, timelines, _, places = read.read("inputs.place", 0, 2**53)
+    first = int(begun["firstStep"])
+    assert np.array_equal(places, truth(zoo)["place"][first - 1 : first - 1 + len(places)])
+    assert set(timelines) == {1, 2}
+    assert steps[timelines == 2][0] == first
+    (event,) = (event for event in read.events if event["kind"] == "restored")
+    assert (event["timeline"], event["step"], event["data"]) == (2, first - 1, {"timeline": 2})
+    read.close()
+
+
 def test_terminating_seals(zoo: HostedZoo) -> None:
     """Who ends in order leaves a whole recording, with its very last step."""
     instance_id = zoo.launch()
