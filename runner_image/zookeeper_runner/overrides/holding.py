@@ -26,6 +26,7 @@ class Held:
         self._rules: Sequence[Rule] = ()
         self._underlying: Any = self._read()
         self._effective: Any = self._underlying
+        self._step = 0  # for which the rules were applied last
         self._differs = False  # the effective value from the underlying one
         self._elements: list[tuple[int, ...]] | None = None  # those that the rules are about; None: all
 
@@ -55,7 +56,7 @@ class Held:
 
     def drop(self) -> None:
         """Puts the effective value in place again."""
-        self._taps.write(self._path, self._effective)
+        self._put(self._step)
 
     def renew(self, step: int) -> None:
         """Takes what is there now for the underlying value: the model has become something else."""
@@ -63,6 +64,7 @@ class Held:
         self._put(step)
 
     def _put(self, step: int) -> None:
+        self._step = step
         value = self._underlying
         for rule in self._rules:
             value = rule.made_of(value, step)

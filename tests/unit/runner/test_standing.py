@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, cast
 
@@ -364,41 +365,66 @@ def test_rules_on_one_weight_are_applied_one_after_the_other() -> None:
     assert setting.subject.weight.tolist() == [0, 1, 2, 3]
 
 
-@given(
-    st.lists(
-        st.sampled_from(["SET", "CLAMP", "SCALE", "BLEND", "index", "clear", "learn", "step", "save"]),
-        min_size=1,
-        max_size=12,
-    )
-)
-def test_without_training_a_weight_always_comes_back(events: list[str]) -> None:
-    """Whatever rules came and went, and whatever learning did elsewhere."""
+WEIGHT_RULES: dict[str, tuple[Terms, Callable[[Any], Any]]] = {
+    "SET": (Terms("SET", value=[9, 8, 7, 6]), lambda weight: weight * 0 + of("float32", [9, 8, 7, 6])),
+    "CLAMP": (Terms("CLAMP", low=1, high=2), lambda weight: np.clip(weight, 1, 2)),
+    "SCALE": (Terms("SCALE", value=3), lambda weight: weight * 3),
+    "BLEND": (Terms("BLEND", value=7, weight=0.5), lambda weight: weight * 0.5 + 3.5),
+    "index": (Terms("SET", value=-1, index=(3,)), lambda weight: np.where(np.arange(4) == 3, -1, weight)),
+    "clamp one": (
+        Terms("CLAMP", high=1, index=(1,)),
+        lambda weight: np.where(np.arange(4) == 1, np.minimum(weight, 1), weight),
+    ),
+}
+
+
+@given(st.lists(st.sampled_from([*WEIGHT_RULES, "clear", "learn", "step", "save", "go back"]), max_size=14))
+def test_a_weight_is_always_what_the_rules_make_of_what_lies_underneath(events: list[str]) -> None:
+    """Whatever rules come and go, and whatever is learnt, saved and restored meanwhile."""
     setting = Setting()
     subject = setting.subject
-    standing: list[OverrideDoc] = []
-    kinds = {
-        "SET": Terms("SET", value=[9, 8, 7, 6]),
-        "CLAMP": Terms("CLAMP", low=1, high=2),
-        "SCALE": Terms("SCALE", value=3),
-        "BLEND": Terms("BLEND", value=7, weight=0.5),
-        "index": Terms("SET", value=-1, index=(3,)),
-    }
+    standing: list[tuple[str, OverrideDoc]] = []
+    underlying = subject.weight.copy()
+    saved = underlying.copy()
+
+    def effective() -> Any:
+        weight = underlying
+        for kind, _ in standing:
+            weight = WEIGHT_RULES[kind][1](weight)
+        return weight.astype(np.float32)
+
+    def learn() -> None:
+        subject.weight += 1
+
     for number, event in enumerate(events, 1):
-        if event in kinds:
-            standing.append(override("weights.weight", kinds[event], number))
+        if event in WEIGHT_RULES:
+            standing.append((event, override("weights.weight", WEIGHT_RULES[event][0], number)))
         elif event == "clear":
             standing = standing[1:]
         elif event == "save":
-            with setting.rules.lifted() as rules:
-                assert subject.weight.tolist() == [0, 1, 2, 3]
-                assert [each["id"] for each in rules] == [each["id"] for each in standing]
+            with setting.rules.lifted():
+                np.testing.assert_array_equal(subject.weight, underlying)
+                saved = subject.weight.copy()
+        elif event == "go back":
+            setting.rules.leave()
+            subject.weight[:] = underlying = saved.copy()
+            setting.rules.put_back()
         else:
-            setting.step(learns=(lambda: subject.weight.__imul__(1)) if event == "learn" else None)
-        setting.stand(*standing)
+            if event == "learn":
+                fixed = np.zeros(4, bool)
+                for kind, _ in standing:
+                    if kind == "index":
+                        fixed[3] = True
+                    elif kind not in {"CLAMP", "clamp one"}:
+                        fixed[:] = True
+                underlying = np.where(fixed, underlying, effective() + 1).astype(np.float32)
+            setting.step(learns=learn if event == "learn" else None)
+        setting.stand(*(document for _, document in standing))
+        np.testing.assert_array_equal(subject.weight, effective())
     setting.stand()
 
-    assert subject.weight.tolist() == [0, 1, 2, 3]
-    assert all(said["ended"] is None for said in setting.said.values())
+    np.testing.assert_array_equal(subject.weight, underlying)
+    assert all(told["ended"] is None for told in setting.said.values())
 
 
 # --- checkpoints -------------------------------------------------------------------------------------------------
@@ -413,6 +439,25 @@ def test_a_checkpoint_holds_what_lies_under_the_rules_and_the_rules() -> None:
         assert setting.subject.weight.tolist() == [0, 1, 2, 3]
     assert setting.subject.weight.tolist() == [0, 0, 0, 0]
     assert [(each["id"], each["stood"]) for each in rules] == [("ovr_1", 1), ("ovr_2", 1)]
+
+
+def test_saving_under_a_rule_takes_nothing_back_that_was_learnt() -> None:
+    """What no rule is about is saved as it is, and stays so."""
+    setting = Setting()
+    subject = setting.subject
+    setting.stand(override("weights.weight", Terms("SET", value=9, index=(2,))))
+
+    def learn() -> None:
+        subject.weight += 1
+
+    setting.step(learns=learn)
+    subject.weight[0] = 50  # of the model itself, since the rule was looked at
+    with setting.rules.lifted():
+        assert subject.weight.tolist() == [50, 2, 2, 4]
+    assert subject.weight.tolist() == [50, 2, 9, 4]
+    setting.step(learns=learn)
+    setting.stand()
+    assert subject.weight.tolist() == [51, 3, 2, 5]
 
 
 def test_rules_outlive_going_back() -> None:
