@@ -95,7 +95,7 @@ class Container:
         places = b"".join(
             _PLACE.pack(message.channel, at + length + order * _INDEX.size) for order, message in enumerate(messages)
         )
-        self._write(begun, body, *indexes)
+        self._write(b"".join((begun, body, *indexes)))
         self._keep(
             _CHUNK_INDEX,
             b"".join(
