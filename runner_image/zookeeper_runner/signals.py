@@ -197,7 +197,7 @@ class Signals:
         if value is None and moment.version - followed.since >= PATIENCE:
             message = f"{path} has not run in the last {PATIENCE} steps; {_ELSEWHERE}"
             return Unreadable(path, "INVALID_INPUT", message, cut)
-        return self._captured(path, value, after, cut)
+        return self._captured(path, value, after, cut, given=cut is WHOLE and value is not None and taps.give(path))
 
     def _unfollow(self) -> None:
         """Lets go of activations that nobody has asked for in a while."""
@@ -208,8 +208,12 @@ class Signals:
             self._followed = kept
             self.taps.observe("live", frozenset(kept))
 
-    def _captured(self, path: str, value: Any, after: int, cut: Cut, *, lasting: bool = False) -> Captured | None:
-        """lasting: whether it is there between the steps as well, and changes when the model learns."""
+    def _captured(
+        self, path: str, value: Any, after: int, cut: Cut, *, lasting: bool = False, given: bool = False
+    ) -> Captured | None:
+        """lasting: whether it is there between the steps as well, and changes when the model learns. given: whether it
+        is a copy already.
+        """
         moment = self.moment
         version = moment.version + moment.trained if lasting else moment.version
         if value is None or version <= after:
@@ -218,7 +222,8 @@ class Signals:
             signal = (self.catalogue or {}).get(path)
             value = cut.of(path, value, None if signal is None else signal["modality"])
         now, overridden = time.time(), touches(moment.overridden, path)
-        return Captured(path, copied(value), moment.step, now, version, moment.timeline, overridden, cut)
+        value = value if given else copied(value)
+        return Captured(path, value, moment.step, now, version, moment.timeline, overridden, cut)
 
     def _picture(self) -> Any:
         if self.render is None:

@@ -15,7 +15,7 @@ Change = Callable[[Any], Any]
 class Cell:
     """Values pass through it within the forward."""
 
-    __slots__ = ("_copies", "_kept", "_version", "change", "observed", "path")
+    __slots__ = ("_copies", "_given", "_kept", "_version", "change", "observed", "path")
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -24,6 +24,7 @@ class Cell:
         self._kept: Any = None
         self._version: int | None = None  # of a tensor that is not copied
         self._copies = False
+        self._given = False  # whether somebody holds what is kept, which is a copy
 
     @property
     def idle(self) -> bool:
@@ -44,6 +45,11 @@ class Cell:
             self._copies, self._kept, self._version = True, None, None
         return None if self._kept is None else shown(self._kept)
 
+    def give(self) -> bool:
+        """Returns whether what `read` returned is a copy into which nothing is written any more."""
+        self._given = isinstance(self._kept, np.ndarray)
+        return self._given
+
     def forget(self) -> None:
         self._kept = self._version = None
 
@@ -52,10 +58,11 @@ class Cell:
             self._keep_tensor(value.detach())
         elif isinstance(value, np.ndarray):
             kept = self._kept
-            if type(kept) is np.ndarray and kept.shape == value.shape and kept.dtype == value.dtype:
+            fits = type(kept) is np.ndarray and kept.shape == value.shape and kept.dtype == value.dtype
+            if fits and not self._given:
                 np.copyto(kept, value)
             else:
-                self._kept = np.array(value)
+                self._kept, self._given = np.array(value), False
         else:
             self._kept = value
 

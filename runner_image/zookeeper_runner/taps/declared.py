@@ -54,6 +54,11 @@ class Declared:
         cell = self._cells.get(path)
         return None if cell is None else cell.read()
 
+    def give(self, path: str) -> bool:
+        """Returns whether what `read` returned is a copy into which nothing is written any more."""
+        cell = self._cells.get(path)
+        return cell is not None and cell.give()
+
     def news(self) -> bool:
         changed, self._news = self._news, False
         return changed

@@ -119,6 +119,11 @@ class Taps:
         self._known(values, path, name)
         return values.read(name)
 
+    def give(self, path: str) -> bool:
+        """Returns whether what `read` has just returned is a copy into which nothing is written any more."""
+        group, name = self._split(path)
+        return group == "activations" and self._declared.give(name)
+
     def change(self, changes: Mapping[str, Change]) -> None:
         """Lets these activations be what the functions make of them, within the forward; no others any more.
 

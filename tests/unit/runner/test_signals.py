@@ -8,6 +8,7 @@ import numpy as np
 from ainimal_zookeeper import tap
 from zookeeper_runner import signals as module
 from zookeeper_runner.bell import Bell
+from zookeeper_runner.cutting import WHOLE, Cut
 from zookeeper_runner.signals import Captured, Signals, Unreadable
 
 from tests.unit.runner.taps.tapped import tapped
@@ -138,6 +139,28 @@ def test_an_activation_comes_from_the_first_forward_after_it_was_asked_for() -> 
         watching.signals.request("activations.hidden", -1)
         watching.signals.serve()
         assert watching.values()["activations.hidden"].tolist() == [2, 2]
+
+
+def test_what_was_captured_of_an_activation_stays_as_it_was() -> None:
+    """What is kept of it is handed over without another copy, and neither the next forward nor who watches a part of it
+    changes that.
+    """
+    watching, subject = Watching(), Tapping()
+    with tapped(subject) as taps:
+        watching.signals.taps = taps
+        taps.observe("recorder", frozenset({"activations.hidden"}))
+        for by in (1, 2, 3, 4):
+            subject.forward(by)
+            watching.step(outputs={"x": 1})
+            watching.signals.request("activations.hidden", watching.signals.moment.version - 1)
+            watching.signals.request("activations.hidden", watching.signals.moment.version - 1, Cut(index=(1,)))
+            watching.signals.serve()
+            assert taps.read("activations.hidden").tolist() == [by, by]
+        told = [each for each in watching.results if isinstance(each, Captured)]
+        whole = [each.value for each in told if each.cut is WHOLE]
+        assert [value.tolist() for value in whole] == [[2, 2], [3, 3], [4, 4]]  # it is followed from the second on
+        assert [each.value for each in told if each.cut is not WHOLE][-3:] == [2, 3, 4]
+        assert np.shares_memory(whole[-1], taps.read("activations.hidden"))
 
 
 def test_an_activation_is_let_go_when_nobody_asks_any_more() -> None:
