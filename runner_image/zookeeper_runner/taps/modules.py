@@ -205,7 +205,7 @@ class Modules:
             return None
         try:
             return follow(self._subject, place.chain)
-        except (AttributeError, LookupError, TypeError):
+        except Exception:  # noqa: BLE001 - whatever an author's object does when it is looked at: it is not there
             return None
 
     # --- within the forward --------------------------------------------------------------------------------------

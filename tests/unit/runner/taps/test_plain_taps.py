@@ -297,3 +297,22 @@ def test_a_path_that_does_not_exist_names_the_nearest(path: str, near: str) -> N
             taps.read(path)
         with pytest.raises(InvalidInput):
             taps.observe("test", frozenset({path}))
+
+
+def test_an_object_that_does_not_let_itself_be_looked_at_harms_nobody() -> None:
+    """What raises is not there; the rest is listed."""
+
+    class Shy:
+        def __init__(self) -> None:
+            self.__dict__["hidden"] = np.ones(2)
+            self.shown = np.ones(3)
+
+        @property
+        def hidden(self) -> Any:
+            raise RuntimeError("do not look")
+
+    with tapped(Shy()) as taps:
+        assert list(listed(taps)) == ["weights.shown"]
+        assert taps.read("weights.hidden") is None
+        with pytest.raises(InvalidInput, match="weights.hidden is not there any more"):
+            taps.write("weights.hidden", np.zeros(2))
