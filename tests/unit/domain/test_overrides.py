@@ -28,6 +28,7 @@ from tests.fakes import zoo
 START = datetime(2030, 1, 1, tzinfo=timezone.utc)
 STEER = Modality.vector("steer", 2, -1, 1).to_document()
 WEIGHT = Modality.vector("weight", (2, 3)).to_document()
+BATCHES = Modality.vector("hidden", (None, 3)).to_document()
 MOVE = Modality.discrete("move", 3).to_document()
 CAMERA = Modality.image("camera", 4, 4).to_document()
 SAID = Modality.text("said").to_document()
@@ -55,6 +56,8 @@ def tensor(array: Any) -> dict[str, Any]:
         (Terms("SET", value=2), MOVE),
         (Terms("SET", value="go home"), SAID),
         (Terms("SET", value=255), CAMERA),
+        (Terms("SET", value=[1, 2, 3]), BATCHES),
+        (Terms("SET", value=[[1, 2, 3]]), BATCHES),
         (Terms("CLAMP", low=-0.5), STEER),
         (Terms("CLAMP", low=[-0.5, -0.1], high=0.25), STEER),
         (Terms("SCALE", value=-2.5), STEER),
@@ -76,6 +79,7 @@ def test_a_wrong_shape_names_the_expected_one() -> None:
         Terms("SET", value=[1, 0, 1]), STEER
     )
     assert "float32[2, 3]; value has the shape [3, 2]" in refused(Terms("SET", value=tensor(np.zeros((3, 2)))), WEIGHT)
+    assert "float32[any, 3]; value has the shape [2]" in refused(Terms("SET", value=[1, 2]), BATCHES)
     assert "one element of outputs.it is" in refused(Terms("SET", value=[1, 1], index=(0,)), STEER)
     assert "its lists have different lengths" in refused(Terms("SET", value=[[1], [1, 2]]), WEIGHT)
 

@@ -236,7 +236,8 @@ def _numbers(terms: Terms, name: str, path: str, modality: ModalityDoc, *, whole
     except ValueError as error:
         raise InvalidInput(f"{path} is {expected}; {name} is {_said(given)}: {error}", where) from None
     shape = modality["shape"]
-    if numbers.shape and (terms.index is not None or not _fits(numbers.shape, shape)):
+    fits = _fits(numbers.shape, shape) or _fits(numbers.shape, _fixed(shape))
+    if numbers.shape and (terms.index is not None or not fits):
         wanted = f"one element of {path}" if terms.index is not None else path
         got = ", ".join(map(str, numbers.shape))
         raise InvalidInput(f"{wanted} is {expected}; {name} has the shape [{got}]", where)
@@ -290,6 +291,13 @@ def _bound(told: Any) -> Any:
     """Returns a bound as a runner has told it, None for what is none: user code runs beside it."""
     known = isinstance(told, list) or (isinstance(told, (int, float)) and not isinstance(told, bool))
     return told if known and told == told else None  # noqa: PLR0124 - only NaN differs from itself
+
+
+def _fixed(shape: Sequence[int | None]) -> Sequence[int | None]:
+    """Returns a shape without the axes that it begins with and whose length varies: one value is for all of them."""
+    while shape and shape[0] is None:
+        shape = shape[1:]
+    return shape
 
 
 def _flat(bound: Any) -> Iterable[Any]:
