@@ -314,5 +314,5 @@ def test_an_object_that_does_not_let_itself_be_looked_at_harms_nobody() -> None:
     with tapped(Shy()) as taps:
         assert list(listed(taps)) == ["weights.shown"]
         assert taps.read("weights.hidden") is None
-        with pytest.raises(InvalidInput, match="weights.hidden is not there any more"):
+        with pytest.raises(InvalidInput, match=r"weights.hidden is not there any more"):
             taps.write("weights.hidden", np.zeros(2))
