@@ -146,7 +146,7 @@ def _terms(input: Input) -> Terms:
         low=input.get("low"),
         high=input.get("high"),
         weight=None if weight is None else float(weight),
-        index=None if index is None else tuple(index),
+        index=tuple(index) if index else None,  # of a single number there is only one
         patch=None if patch is None else Patch(patch["recordingId"], patch.get("path"), int(from_step or 0)),
         allow_non_finite=bool(input.get("allowNonFinite")),
     )

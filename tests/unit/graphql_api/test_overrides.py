@@ -109,12 +109,14 @@ async def test_every_rule_can_be_set(visitor: Visitor) -> None:
         "override"
     ]
     words = (await let_stand(visitor, "inputs.words", "SET", value="sit"))["override"]
+    whole = (await let_stand(visitor, "action", "SET", value=2, index=[]))["override"]
     wild = (await let_stand(visitor, "weights.head.bias", "SET", value="NaN", allowNonFinite=True))["override"]
 
     assert (clamp["low"], clamp["high"], scale["index"], blend["weight"]) == (-0.5, 0.5, [1], 0.25)
     assert blend["expiresAt"] is not None
+    assert whole["index"] is None
     assert (words["value"], wild["value"], wild["allowNonFinite"]) == ("sit", "NaN", True)
-    assert [each["rule"] for each in await seen(visitor)] == ["CLAMP", "SCALE", "BLEND", "SET", "SET"]
+    assert [each["rule"] for each in await seen(visitor)] == ["CLAMP", "SCALE", "BLEND", "SET", "SET", "SET"]
 
 
 @pytest.mark.usefixtures("running")
