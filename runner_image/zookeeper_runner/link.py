@@ -87,8 +87,8 @@ class Link:
         return self._ask("patch", {"id": override_id})
 
     def recording(self, recording_id: str, said: Mapping[str, Any]) -> dict[str, Any]:
-        """Says something of a recording."""
-        return self._ask("recording", {"id": recording_id, **said})
+        """Says something of a recording, without the secrets that came with the claim."""
+        return self._ask("recording", {"id": recording_id, **self._discretion.told(said)})
 
     def close(self) -> None:
         with self._lock:

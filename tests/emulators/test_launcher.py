@@ -192,7 +192,8 @@ def test_a_quiet_run_reads_each_living_instance_once(firestore_emulator: None) -
     clock.advance(29)
     counted.rpcs.reset()
     reconcile()
-    # Instances, worlds, environments, commands and recordings are asked for; configuration, pulse, limits, letters read.
+    # Instances, worlds, environments, commands and recordings are asked for; configuration, pulse, limits and letters
+    # are read.
     assert sum(counted.rpcs.calls.values()) <= 9
     assert counted.rpcs.documents <= 30 + 8
     assert counted.rpcs.writes == 0

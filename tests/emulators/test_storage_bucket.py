@@ -351,7 +351,8 @@ class TokenExchange:
     def __call__(self, url: str, method: str, body: bytes, headers: dict[str, str], **_: object) -> TokenExchange:
         assert url == "https://sts.googleapis.com/v1/token"
         self.asked = parse_qs(body.decode())
-        self.status, self.headers = 200, {}
+        self.status = 200
+        self.headers: dict[str, str] = {}
         self.data = json.dumps({"access_token": "narrow", "expires_in": 1800}).encode()
         return self
 

@@ -105,6 +105,15 @@ def test_the_main_job_is_done(up: ZooStarter) -> None:
         balancer.mode("inference").settled()
         assert (balancer.info.mode, balancer.info.acknowledged_at_step is not None) == ("inference", True)
 
+        recording = balancer.record()
+        until(lambda: recording.refresh().last_step > recording.first_step + 100)
+        recording = recording.stop()
+        assert (recording.phase, recording.dropped_steps) == ("SEALED", 0)
+        read = recording.open()
+        steps = read.read("action", recording.first_step, recording.last_step)[0]
+        assert len(steps) == recording.last_step - recording.first_step + 1
+        read.close()
+
         parrot = zoo.launch("Parrot", seed=1, parameters={"length": 12}, timeout_s=60)
         assert len(parrot.infer({"text": "the parrot "})["text"]) == 12
 

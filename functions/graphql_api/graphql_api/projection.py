@@ -111,7 +111,6 @@ def instance(found: Document | None, principal: Principal) -> Shown | None:
         "previewPaths": status["previewPaths"] if observes else [],
         "trainable": _trainable(document),
         "control": control(lifecycle.control_of(document)) if observes else None,
-        "recording": None,
         "replay": replay(document) if observes else None,
         "viewerCan": may,
     }

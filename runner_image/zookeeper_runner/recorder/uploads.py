@@ -22,6 +22,7 @@ WAITING_BYTES = 256 << 20
 _SILENCE_S = 10.0  # without a byte of an upload
 _RETRY_S = 0.2
 _LONGEST_RETRY_S = 2.0
+_MOST_TAILS = 400  # that the zoo lets a segment take the place of
 _REFUSALS = 3  # of one object, each with a new link
 
 
@@ -195,7 +196,7 @@ class Uploads:
     def _send(self, one: Object) -> None:
         self._bucket.send(self.id, one)
         whole = one.tail is None and _is_segment(one)
-        tails = self._told_tails.get(one.number, 0) if whole else 0
+        tails = min(self._told_tails.pop(one.number, 0), _MOST_TAILS) if whole else 0
         self._tell(arrived=[{"number": one.number, "tail": one.tail, "tails": tails, "index": one.index}])
         if one.tail is not None:
             self._told_tails[one.number] = one.tail + 1

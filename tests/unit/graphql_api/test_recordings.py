@@ -11,6 +11,7 @@ import pytest
 from ainimal_zookeeper.domain import lifecycle, queries
 from ainimal_zookeeper.domain.access import Principal
 from ainimal_zookeeper.domain.documents import Collections, Document, InstanceDoc, RecordingDoc, Ref, instance_ref
+from graphql_api import projection
 from graphql_api.api import Api
 
 from tests.fakes import checkpoints, zoo
@@ -113,6 +114,14 @@ async def test_recording_is_asked_of_the_attempt_and_answered_once_it_records(
     assert (event["kind"], event["message"]) == ("RECORDING", f"asked to record, as {recording['id']}")
     shown = await visitor.data('{instance(id:"ins_a"){recording{id}}}')
     assert shown["instance"]["recording"] == {"id": recording["id"]}
+
+
+async def test_a_row_that_is_shown_again_does_not_forget_its_recording(visitor: Visitor, store: MemoryStore) -> None:
+    """What a runner says meanwhile is laid over what was loaded around the row, and must not hide it."""
+    await start(visitor, store)
+    shown = projection.instance(cast(Document, zoo.read(store, "ins_a")), Principal.operator())
+    assert shown is not None
+    assert not {"recording", "annotations", "model", "latestCheckpoint"} & shown.keys()
 
 
 async def test_same_command_starts_one_recording(visitor: Visitor, store: MemoryStore) -> None:
