@@ -47,7 +47,10 @@ class Index:
 
 
 _OF_ROWS = (
-    *(f"desired.{name}" for name in ("mode", "phase", "rate", "recording", "resets", "save", "saveLast", "steps")),
+    *(
+        f"desired.{name}"
+        for name in ("control", "mode", "overrides", "phase", "rate", "recording", "resets", "save", "saveLast", "steps")
+    ),
     *(f"desired.restore.{name}" for name in ("authorId", "id", "tag")),
     *(f"desired.restore.point.{name}" for name in ("episode", "object", "sha256", "sizeBytes", "step")),
     "environmentParametersJson",
@@ -56,6 +59,7 @@ _OF_ROWS = (
     "startPoint",
     "status.acknowledgedAtStep",
     "status.attemptStartedAt",
+    "status.control",
     "status.endedAt",
     "status.failure",
     "status.heartbeatAt",
@@ -63,6 +67,7 @@ _OF_ROWS = (
     "status.liveAddress",
     "status.logLines",
     "status.observedGeneration",
+    "status.overrides",
     "status.previewPaths",
     "status.save",
     "status.stage",
