@@ -49,7 +49,18 @@ class Index:
 _OF_ROWS = (
     *(
         f"desired.{name}"
-        for name in ("control", "mode", "overrides", "phase", "rate", "recording", "resets", "save", "saveLast", "steps")
+        for name in (
+            "control",
+            "mode",
+            "overrides",
+            "phase",
+            "rate",
+            "recording",
+            "resets",
+            "save",
+            "saveLast",
+            "steps",
+        )
     ),
     *(f"desired.restore.{name}" for name in ("authorId", "id", "tag")),
     *(f"desired.restore.point.{name}" for name in ("episode", "object", "sha256", "sizeBytes", "step")),
