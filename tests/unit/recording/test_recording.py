@@ -434,6 +434,22 @@ def test_a_disk_that_refuses_is_told_and_tried_again(tmp_path: Path) -> None:
     assert Recording.open(folder).read("inputs.touch").steps.tolist() == [0, 1]
 
 
+def test_steps_never_get_to_another_timeline(tmp_path: Path) -> None:
+    """What a disk refuses of the earlier one is lost, and counted."""
+    folder = tmp_path / "recording"
+    recorder = StepRecorder(TOUCH, lambda _: None, folder=folder, timeline=1, tail_s=None)
+    recorder.take(7, [np.zeros(5, np.float32)])
+    recorder.timeline = 2
+    recorder.take(3, [np.zeros(5, np.float32)])
+    with pytest.raises(Transient):
+        recorder.seal()
+    folder.mkdir()
+    recorder.close()
+    series = Recording.open(folder).read("inputs.touch")
+    assert (series.steps.tolist(), series.timelines.tolist()) == ([3], [2])
+    assert recorder.dropped_steps == 1
+
+
 def test_a_failure_of_whoever_keeps_segments_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The recorder goes on, and the file is there."""
 
@@ -448,6 +464,32 @@ def test_a_failure_of_whoever_keeps_segments_is_told(tmp_path: Path, caplog: pyt
     recorder.close()
     assert "was not taken" in caplog.text
     assert Recording.open(tmp_path).read("inputs.touch").steps.tolist() == [0]
+
+
+def test_a_recorder_that_is_closed_takes_nothing(tmp_path: Path) -> None:
+    """Steps are dropped and counted; nobody waits for it."""
+    recorder = StepRecorder(TOUCH, lambda _: None, folder=tmp_path, timeline=1)
+    recorder.take(3, [np.zeros(5, np.float32)])
+    recorder.close()
+    recorder.take(4, [np.zeros(5, np.float32)])
+    recorder.event(4, "mode", {})
+    recorder.seal()
+    recorder.close()
+    assert (recorder.first_step, recorder.last_step, recorder.dropped_steps) == (3, 3, 1)
+    assert Recording.open(tmp_path).read("inputs.touch").steps.tolist() == [3]
+
+
+def test_a_recorder_that_fails_lets_the_agent_go_on(caplog: pytest.LogCaptureFixture) -> None:
+    """What it cannot write is counted, and said when it is closed."""
+    recorder = StepRecorder(
+        TOUCH, lambda _: None, folder=Path("no\0folder"), timeline=1, segment_bytes=1, tail_s=None, segment_s=1000
+    )
+    for step in range(3000):
+        recorder.take(step, [np.zeros(5, np.float32)])
+    with pytest.raises(Transient, match="the recorder failed and has stopped: ValueError: embedded null byte"):
+        recorder.close()
+    assert recorder.dropped_steps == 3000
+    assert "a recorder failed" in caplog.text
 
 
 def test_texts_do_not_fill_the_memory(tmp_path: Path) -> None:

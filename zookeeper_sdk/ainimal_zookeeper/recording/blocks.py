@@ -123,7 +123,9 @@ def _unpacked(body: memoryview, size: int, channel: Channel) -> bytes:
     if size > _MOST_BYTES:
         raise DataCorrupt(f"a block of {channel.path} would have {size:,} bytes")
     try:
-        return zstandard.ZstdDecompressor().decompress(body, max_output_size=size)
+        if zstandard.frame_content_size(body) != size:
+            raise DataCorrupt(f"a block of {channel.path} does not unpack to the {size:,} bytes that it says")
+        return zstandard.ZstdDecompressor().decompress(body)
     except zstandard.ZstdError as error:
         raise DataCorrupt(f"a block of {channel.path} is damaged: {error}") from None
 

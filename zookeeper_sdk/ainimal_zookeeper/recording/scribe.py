@@ -107,11 +107,11 @@ class Scribe:
             self.lost_steps += rows - batch.sealed
             return
         self._turn_to(batch.timeline)
-        if batch.sealed < rows:
+        start, tailed = batch.sealed, batch.tailed
+        if start < rows:
             encoded = self._add(batch, rows)
-            if self._has_tails and batch.tailed < rows:
-                fresh = batch.tailed <= batch.sealed
-                self._untailed.append(encoded if fresh else encode(batch, batch.tailed, rows, self._refused))
+            if self._has_tails and tailed < rows:
+                self._untailed.append(encoded if tailed <= start else encode(batch, tailed, rows, self._refused))
         if self._held_bytes >= self._segment_bytes:
             self._write_segment()
 
@@ -151,34 +151,40 @@ class Scribe:
 
     def seal(self, open_batch: Batch | None) -> None:
         """Ends the segment, with what `open_batch` has so far."""
+        rows = 0 if open_batch is None else len(open_batch.steps)
         if self._is_over:
+            if open_batch is not None:
+                self.lost_steps += rows - open_batch.sealed
+                open_batch.sealed = rows
             return
         if open_batch is not None:
             self._turn_to(open_batch.timeline)
-            rows = len(open_batch.steps)
             if open_batch.sealed < rows:
                 self._add(open_batch, rows)
-                open_batch.sealed = open_batch.tailed = rows
         self._write_segment()
 
     def give_up(self, error: Exception) -> None:
         """Records nothing any more."""
         self._is_over = True
         self.problem = f"the recorder failed and has stopped: {type(error).__name__}: {error}"
-        self.lost_steps += sum(batch.rows for batch in self._batches)
-        self._batches.clear()
-        self._untailed.clear()
+        self._forget()
 
     def _add(self, batch: Batch, rows: int) -> Encoded:
         encoded = encode(batch, batch.sealed, rows, self._refused)
         self._batches.append(encoded)
         self._held_bytes += encoded.size_bytes
+        batch.sealed = rows
+        batch.tailed = max(batch.tailed, rows)
         return encoded
 
     def _turn_to(self, timeline: int) -> None:
-        """Begins a segment where none is open, another one on another timeline."""
+        """Begins a segment where none is open, another one on another timeline.
+
+        What cannot be written of the earlier timeline is lost then: a segment has but one.
+        """
         if timeline != self._timeline:
             self._write_segment()
+            self._forget()
             self._timeline = timeline
         if self._begun_at is None:
             self._begun_at = time.monotonic()
@@ -190,9 +196,16 @@ class Scribe:
                 return
             self._hand_over(written)
             self._number, self._tail = self._number + 1, 0
+            self._batches.clear()
+        self._forget()
+
+    def _forget(self) -> None:
+        self.lost_steps += sum(batch.rows for batch in self._batches)
         self._batches, self._untailed, self._events = [], [], []
         self._untailed_events = self._held_bytes = 0
         self._begun_at = None
+        if self._tail:  # tails of a segment that never was whole keep their number
+            self._number, self._tail = self._number + 1, 0
 
     def _write_tail(self, open_batch: Batch | None) -> None:
         batches, events = list(self._untailed), self._events[self._untailed_events :]

@@ -196,11 +196,15 @@ class StepRecorder:
         self._queue.put(Snapshot(step, self._timeline, copies, size))
 
     def seal(self) -> None:
-        """Ends the open segment with all that was taken, and returns when it was handed over. Raises: as `close`."""
-        self._ask(end=False)
+        """Ends the open segment with all that was taken, and returns when it was handed over. Not from within `keep`.
+
+        Raises: as `close`.
+        """
+        if not self._closed:
+            self._ask(end=False)
 
     def close(self) -> None:
-        """Hands over everything and stops. A second call does nothing.
+        """Hands over everything and stops. A second call does nothing; steps that are taken afterwards are dropped.
 
         Raises: Transient where something could not be written; the message says what is lost.
         """
@@ -211,6 +215,8 @@ class StepRecorder:
             self._ask(end=True)
         finally:
             self._thread.join()
+            self._note_ends()
+            self._batch = self._full
 
     @property
     def _backlog_bytes(self) -> int:
@@ -224,17 +230,18 @@ class StepRecorder:
 
     def _hand_over(self) -> None:
         batch = self._batch
-        if batch is not self._full and batch.steps:
-            if self._first_step is None:
-                self._first_step = batch.steps[0]
-            self._last_step = batch.steps[-1]
+        if batch.steps:
+            self._note_ends()
             self._handed_bytes += self._row_bytes * batch.rows + batch.text_bytes
             self._queue.put(batch)
+
+    def _note_ends(self) -> None:
+        self._first_step, self._last_step = self.first_step, self.last_step
 
     def _renew(self, step: int) -> bool:
         """Replaces a full batch; tells whether there was room for another one."""
         self._hand_over()
-        if self._backlog_bytes >= self._most_bytes:
+        if self._closed or self._backlog_bytes >= self._most_bytes:
             self._batch = self._full
             self._dropped_steps += 1
             return False
@@ -294,10 +301,15 @@ class StepRecorder:
 
     def _handle(self, item: Batch | Event | Snapshot | None) -> None:
         if isinstance(item, Batch):
-            self._scribe.add(item)
-            self._scribe.taken_bytes += self._row_bytes * item.rows + item.text_bytes
-            item.clear()
-            self._pool.append(item)
+            try:
+                self._scribe.add(item)
+            except Exception:
+                self._scribe.lost_steps += len(item.steps) - item.sealed
+                raise
+            finally:
+                self._scribe.taken_bytes += self._row_bytes * item.rows + item.text_bytes
+                item.clear()
+                self._pool.append(item)
         elif isinstance(item, Event):
             self._scribe.add_event(item)
         elif isinstance(item, Snapshot):
