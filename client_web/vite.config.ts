@@ -13,6 +13,6 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     target: 'es2022',
   },
-  server: { proxy: { '/graphql': zoo, '/healthz': zoo } },
+  server: { proxy: { '/graphql': zoo, '/healthz': zoo, '/bucket': zoo } },
   test: { include: ['src/**/*.test.ts'], environment: 'node' },
 });

@@ -266,6 +266,14 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
     assert complaints == []
 
 
+def until(holds: Callable[[], bool], patience_s: float = 20.0) -> None:
+    """Returns once `holds()`, which asks the zoo; fails after `patience_s` seconds."""
+    deadline = time.monotonic() + patience_s
+    while not holds():
+        assert time.monotonic() < deadline, f"it did not come true within {patience_s:g} s"
+        time.sleep(0.1)
+
+
 def axe_violations(page: Page) -> list[str]:
     """Returns what axe-core finds on the page, one line each."""
     if not AXE.is_file():

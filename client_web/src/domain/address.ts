@@ -24,3 +24,12 @@ export function parseAddress(url: string, port: string): AddressParse {
   if (portText !== '') parsed.port = portText;
   return { ok: true, address: { origin: parsed.origin } };
 }
+
+/**
+ * Where objects of the bucket are for this page. A zoo on one machine serves them itself and knows itself as 127.0.0.1,
+ * whatever name this page has reached it by; links to storage elsewhere stay as they are.
+ */
+export function bucketAddress(link: string, zooOrigin: string, profile: string): string {
+  const { pathname, search } = new URL(link, zooOrigin);
+  return profile === 'embedded' ? `${zooOrigin}${pathname}${search}` : link;
+}

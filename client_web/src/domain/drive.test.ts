@@ -57,6 +57,10 @@ describe('a stick', () => {
 });
 
 describe('what drives while no hand is at it', () => {
+  it('is one number for each component', () => {
+    expect(neutralValue(modality({ neutral: 0.5 }))).toEqual([0.5, 0.5]);
+  });
+
   it('is what the action calls neutral, and nothing for a choice without that', () => {
     expect(neutralValue(modality({ kind: 'DISCRETE', shape: [], low: 0, high: 2, neutral: 1 }))).toBe(1);
     expect(neutralValue(modality({ kind: 'DISCRETE', shape: [], low: 0, high: 2 }))).toBeUndefined();

@@ -38,7 +38,9 @@ export function controllerOf(modality: Modality): Controller | undefined {
 
 /** What drives while no hand is at it; undefined where nothing is neutral: then the last value stays. */
 export function neutralValue(modality: Modality): unknown {
-  if (modality.neutral !== null && modality.neutral !== undefined) return modality.neutral;
+  const { neutral, shape } = modality;
+  if (typeof neutral === 'number' && shape.length > 0) return assemble(modality, new Array<number>(sizeOf(shape)).fill(neutral));
+  if (neutral !== null && neutral !== undefined) return neutral;
   switch (modality.kind) {
     case 'SCALAR':
     case 'VECTOR':

@@ -128,7 +128,7 @@ export function firstOverride(modality: Modality, current: ArrayLike<number> | u
     const range = rangeOfComponent(modality, i);
     return range !== undefined && (range.low > 0 || range.high < 0) ? range.low : 0;
   };
-  const written = (i: number): string => (form.kind === 'text' ? '' : form.kind === 'json' ? '{}' : form.kind === 'uniform' ? '0' : String(Number(start(i).toPrecision(6))));
+  const written = (i: number): string => (form.kind === 'text' ? '' : form.kind === 'json' ? '{}' : form.kind === 'uniform' ? '0' : String(Number(start(i).toPrecision(4))));
   return {
     rule: 'SET',
     whole: true,

@@ -17,7 +17,7 @@ export interface Recorded {
 
 /** "steps 100 to 2,345"; of one that has just begun: "no steps yet". */
 export function recordedSteps({ firstAt, firstStep, lastStep }: Recorded): string {
-  return firstAt === null ? 'no steps yet' : `steps ${formatCount(firstStep)} to ${formatCount(lastStep)}`;
+  return firstAt === null ? 'no steps yet' : `steps ${firstStep.toLocaleString('en')} to ${lastStep.toLocaleString('en')}`;
 }
 
 /** "12 s · 1.2 MB · 3 min ago · by Ada · 5 steps are missing" */

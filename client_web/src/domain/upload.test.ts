@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fileProblem, modelName, uploadAddress } from './upload';
+import { fileProblem, modelName } from './upload';
 
 describe('a file that becomes a model', () => {
   it.each(['walker.pkl', 'Walker.PICKLE', 'folder.tar.zip'])('may be %s', (name) => {
@@ -21,17 +21,5 @@ describe('a file that becomes a model', () => {
     ['.pkl', ''],
   ])('%s is called %s unless it is called something else', (filename, name) => {
     expect(modelName(filename)).toBe(name);
-  });
-});
-
-describe('the bytes', () => {
-  const link = 'http://127.0.0.1:3000/bucket/uploads/upl_1?expires=9&signature=a%2Bb';
-
-  it('go to the zoo under the name that this page knows it by, where the zoo takes them itself', () => {
-    expect(uploadAddress(link, 'http://192.168.1.5:3000', 'embedded')).toBe('http://192.168.1.5:3000/bucket/uploads/upl_1?expires=9&signature=a%2Bb');
-  });
-
-  it('go where the link says elsewhere', () => {
-    expect(uploadAddress(link, 'https://zoo.example.org', 'gcp')).toBe(link);
   });
 });

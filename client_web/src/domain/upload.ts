@@ -1,4 +1,4 @@
-/** A file that becomes a model: what may be one, what it would be called, and where its bytes go. */
+/** A file that becomes a model: what may be one, and what it would be called. */
 
 export const ENDINGS: readonly string[] = ['.pkl', '.pickle', '.zip'];
 
@@ -12,15 +12,6 @@ export function fileProblem({ name, size }: { readonly name: string; readonly si
 /** "tiny_walker-2.pkl" becomes "tiny_walker-2", as everywhere in the zoo. */
 export function modelName(filename: string): string {
   return filename.replace(/\.[^.]*$/, '');
-}
-
-/**
- * Where to send the bytes. A zoo on one machine takes them itself and knows itself as 127.0.0.1, whatever name this page has
- * reached it by; links to storage elsewhere stay as they are.
- */
-export function uploadAddress(link: string, zooOrigin: string, profile: string): string {
-  const { pathname, search } = new URL(link, zooOrigin);
-  return profile === 'embedded' ? `${zooOrigin}${pathname}${search}` : link;
 }
 
 /** What the form says while it is busy; a share from 0 to 1 where one can be told. */

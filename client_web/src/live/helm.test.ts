@@ -94,6 +94,15 @@ describe('the helm', () => {
     expect(states).toEqual(Array.from({ length: 2 }, () => ({ kind: 'driving', step: 41, delayMs: 12, message: undefined })));
   });
 
+  it('tells of a word that was obeyed after later heartbeats were answered', async () => {
+    const { states, pass, answer } = world();
+    pass(HEARTBEAT_MS);
+    await answer(1, { kind: 'heard', step: null });
+    await answer(0, { kind: 'heard', step: 41 });
+
+    expect(states.at(-1)).toMatchObject({ step: 41, delayMs: HEARTBEAT_MS });
+  });
+
   it('says again what was not heard, and that it was not', async () => {
     const { said, states, pass, answer } = world();
     await answer(0, { kind: 'unheard', message: 'nobody there' });

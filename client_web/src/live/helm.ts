@@ -36,8 +36,10 @@ export interface HelmState {
 export class Helm {
   #unsaid: Values;
   #sequence = 0;
-  /** The newest that was answered: an older answer has nothing to tell. */
+  /** The newest that was answered: that an older one was not heard says nothing any more. */
   #answered = 0;
+  /** The newest word that was obeyed; heartbeats after it may have been answered before. */
+  #obeyed = 0;
   #words = 0;
   #beats = 0;
   #saidAt = -Infinity;
@@ -108,11 +110,10 @@ export class Helm {
         if (sequence > this.#answered) this.#become({ ...this.#state, kind: 'unheard', message: heard.message });
         return;
       case 'heard': {
-        if (sequence > this.#answered) {
-          this.#answered = sequence;
-          const obeyed = heard.step === null ? {} : { step: heard.step, delayMs: this.now() - saidAt };
-          this.#become({ ...this.#state, kind: 'driving', message: undefined, ...obeyed });
-        }
+        this.#answered = Math.max(this.#answered, sequence);
+        const isNews = heard.step !== null && sequence > this.#obeyed;
+        if (isNews) this.#obeyed = sequence;
+        this.#become({ ...this.#state, kind: 'driving', message: undefined, ...(isNews ? { step: heard.step, delayMs: this.now() - saidAt } : {}) });
         // What the hands did while too much was on its way is said now.
         if (Object.keys(this.#unsaid).length > 0) this.#soon();
       }

@@ -184,9 +184,9 @@ export function drawCourse(canvas: HTMLCanvasElement, lines: readonly Float64Arr
   context.font = look.font;
   context.textBaseline = 'bottom';
   context.textAlign = 'left';
-  context.fillText(formatTick(first), 0, height);
+  context.fillText(first.toLocaleString('en'), 0, height);
   context.textAlign = 'right';
-  context.fillText(formatTick(last), width, height);
+  context.fillText(last.toLocaleString('en'), width, height);
   context.fillStyle = look.ink;
   context.fillRect(Math.min(width - 1, Math.max(0, x(at) - 0.5)), 0, 1, bottom);
 }

@@ -80,6 +80,7 @@ function Instance({ row, page }: { readonly row: InstanceRow; readonly page: Ins
       {row.failure !== null && <FailureNotice failure={row.failure} phase={row.phase} />}
       <div className="instance-grid">
         <div className="column">
+          {row.origin === 'REPLAY' && <ReplayPanel row={row} />}
           {canInfer && <InferPanel row={row} inputs={inputs} />}
           {!withoutWorld && (!hasEnded(row.phase) || still !== undefined) && <Stage row={row} signals={signals} still={still} />}
           {!withoutWorld && !hasEnded(row.phase) && <DrivePanel row={row} signals={signals} />}
@@ -88,7 +89,6 @@ function Instance({ row, page }: { readonly row: InstanceRow; readonly page: Ins
           {!withoutWorld && <MetricPanel row={row} signals={signals} />}
         </div>
         <div className="column">
-          {row.origin === 'REPLAY' && <ReplayPanel row={row} />}
           <OverridePanel row={row} signals={signals} />
           <SignalPanel row={row} signals={signals} counts={counts} onOverride={maySteer ? setOverriding : undefined} />
           <RecordPanel row={row} signals={signals} counts={counts} />

@@ -6,7 +6,8 @@ import { outcomeOf } from '../../api/outcome';
 import { put, PutError } from '../../api/put';
 import { sha256Of } from '../../api/sha256';
 import { errorsByField } from '../../domain/parameters';
-import { uploadAddress, type UploadStage } from '../../domain/upload';
+import { bucketAddress } from '../../domain/address';
+import type { UploadStage } from '../../domain/upload';
 import { useHome } from '../../live/home';
 import { useConnection } from '../../live/hooks';
 
@@ -40,7 +41,7 @@ export function useUploading(): Uploading {
     const { uploadId, url, headers } = announced.value;
     if (uploadId === null || url === null) return { '': 'The zoo has no place for the file.' };
     setStage({ kind: 'sending', share: 0 });
-    await put(uploadAddress(url, zoo.address.origin, profile), headersOf(headers), file, (share) => setStage({ kind: 'sending', share }), signal);
+    await put(bucketAddress(url, zoo.address.origin, profile), headersOf(headers), file, (share) => setStage({ kind: 'sending', share }), signal);
     return uploadId;
   };
 

@@ -48,6 +48,10 @@ export function Player({ clock, playback, notes }: Props) {
   const overridden = clock.spans(FLAG.overridden).length > 0;
   return (
     <section className="panel player" aria-label="Player">
+      <p className="moment">
+        <strong ref={step} />
+        <span ref={said} className="soft small" />
+      </p>
       <div className="player-line">
         <canvas ref={marks} aria-hidden="true" />
         <input ref={range} type="range" aria-label="Step" min={0} max={Math.max(0, clock.length - 1)} step={1} defaultValue={head.row} onChange={(event) => seek(Number(event.target.value))} />
@@ -65,18 +69,14 @@ export function Player({ clock, playback, notes }: Props) {
             </option>
           ))}
         </select>
-        <span className="moment">
-          <strong ref={step} />
-          <span ref={said} className="soft small" />
-        </span>
+        {(driven || overridden || notes.length > 0) && (
+          <p className="legend soft small" aria-hidden="true">
+            {driven && <span data-mark="driven">driven by hand</span>}
+            {overridden && <span data-mark="overridden">overridden</span>}
+            {notes.length > 0 && <span data-mark="note">note</span>}
+          </p>
+        )}
       </div>
-      {(driven || overridden || notes.length > 0) && (
-        <p className="legend soft small" aria-hidden="true">
-          {driven && <span data-mark="driven">driven by hand</span>}
-          {overridden && <span data-mark="overridden">overridden</span>}
-          {notes.length > 0 && <span data-mark="note">note</span>}
-        </p>
-      )}
     </section>
   );
 }

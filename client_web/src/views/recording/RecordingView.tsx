@@ -85,7 +85,7 @@ function Scrubbed({ recording, opened, instance, onNoted }: ScrubbedProps) {
   const [query, setQuery] = useSearchParams();
   const asked = query.get('show');
   const shown = useMemo(() => (asked === null ? firstShown(channels) : asked.split(',')), [asked, channels]);
-  const tracks = useMemo(() => channels.filter(({ path }) => shown.includes(path)).map((channel) => opened.track(channel)), [channels, shown, opened]);
+  const tracks = useMemo(() => shown.flatMap((path) => channels.find((channel) => channel.path === path) ?? []).map((channel) => opened.track(channel)), [channels, shown, opened]);
   const playback = usePlayback(clock, tracks);
   const signals = useAnswer(SignalsQuery, { id: recording.instanceId });
   const modalities = useMemo(() => {

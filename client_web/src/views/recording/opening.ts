@@ -1,9 +1,13 @@
 /** A recording that is open: its clock, and a track for each signal that is looked at. */
 import { useEffect, useState } from 'react';
 import type { RecordingAccess } from '../../api/recordings';
+import { bucketAddress } from '../../domain/address';
 import { Clock, FLAGS, type Channel, type RecordedEvent, type Rows } from '../../domain/recorded';
 import { isLarge, Track, type ReadRows } from '../../domain/track';
+import { useHome } from '../../live/home';
+import { useConnection } from '../../live/hooks';
 import { openRecording, type OpenRecording } from '../../recording/open';
+import type { Access } from '../../recording/source';
 
 export interface Opened {
   readonly channels: readonly Channel[];
@@ -21,12 +25,13 @@ export interface Opening {
 
 /** Opens what `access` leads to, and closes it when the page is left. */
 export function useOpened(access: RecordingAccess | undefined): Opening {
+  const { zoo } = useConnection();
+  const profile = useHome()?.server.profile;
   const [state, setState] = useState<Opening>({ opened: undefined, error: undefined });
-  const key = access === undefined ? undefined : JSON.stringify(access);
+  const key = access === undefined || profile === undefined ? undefined : JSON.stringify({ baseUrl: bucketAddress(access.baseUrl, zoo.address.origin, profile), headers: headersOf(access.headers) });
   useEffect(() => {
     if (key === undefined) return undefined;
-    const { baseUrl, headers } = JSON.parse(key) as RecordingAccess;
-    const opening = openRecording({ baseUrl: new URL(baseUrl, location.href).href, headers: headersOf(headers) });
+    const opening = openRecording(JSON.parse(key) as Access);
     let gone = false;
     const settle = (next: Opening): void => {
       if (!gone) setState(next);

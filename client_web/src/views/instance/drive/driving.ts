@@ -60,6 +60,8 @@ export function useDriving(instanceId: string, onChange: () => void): Driving {
         held.current = undefined;
         setState(undefined);
         setProblem(next.message);
+        // Nobody is to wait for a driver who was refused; a lease that is over already stays so.
+        zoo.farewell(ControlReleaseMutation, { input: { instanceId }, controlId });
         onChange();
       };
       held.current?.helm.stop();
