@@ -270,6 +270,8 @@ class FakeZoo:
             "recordingSaveLast": self._answering("recordingSaveLast", self._recorded),
             "recordingReplay": self._answering("recordingReplay", lambda _given: {"instance": self.instances[-1]}),
             "recordingDelete": self._answering("recordingDelete", lambda given: {"deletedId": given["recordingId"]}),
+            "annotationCreate": self._answering("annotationCreate", self._annotated),
+            "annotationDelete": self._answering("annotationDelete", lambda given: {"deletedId": given["annotationId"]}),
             "overrideSet": self._answering("overrideSet", self._override),
             "overrideClear": self._changer("overrideClear"),
             "controlAcquire": self._answering("controlAcquire", lambda _given: {"control": self._control()}),
@@ -298,6 +300,11 @@ class FakeZoo:
 
     def _recorded(self, _given: Row) -> Row:
         return {"recording": self.recordings[0]}
+
+    def _annotated(self, given: Row) -> Row:
+        note = {"id": "ann_1", "timeline": 1, "endStep": None, **given}
+        self.instances[0].setdefault("annotations", []).append(note)
+        return {"annotation": note}
 
     def _override(self, given: Row) -> Row:
         """Returns a rule with what was given, which is the newest of the first instance then."""

@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .annotating import Annotation
     from .checkpoint import Checkpoint
     from .difference import CheckpointDiff, ParameterDiff, TensorDiff
     from .driving import Wheel
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from .zookeeper import EnvironmentInfo, ModelInfo, Zookeeper
 
 _HOMES = {
+    "Annotation": "annotating",
     "Checkpoint": "checkpoint",
     "CheckpointDiff": "difference",
     "Divergence": "replay",
@@ -53,6 +55,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Annotation",
     "Checkpoint",
     "CheckpointDiff",
     "Divergence",

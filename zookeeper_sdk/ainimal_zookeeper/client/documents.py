@@ -123,6 +123,20 @@ mutation Replay($input: RecordingReplayInput!) {{
     + _INSTANCE
 )
 
+_ANNOTATION = "{ id step endStep timeline text }"
+
+ANNOTATE: Final = f"""
+mutation Annotate($input: AnnotationCreateInput!) {{
+  annotationCreate(input: $input) {{ annotation {_ANNOTATION} {_USER_ERRORS} }}
+}}
+"""
+
+ANNOTATIONS: Final = f"query Annotations($id: ID!) {{ instance(id: $id) {{ annotations {_ANNOTATION} }} }}"
+
+ANNOTATION_DELETE: Final = (
+    f"mutation Delete($input: AnnotationInput!) {{ annotationDelete(input: $input) {{ deletedId {_USER_ERRORS} }} }}"
+)
+
 _RECORDING = """
 fragment RecordingFields on Recording {
   id phase kind instanceId instanceName timeline signals firstStep lastStep sizeBytes droppedSteps createdAt sealedAt

@@ -13,6 +13,7 @@ from ainimal_zookeeper.domain.documents import FINAL_PHASES
 from ainimal_zookeeper.domain.errors import InvalidInput, NotFound, ZookeeperError
 
 from . import documents
+from .annotating import Annotation, annotate, annotations_of
 from .checkpoint import Checkpoint, find_checkpoint, read_checkpoint, table_of
 from .driving import Wheel
 from .endpoint import Endpoint
@@ -369,6 +370,16 @@ class Instance:
     def recordings(self) -> Table[Recording]:
         """Returns what was recorded of it, newest first."""
         return table_of_recordings(recordings_of(self._endpoint, self.id))
+
+    def annotate(self, text: str, step: int | None = None, end_step: int | None = None) -> Annotation:
+        """Notes something at a step, or up to `end_step`; None: at the newest that the zoo knows of."""
+        if step is None:
+            step = self.refresh().info.stats.step
+        return annotate(self._endpoint, self.id, text, step, end_step)
+
+    def annotations(self) -> Table[Annotation]:
+        """Returns what was noted at its steps, in their order."""
+        return annotations_of(self._endpoint, self.id, self.name)
 
     def replay(self) -> ReplayReport | None:
         """Returns how far it equals what it replays; None where it replays nothing."""
