@@ -7,10 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 from ainimal_zookeeper.domain.documents import Mode
+from ainimal_zookeeper.domain.overrides import Terms
+from ainimal_zookeeper.models.agent import Agent, Capabilities
 from zookeeper_runner.acting import Actor
 from zookeeper_runner.arrows import Arrows, touches
+from zookeeper_runner.batching import BatchActor
+from zookeeper_runner.overrides import Overrides
 
-from tests.unit.runner.test_acting import ACT, BOTH, NEUTRAL, Corridor, Setting
+from tests.fakes.runner_link import wanted
+from tests.unit.runner.test_acting import ACT, BOTH, NEUTRAL, Corridor, Corridors, Setting
+from tests.unit.runner.test_standing import override
 
 
 class Rules:
@@ -188,3 +194,41 @@ def test_only_what_the_driver_replaced_is_marked() -> None:
 
     assert action == {"steer": 3.0, "gas": 1.0}
     assert arrows.overridden == {"action.steer"}
+
+
+def test_rules_act_on_every_environment_of_a_vector() -> None:
+    """Inputs and actions of all are ruled; sinks take batches, and timesteps say that they were."""
+    world: Any = Corridors()
+    learnt: list[Any] = []
+    agent = Agent(
+        forward=lambda inputs: {"move": int(inputs["place"][0]) % 3},
+        inputs=dict(world.observation),
+        outputs=dict(world.action),
+        can=Capabilities(train=learnt.append),
+        train_every=2,
+    )
+    setting = Setting(world, agent=agent)
+    arrows = Arrows()
+    taken: list[Any] = []
+
+    class Batches(Sink):
+        def took(self, inputs: Any, outputs: Any, action: Any, reward: Any, terminated: Any, truncated: Any) -> None:
+            taken.append((inputs["place"].tolist(), action.tolist(), terminated.tolist(), truncated.tolist()))
+
+    arrows.sinks = [Batches(arrows)]
+    rules = Overrides(setting.session, arrows, lambda: None)
+    rules.heed(
+        {
+            **wanted(),
+            "overrides": [override("inputs.place", Terms("SET", value=2, index=(0,)))],
+        }
+    )
+    setting.actor = BatchActor(agent, world, setting.journal, setting.bell, 11, arrows)
+    setting.actor.begin()
+    setting.steps(2, BOTH)
+
+    assert world.actions == [[2, 2], [2, 2]]
+    assert taken[0] == ([[0.0], [0.0]], [2, 2], [False, False], [False, False])
+    assert setting.signals.moment.overridden == {"inputs.place"}
+    assert all(step.overridden for trajectory in learnt for step in trajectory)
+    assert len(learnt) == 2
