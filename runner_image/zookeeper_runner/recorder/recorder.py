@@ -8,7 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ainimal_zookeeper.domain import paths
-from ainimal_zookeeper.domain.documents import Desired, Mode, OverrideDoc, RecordingRequest, SaveLastRequest, SignalDoc
+from ainimal_zookeeper.domain.documents import (
+    Desired,
+    DesiredPhase,
+    Mode,
+    OverrideDoc,
+    RecordingRequest,
+    SaveLastRequest,
+    SignalDoc,
+)
 from ainimal_zookeeper.domain.errors import InvalidInput, Transient, ZookeeperError
 
 from ..arrows import Arrows
@@ -67,12 +75,14 @@ class Recorder:
         self._heard: str | None = None
         self._heard_last: str | None = None
         self._mode: Mode | None = None
+        self._phase: DesiredPhase | None = None
         self._known: Mapping[str, SignalDoc] | None = None
         self._defaults: list[SignalDoc] = []
 
     def heed(self, desired: Desired) -> None:
         """Begins and ends what is asked for. Comes between two steps, when what is desired holds."""
         self._follow_mode(desired["mode"])
+        self._follow_phase(desired["phase"])
         request = desired.get("recording")
         wanted = None if request is None else request["id"]
         if self._tape is not None and (not self._tape.look() or self._tape.id != wanted):
@@ -93,9 +103,7 @@ class Recorder:
 
     def overridden(self, kind: str, data: Mapping[str, Any]) -> None:
         """A rule begins to stand, or ends: "override" or "override.ended"."""
-        if self._tape is not None:
-            self._tape.event(kind, data)
-        self._ring.event(kind, data)
+        self._happened(kind, data)
 
     def stop(self) -> None:
         """Takes no more steps: the attempt ends."""
@@ -204,9 +212,17 @@ class Recorder:
         if mode == self._mode:
             return
         self._mode = {"training": mode["training"], "inference": mode["inference"]}
+        self._happened("mode", self._mode)
+
+    def _follow_phase(self, phase: DesiredPhase) -> None:
+        before, self._phase = self._phase, phase
+        if before is not None and phase not in {before, "TERMINATED"}:
+            self._happened("paused" if phase == "PAUSED" else "resumed", {})
+
+    def _happened(self, kind: str, data: Mapping[str, Any]) -> None:
         if self._tape is not None:
-            self._tape.event("mode", self._mode)
-        self._ring.event("mode", self._mode)
+            self._tape.event(kind, data)
+        self._ring.event(kind, data)
 
     def _picture(self) -> Any:
         render = self._signals.render

@@ -62,7 +62,7 @@ class Scene:
     def want(self, recording: str | None = None, *, signals: list[str] | None = None, **desired: Any) -> None:
         """Tells the recorder what is desired, between two steps."""
         request = None if recording is None else {"id": recording, "signals": signals}
-        self.recorder.heed(cast(Desired, {"mode": BOTH, "recording": request, **desired}))
+        self.recorder.heed(cast(Desired, {"phase": "RUNNING", "mode": BOTH, "recording": request, **desired}))
 
     def step(self) -> None:
         self.session.counters.step += 1
@@ -95,6 +95,29 @@ def test_each_request_is_met_once_from_its_first_step_to_its_last(scene: Scene) 
     assert [(event["step"], event["kind"]) for event in read.events] == [(1, "mode"), (1, "override")]
     assert scene.bucket.end == {"sealed": True, "droppedSteps": 0}
     assert scene.arrows.plain
+    read.close()
+
+
+def test_what_people_ask_meanwhile_is_told(scene: Scene) -> None:
+    """Pauses, changes of mode, rules: each after the step that was made last."""
+    scene.want("rec_1")
+    scene.step()
+    scene.want("rec_1", phase="PAUSED")
+    scene.want("rec_1", phase="PAUSED")
+    scene.recorder.overridden("override", {"id": "ovr_1"})
+    scene.want("rec_1", mode={"training": False, "inference": True})
+    scene.step()
+    scene.want()
+    scene.ended()
+    read = Recording.open(scene.bucket.manifest())
+    assert [(event["step"], event["kind"]) for event in read.events] == [
+        (0, "mode"),
+        (1, "paused"),
+        (1, "override"),
+        (1, "mode"),
+        (1, "resumed"),
+        (2, "mode"),
+    ]
     read.close()
 
 
