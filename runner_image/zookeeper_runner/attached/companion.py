@@ -180,7 +180,8 @@ class Companion(Runner):
     def _guarded(self) -> Iterator[None]:
         """Keeps from the script what fails of the zoo."""
         try:
-            yield
+            with self.script.unnoticed():
+                yield
         except Leave:
             if self._session.ending in _ENDS:
                 self.leave(self._session.ending.value)

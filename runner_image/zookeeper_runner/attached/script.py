@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -116,6 +117,18 @@ class Script:
 
     def describe(self) -> Manifest:
         return manifest_of_agent(self._agent, self.world, self.taps)
+
+    @contextlib.contextmanager
+    def unnoticed(self) -> Iterator[None]:
+        """Hides from torch what is put in place of weights meanwhile.
+
+        A script may look up with a backward pass pending, which would fail of it; so it goes on with what is there.
+        """
+        autograd = getattr(sys.modules.get("torch"), "autograd", None)
+        preserve = getattr(autograd, "_unsafe_preserve_version_counter", None)
+        weights = tuple(each for module in self._shown.values() for each in module.parameters())
+        with preserve(weights) if preserve is not None and weights else contextlib.nullcontext():
+            yield
 
     def learns(self, learnt: Callable[[], None]) -> None:
         """Has `learnt` called after each step of an optimizer, where those are torch's, until `close`."""

@@ -22,12 +22,12 @@ class Sine(lightning.LightningModule):
 
     def training_step(self, batch, _index):
         inputs, targets = batch
-        loss = torch.nn.functional.mse_loss(self.net(inputs), targets)
-        run.log({"loss": loss}, step=self.global_step)  # zoo
-        return loss
+        return torch.nn.functional.mse_loss(self.net(inputs), targets)
 
     def configure_optimizers(self):
         return torch.optim.Adam(self.parameters(), 1e-3)
+
+    on_train_batch_end = lambda self, outputs, *_: run.log(outputs, step=self.global_step)  # noqa: E731  # zoo
 
 
 torch.set_num_threads(1)

@@ -122,3 +122,16 @@ def test_a_script_that_goes_on_alone_is_rid_of_all_rules(attach: Attach, torch: 
         attached.run.log({})
 
     assert (model[0].bias.item(), model(torch.ones(1, 2)).item()) == before
+
+
+def test_a_rule_that_comes_while_gradients_are_pending_is_not_in_their_way(attach: Attach, torch: Any) -> None:
+    """A script may log, or step an environment, between a forward and its backward."""
+    attached = attach()
+    model = attached.run.watch(torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 1)))
+    attached.run.log({})
+    loss = model(torch.ones(4, 2)).pow(2).mean()
+    stand(attached, rule("weights.1.weight", [[1.0, 2.0]]))
+    loss.backward()
+
+    assert model[1].weight.tolist() == [[1.0, 2.0]]
+    assert model[0].weight.grad is not None
