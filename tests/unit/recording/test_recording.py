@@ -95,6 +95,42 @@ def test_each_value_of_each_step_is_read_back(folder: Path) -> None:
     assert (np.diff(series.times) >= 0).all()
 
 
+def test_rare_values_come_back_with_their_steps(tmp_path: Path) -> None:
+    """Of every kind, in tails and segments; a bad one leaves the step out, and the next ones are what they were."""
+    rare = (
+        Channel("final_inputs.touch", "float32", (5,), "vector"),
+        Channel("final_inputs.picture", "uint8", (8, 8, 3), "image"),
+        Channel("final_inputs.words", "str", (), "text"),
+        Channel("final_inputs.number", "int64", (), "scalar"),
+    )
+
+    def rarely(step: int) -> list[Any] | None:
+        picture, _, touch, *_ = values(step)
+        return [touch, picture if step % 20 else None, f"é {step}", step] if step % 10 == 0 else None
+
+    kept: list[Segment] = []
+    recorder = StepRecorder(
+        CHANNELS, kept.append, folder=tmp_path, timeline=1, segment_bytes=5_000, tail_s=0.01, rare=rare
+    )
+    for step in range(100):
+        if step == 30:
+            with pytest.raises(InvalidInput, match=r"final_inputs\.touch"):
+                recorder.take(step, [None, *values(step)[1:]], [np.zeros(4), None, None, None])
+        recorder.take(step, values(step), rarely(step))
+    recorder.close()
+    recording = Recording.open(tmp_path)
+
+    check(recording, list(range(100)))
+    for position, channel in enumerate(rare):
+        series = recording.read(channel.path)
+        steps = [step for step in range(0, 100, 10) if position != 1 or step % 20]
+        assert series.steps.tolist() == steps
+        found = zip(series.values, ((rarely(step) or [])[position] for step in steps), strict=True)
+        assert all(same(*pair) for pair in found), channel.path
+    assert recording.at(50)["final_inputs.number"] == 50
+    assert "final_inputs.number" not in recording.at(51)
+
+
 def test_what_is_not_there_is_named(folder: Path) -> None:
     """A signal with the nearest of its name, a step with the nearest that is."""
     recording = Recording.open(folder)

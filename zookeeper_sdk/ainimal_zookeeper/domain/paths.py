@@ -11,6 +11,8 @@ _PATH = re.compile(r"[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-/:\[\]]+)*\Z")
 ACTION = "action"
 FRAME = "env.frame"
 REWARD = "env.reward"
+FINAL = "final_inputs"
+"""What was seen after an episode's last step, of each `inputs.*` that is recorded."""
 EPISODE_RETURN = "metrics.episode_return"
 EPISODE_LENGTH = "metrics.episode_length"
 LOSS = "metrics.loss"

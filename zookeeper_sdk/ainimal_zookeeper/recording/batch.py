@@ -69,8 +69,18 @@ class Column(NamedTuple):
     absent: set[int]
 
 
+class RareColumn(NamedTuple):
+    """Where the values of a channel go that seldom has one: each with its row, in order."""
+
+    channel: Channel
+    values: list[tuple[int, bytes]]
+
+
 class Batch:
-    """Up to `rows` rows of `channels`. One of nothing but None and good values is taken quickly, others with care."""
+    """Up to `rows` rows of `channels`. One of nothing but None and good values is taken quickly, others with care.
+
+    rare: channels that have a value in few rows, and cost nothing in the others.
+    """
 
     __slots__ = (
         "_most_rows",
@@ -78,6 +88,7 @@ class Batch:
         "frames",
         "has_texts",
         "numbers",
+        "rare",
         "rows",
         "sealed",
         "serial",
@@ -89,7 +100,7 @@ class Batch:
         "vectors",
     )
 
-    def __init__(self, channels: Sequence[Channel], rows: int) -> None:
+    def __init__(self, channels: Sequence[Channel], rows: int, rare: Sequence[Channel] = ()) -> None:
         self.rows = self._most_rows = rows
         self.timeline = self.serial = 0
         self.steps: list[int] = []
@@ -100,7 +111,9 @@ class Batch:
         self.tailed = 0
         """How many rows are in tails already; of the worker."""
         self.text_bytes = 0
+        """Of texts and rare values: what rows hold beyond what all of them do."""
         self.columns = [_column(channel, rows) for channel in channels]
+        self.rare = [RareColumn(channel, []) for channel in rare]
         kept = list(enumerate(self.columns))
         self.vectors = [
             (index, column.values.append, item_type(column.channel), column.channel.size_bytes)
@@ -144,6 +157,27 @@ class Batch:
         if self.text_bytes >= MOST_BYTES:
             self.rows = row + 1
 
+    def take_rare(self, values: Sequence[Any]) -> None:
+        """Adds what a row has of rare channels, None for what it has not, after all else of the row but its step.
+
+        Raises: as `take_with_care`.
+        """
+        row = len(self.steps)
+        try:
+            good = [
+                None if value is None else _bytes(_good(self.rare[at].channel, value))
+                for at, value in enumerate(values)
+            ]
+        except InvalidInput:
+            self._cut(row)
+            raise
+        for column, value in zip(self.rare, good, strict=True):
+            if value is not None:
+                column.values.append((row, value))
+                self.text_bytes += len(value)
+        if self.text_bytes >= MOST_BYTES:
+            self.rows = row + 1
+
     def clear(self) -> None:
         """Makes room for other rows. Nobody else may use it meanwhile."""
         self.steps.clear()
@@ -152,12 +186,15 @@ class Batch:
         self._cut(0)
         for column in self.columns:
             column.absent.clear()
+        for rare in self.rare:
+            rare.values.clear()
 
     def _cut(self, row: int) -> None:
         del self.times[row:]
         for column in self.columns:
             if isinstance(column.values, list):
                 del column.values[row:]
+            column.absent.discard(row)
 
 
 def _column(channel: Channel, rows: int) -> Column:
@@ -231,12 +268,14 @@ def encode(batch: Batch, start: int, stop: int, refused: Callable[[str], None]) 
     times = np.array(batch.times[start:stop], np.int64) // 1000
     clock = [blocks.numbers(values, 8, None, differences=True) for values in (steps, times)]
     found = [_block(column, start, stop, refused) for column in batch.columns]
+    found += [_rare_block(column, start, stop) for column in batch.rare]
     return Encoded(int(steps[0]), int(steps[-1]), int(times[0]), int(times[-1]), stop - start, [*clock, *found])
 
 
 def _block(column: Column, start: int, stop: int, refused: Callable[[str], None]) -> bytes | None:
     channel, values = column.channel, column.values[start:stop]
-    absent = {row - start for row in column.absent if start <= row < stop}
+    # Copied in one go: the step thread may add to it meanwhile.
+    absent = {row - start for row in tuple(column.absent) if start <= row < stop}
     if channel.kind == "scalar":
         values = _fitting(channel, values, absent, refused)
     present = None
@@ -252,6 +291,20 @@ def _block(column: Column, start: int, stop: int, refused: Callable[[str], None]
         values = np.array(values, dtype) if channel.kind == "scalar" else np.frombuffer(b"".join(values), dtype)
         values = values.reshape(-1, *channel.shape)
     return blocks.numbers(values, channel.item_bytes, present)
+
+
+def _rare_block(column: RareColumn, start: int, stop: int) -> bytes | None:
+    channel = column.channel
+    taken = [(row - start, value) for row, value in column.values if start <= row < stop]
+    if not taken:
+        return None
+    present = np.zeros(stop - start, np.bool_)
+    present[[row for row, _ in taken]] = True
+    values = [value for _, value in taken]
+    if channel.varies:
+        return blocks.words(values, present)
+    array = np.frombuffer(b"".join(values), item_type(channel)).reshape(-1, *channel.shape)
+    return blocks.numbers(array, channel.item_bytes, present)
 
 
 def _fitting(channel: Channel, values: list[Any], absent: set[int], refused: Callable[[str], None]) -> Any:

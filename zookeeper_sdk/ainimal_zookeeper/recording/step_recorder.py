@@ -41,6 +41,7 @@ class StepRecorder:
     `take`, `event`, `weights` and `timeline` are for the step thread alone; the rest for any thread. Nothing waits for
     a disk but `seal` and `close`.
 
+    rare: channels beside the others that have a value at few steps, and cost nothing at the others.
     segment_s, segment_bytes: a segment ends when it is this old or big. tail_s: what is older than this is in a file,
     even if the process is killed; None: only whole segments are handed over. max_backlog_bytes: what may wait to be
     written; steps beyond it are dropped, counted, and marked by an event "dropped".
@@ -60,13 +61,15 @@ class StepRecorder:
         tail_s: float | None = 1.0,
         max_backlog_bytes: int = 64 << 20,
         first_number: int = 0,
+        rare: Sequence[Channel] = (),
     ) -> None:
-        self.channels = batches.checked(channels)
+        self.channels = batches.checked([*channels, *rare])
+        self._usual, self._rare = tuple(channels), tuple(rare)
         self._dropped_steps = 0
         self._dropped_snapshots = 0
         self._first_step: int | None = None
-        self._rows = batches.rows_of(self.channels)
-        self._row_bytes = batches.row_bytes_of(self.channels)
+        self._rows = batches.rows_of(self._usual)
+        self._row_bytes = batches.row_bytes_of(self._usual)
         self._most_bytes = max_backlog_bytes
         self._timeline = timeline
         self._pool: deque[Batch] = deque()
@@ -129,9 +132,10 @@ class StepRecorder:
             self._timeline = timeline
             self._batch = self._new_batch()
 
-    def take(self, step: int, values: Sequence[Any]) -> None:
+    def take(self, step: int, values: Sequence[Any], rare: Sequence[Any] | None = None) -> None:
         """Records a step: one value for each channel, in their order, None for one that is absent.
 
+        rare: as `values`, of the rare channels; None where all are absent.
         Arrays are copied; they, and NumPy's and Python's numbers of the channel's dtype, are taken quickly.
 
         Raises: InvalidInput for a value that its channel cannot hold; the step is then not recorded.
@@ -169,12 +173,14 @@ class StepRecorder:
             odd = True
         if odd:
             batch.take_with_care(values)
+        if rare is not None:
+            batch.take_rare(rare)
         batch.times.append(now)
         steps.append(step)
 
-    def take_at(self, step: int, time_ns: int, values: Sequence[Any]) -> None:
+    def take_at(self, step: int, time_ns: int, values: Sequence[Any], rare: Sequence[Any] | None = None) -> None:
         """As `take`, of a step that was made before now. Raises: InvalidInput."""
-        self.take(step, values)
+        self.take(step, values, rare)
         batch = self._batch
         if batch.steps and batch.steps[-1] == step:
             batch.times[-1] = time_ns
@@ -223,7 +229,7 @@ class StepRecorder:
         return self._handed_bytes - self._scribe.taken_bytes
 
     def _new_batch(self) -> Batch:
-        batch = self._pool.pop() if self._pool else Batch(self.channels, self._rows)
+        batch = self._pool.pop() if self._pool else Batch(self._usual, self._rows, self._rare)
         self._serial += 1
         batch.timeline, batch.serial = self._timeline, self._serial
         return batch
