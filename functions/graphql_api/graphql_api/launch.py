@@ -76,9 +76,7 @@ class Launches:
         self._clock = clock
         self._ids = ids
 
-    def instance(
-        self, principal: Principal, input: Mapping[str, Any], replay: ReplayDoc | None = None
-    ) -> InstanceDoc:
+    def instance(self, principal: Principal, input: Mapping[str, Any], replay: ReplayDoc | None = None) -> InstanceDoc:
         """Launches a model. `input` is an `InstanceLaunchInput`. replay: what it is to do once more.
 
         Raises: PermissionDenied, NotFound, InvalidInput, InvalidTransition, LimitReached; Conflict for a command id
