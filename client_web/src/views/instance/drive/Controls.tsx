@@ -143,7 +143,7 @@ function Stick({ label, modality, keys, onSteer }: Props) {
         ref={pad}
         className="stick"
         role="img"
-        aria-label={`${label}: stick; arrow keys and sliders do the same`}
+        aria-label={`${label}: stick; arrow keys do the same`}
         onPointerDown={(event) => {
           event.currentTarget.setPointerCapture(event.pointerId);
           follow(event);
