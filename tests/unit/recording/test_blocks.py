@@ -13,7 +13,7 @@ from ainimal_zookeeper.recording import Channel, Recording, StepRecorder, blocks
 from ainimal_zookeeper.recording.batch import item_type
 from ainimal_zookeeper.recording.channel import ITEM_BYTES
 from ainimal_zookeeper.recording.segment import index_of
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from mcap.reader import make_reader
@@ -32,12 +32,18 @@ def columns(draw: st.DrawFn) -> tuple[Channel, Any, Any]:
     return channel, present, values
 
 
+@settings(deadline=None)
 @given(columns())
 def test_numbers_come_back_bit_by_bit(column: tuple[Channel, Any, Any]) -> None:
     """Of every dtype and shape, also NaN and infinities, with and without absent values."""
     channel, present, values = column
     steps = len(values) if present is None else len(present)
-    found = blocks.decode(blocks.numbers(values, channel.item_bytes, present), channel, steps)
+    for shuffled in (True, False):
+        block = blocks.numbers(values, channel.item_bytes, present, shuffled=shuffled)
+        check_numbers(channel, present, values, blocks.decode(block, channel, steps))
+
+
+def check_numbers(channel: Channel, present: Any, values: Any, found: blocks.Block) -> None:
     assert (found.present is None) == (present is None)
     assert present is None or found.present.tolist() == present.tolist()
     if channel.dtype == "bfloat16":
@@ -48,6 +54,19 @@ def test_numbers_come_back_bit_by_bit(column: tuple[Channel, Any, Any]) -> None:
     assert found.values.tobytes() == values.tobytes()
 
 
+def test_a_channel_is_packed_as_it_gets_smaller() -> None:
+    """Repeated rows find each other as they are; numbers that differ a little share their first bytes."""
+    channel = Channel("a", "float32", (256,), "vector")
+    chance = np.random.default_rng(0)
+    same = np.repeat(chance.standard_normal((1, 256)), 40, 0).astype(np.float32)
+    near = (1000 + chance.random((40, 256))).astype(np.float32)
+    for values, flag in ((same, 0), (near, blocks.SHUFFLED)):
+        packing = blocks.Packing()
+        for _ in range(3):
+            assert packing.numbers(channel, values, None)[1] & blocks.SHUFFLED == flag
+
+
+@settings(deadline=None)
 @given(arrays.arrays(np.int64, st.integers(1, 50)))
 def test_differences_come_back(values: Any) -> None:
     """Also where they are greater than what an integer holds."""
@@ -56,12 +75,14 @@ def test_differences_come_back(values: Any) -> None:
     assert np.asarray(found.values).tolist() == values.tolist()
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=30), min_size=1, max_size=30))
 def test_texts_come_back(values: list[bytes]) -> None:
     """Also empty ones."""
     assert blocks.decode(blocks.words(values, None), WORDS, len(values)).values == values
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.integers(0, 40))
 def test_bytes_that_are_no_block_are_damaged(data: bytes, steps: int) -> None:
     """Whatever they are."""
@@ -70,6 +91,7 @@ def test_bytes_that_are_no_block_are_damaged(data: bytes, steps: int) -> None:
             blocks.decode(data, channel, steps)
 
 
+@settings(deadline=None)
 @given(columns(), st.data())
 def test_no_altered_bit_goes_unnoticed(column: tuple[Channel, Any, Any], data: st.DataObject) -> None:
     """In the header or in the body."""
@@ -147,6 +169,7 @@ def test_a_segment_cut_anywhere_reads_up_to_there(tmp_path: Path) -> None:
     assert most == 70
 
 
+@settings(deadline=None)
 @given(at=st.integers(0, 10_000), bit=st.integers(0, 7))
 def test_a_segment_altered_anywhere_gives_no_wrong_value(
     tmp_path_factory: pytest.TempPathFactory, at: int, bit: int

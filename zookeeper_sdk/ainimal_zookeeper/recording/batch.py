@@ -259,7 +259,7 @@ class Encoded(NamedTuple):
         return sum(len(block) for block in self.blocks if block is not None)
 
 
-def encode(batch: Batch, start: int, stop: int, refused: Callable[[str], None]) -> Encoded:
+def encode(batch: Batch, start: int, stop: int, packing: blocks.Packing, refused: Callable[[str], None]) -> Encoded:
     """Returns the rows from `start` up to `stop` as blocks.
 
     A number that its channel cannot hold is absent in its row, and `refused` is told.
@@ -267,12 +267,14 @@ def encode(batch: Batch, start: int, stop: int, refused: Callable[[str], None]) 
     steps = np.array(batch.steps[start:stop], np.int64)
     times = np.array(batch.times[start:stop], np.int64) // 1000
     clock = [blocks.numbers(values, 8, None, differences=True) for values in (steps, times)]
-    found = [_block(column, start, stop, refused) for column in batch.columns]
+    found = [_block(column, start, stop, packing, refused) for column in batch.columns]
     found += [_rare_block(column, start, stop) for column in batch.rare]
     return Encoded(int(steps[0]), int(steps[-1]), int(times[0]), int(times[-1]), stop - start, [*clock, *found])
 
 
-def _block(column: Column, start: int, stop: int, refused: Callable[[str], None]) -> bytes | None:
+def _block(
+    column: Column, start: int, stop: int, packing: blocks.Packing, refused: Callable[[str], None]
+) -> bytes | None:
     channel, values = column.channel, column.values[start:stop]
     # Copied in one go: the step thread may add to it meanwhile.
     absent = {row - start for row in tuple(column.absent) if start <= row < stop}
@@ -290,7 +292,7 @@ def _block(column: Column, start: int, stop: int, refused: Callable[[str], None]
         dtype = item_type(channel)
         values = np.array(values, dtype) if channel.kind == "scalar" else np.frombuffer(b"".join(values), dtype)
         values = values.reshape(-1, *channel.shape)
-    return blocks.numbers(values, channel.item_bytes, present)
+    return packing.numbers(channel, values, present)
 
 
 def _rare_block(column: RareColumn, start: int, stop: int) -> bytes | None:

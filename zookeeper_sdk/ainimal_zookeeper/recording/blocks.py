@@ -37,6 +37,7 @@ HEADER = struct.Struct("<BBHIII")
 _SAID, _CRC = struct.Struct("<BBHII"), struct.Struct("<I")
 _MOST_BYTES = 1 << 31
 _LEVEL = 1
+_TRIED_EVERY = 32  # blocks of a channel
 
 Array = npt.NDArray[Any]
 
@@ -49,18 +50,44 @@ class Block:
     present: npt.NDArray[np.bool_] | None
 
 
+class Packing:
+    """Finds out whether the blocks of a channel get smaller by being shuffled: most do, not all. For one thread."""
+
+    def __init__(self) -> None:
+        self._shuffles: dict[str, bool] = {}
+        self._left: dict[str, int] = {}
+
+    def numbers(self, channel: Channel, values: Array, present: npt.NDArray[np.bool_] | None) -> bytes:
+        """As the function of that name; both ways are tried from time to time."""
+        width, left = channel.item_bytes, self._left.get(channel.path, 0)
+        if width == 1 or channel.kind == "scalar":
+            return numbers(values, width, present)
+        if left:
+            self._left[channel.path] = left - 1
+            return numbers(values, width, present, shuffled=self._shuffles[channel.path])
+        shuffled, plain = (numbers(values, width, present, shuffled=way) for way in (True, False))
+        self._shuffles[channel.path] = len(shuffled) <= len(plain)
+        self._left[channel.path] = _TRIED_EVERY
+        return min(shuffled, plain, key=len)
+
+
 def numbers(
-    values: Array, item_bytes: int, present: npt.NDArray[np.bool_] | None, *, differences: bool = False
+    values: Array,
+    item_bytes: int,
+    present: npt.NDArray[np.bool_] | None,
+    *,
+    differences: bool = False,
+    shuffled: bool = True,
 ) -> bytes:
     """Returns the block of `values`, C-contiguous and little-endian, one for each step that is `present`."""
-    flags = SHUFFLED if item_bytes > 1 else 0
+    flags = SHUFFLED if item_bytes > 1 and shuffled else 0
     if differences:
         flags |= DIFFERENCES
         gaps = values.copy()  # `numpy.diff` takes ten times as long for so few
         gaps[1:] -= values[:-1]
         values = gaps
     body: Any = values
-    if item_bytes > 1:
+    if flags & SHUFFLED:
         body = np.ascontiguousarray(values.view(np.uint8).reshape(-1, item_bytes).T)
     return _packed(flags, len(values), body, present, b"")
 

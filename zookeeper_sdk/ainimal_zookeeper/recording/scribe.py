@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from . import segment, weights
 from .batch import Batch, Encoded, encode
+from .blocks import Packing
 from .channel import Channel
 from .segment import Segment
 
@@ -59,6 +60,7 @@ class Scribe:
         self.lost_snapshots = 0
         self.problem: str | None = None
         self._channels = channels
+        self._packing = Packing()
         self._keep = keep
         self._folder = folder
         self._segment_s = segment_s
@@ -111,7 +113,9 @@ class Scribe:
         if start < rows:
             encoded = self._add(batch, rows)
             if self._has_tails and tailed < rows:
-                self._untailed.append(encoded if tailed <= start else encode(batch, tailed, rows, self._refused))
+                self._untailed.append(
+                    encoded if tailed <= start else encode(batch, tailed, rows, self._packing, self._refused)
+                )
         if self._held_bytes >= self._segment_bytes:
             self._write_segment()
 
@@ -170,7 +174,7 @@ class Scribe:
         self._forget()
 
     def _add(self, batch: Batch, rows: int) -> Encoded:
-        encoded = encode(batch, batch.sealed, rows, self._refused)
+        encoded = encode(batch, batch.sealed, rows, self._packing, self._refused)
         self._batches.append(encoded)
         self._held_bytes += encoded.size_bytes
         batch.sealed = rows
@@ -214,7 +218,7 @@ class Scribe:
             rows = len(open_batch.steps)
             start = max(open_batch.sealed, open_batch.tailed)
             if start < rows:
-                batches.append(encode(open_batch, start, rows, self._refused))
+                batches.append(encode(open_batch, start, rows, self._packing, self._refused))
         if not batches and not events:
             return
         written = self._write(batches, events, self._tail)
