@@ -60,17 +60,23 @@ def attached(link: FakeRunnerLink) -> Any:
     return begin(Introduction(settings, "ins_1", "", is_here=True), asked, asked.claim())
 
 
+def launch() -> dict[str, Any]:
+    """Without a flight recorder, which does not remember steps as short as these."""
+    settings = {"reportSeconds": 10}
+    return launch_of(origin="ATTACHED", desired=wanted(training=True), settings=settings, flight={"seconds": 0})
+
+
 def made() -> Any:
     return gymnasium.make("CartPole-v1", disable_env_checker=True)
 
 
 def main() -> list[Row]:
-    link = FakeRunnerLink(launch_of(origin="ATTACHED", desired=wanted(training=True), settings={"reportSeconds": 10}))
+    link = FakeRunnerLink(launch())
     with attached(link) as run:
         bare, seen = made(), run.env(made())
         beside, ours = medians(lambda: stepping(bare), lambda: stepping(seen))
     link.close()
-    other = FakeRunnerLink(launch_of(origin="ATTACHED", desired=wanted(training=True), settings={"reportSeconds": 10}))
+    other = FakeRunnerLink(launch())
     alone = Run()
     with attached(other) as run:
         inert, logged = medians(lambda: logging(alone), lambda: logging(run))

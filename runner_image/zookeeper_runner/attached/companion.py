@@ -134,9 +134,9 @@ class Companion(Runner):
                 sink.took({}, {}, None, None, False, False)
         self._learnt()
         self._look_up()
-        with self._guarded():
-            self._arrows.clear()
-            if self._arrows.changing:
+        self._arrows.clear()
+        if self.present and self._arrows.changing:
+            with self._guarded():
                 self._arrows.begin(moment.step + 1)
                 self._arrows.answered()
 

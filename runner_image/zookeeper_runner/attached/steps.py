@@ -43,6 +43,7 @@ class Steps:
         leave: Callable[[Exception], None],
     ) -> None:
         single = "single_" if hasattr(env, "single_observation_space") else ""
+        self._many = bool(single)
         self._seen = Structure(tree_of_space(getattr(env, f"{single}observation_space"), "observation"))
         self._done = Structure(tree_of_space(getattr(env, f"{single}action_space"), "action"))
         self._names = tuple(self._done.modalities)
@@ -164,8 +165,11 @@ class Steps:
         """Leaves the step to those at the arrows."""
         self._leave_moment(reward)
         moment = self._journal.moment
-        for sink in self._sinks:
-            sink.took(moment.inputs, moment.outputs, moment.action, reward, terminated, truncated)
+        if self._sinks:
+            is_over = not self._many and (terminated or truncated)
+            final = inputs_of(self._seen.flatten(self._observation), self._seen.key) if is_over else None
+            for sink in self._sinks:
+                sink.took(moment.inputs, moment.outputs, moment.action, reward, terminated, truncated, final)
         if self._changing:
             self._arrows.learnt()
 
