@@ -14,7 +14,7 @@ from ainimal_zookeeper.ports.bucket import Bucket
 from ainimal_zookeeper.ports.clock import Clock
 from ainimal_zookeeper.ports.store import DocumentStore
 
-_AT_ONCE = 100  # recordings of one run; the next sees to the rest
+_AT_ONCE = 100  # documents of one read
 
 _log = logging.getLogger(__name__)
 
@@ -32,15 +32,18 @@ class LostRecordings:
 
     def close(self) -> None:
         """Raises: Transient."""
-        page = queries.Page(_AT_ONCE)
-        found = self._store.query(queries.RECORDINGS_BY_PHASE.bind(phase="OPEN"), page).documents
-        if not found:
-            return
-        # Read after the recordings: one whose attempt is over by then was left open, and is not just being sealed.
-        rows = self._store.get_many([instance_ref(each["instanceId"]) for each in found])
-        for document, row in zip(cast("tuple[RecordingDoc, ...]", found), rows, strict=True):
-            if not _is_made(document, cast("InstanceDoc | None", row)):
-                self._close(document)
+        after = None
+        while True:
+            result = self._store.query(queries.RECORDINGS_BY_PHASE.bind(phase="OPEN"), queries.Page(_AT_ONCE, after))
+            found = cast("tuple[RecordingDoc, ...]", result.documents)
+            # Read after the recordings: one whose attempt is over by then was left open, and is not just being sealed.
+            rows = self._store.get_many([instance_ref(each["instanceId"]) for each in found]) if found else []
+            for document, row in zip(found, rows, strict=True):
+                if not _is_made(document, cast("InstanceDoc | None", row)):
+                    self._close(document)
+            if not result.has_next:
+                return
+            after = result.cursors[-1]
 
     def _close(self, recording: RecordingDoc) -> None:
         failure = {"code": "UNAVAILABLE", "message": "its process was gone before the recording had ended"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import cast
 
 import pytest
@@ -83,6 +84,16 @@ def test_of_a_deleted_instance_as_well(scene: Scene) -> None:
     scene.store.transact(lambda transaction: transaction.delete(instance_ref("ins_1")))
     scene.close()
     assert recordings.read(scene.store)["phase"] == "LOST"
+
+
+def test_many_that_are_being_made_hide_none_that_is_lost(scene: Scene) -> None:
+    """However many are open: the oldest is looked at as well."""
+    recordings.add(scene.store, scene.clock.now() - timedelta(hours=1), "rec_0", attempt=0)
+    for number in range(2, 121):
+        recordings.add(scene.store, scene.clock.now(), f"rec_{number}")
+    scene.close()
+    phases = [recordings.read(scene.store, f"rec_{number}")["phase"] for number in range(121)]
+    assert phases == ["LOST", *["OPEN"] * 120]
 
 
 def test_nothing_arrived(scene: Scene) -> None:
