@@ -196,9 +196,11 @@ class Uploads:
     def _send(self, one: Object) -> None:
         self._bucket.send(self.id, one)
         whole = one.tail is None and _is_segment(one)
-        tails = min(self._told_tails.pop(one.number, 0), _MOST_TAILS) if whole else 0
+        tails = min(self._told_tails.get(one.number, 0), _MOST_TAILS) if whole else 0
         self._tell(arrived=[{"number": one.number, "tail": one.tail, "tails": tails, "index": one.index}])
-        if one.tail is not None:
+        if whole:
+            self._told_tails.pop(one.number, None)
+        elif one.tail is not None:
             self._told_tails[one.number] = one.tail + 1
         with self._changed:
             self._waiting.popleft()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ainimal_zookeeper.domain.errors import Conflict, Rejected
+from ainimal_zookeeper.domain.errors import Conflict, Rejected, Transient
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from zookeeper_runner.recorder.uploads import Uploads
+from zookeeper_runner.recorder.uploads import Object, Uploads
 
 from tests.fakes.recorder import WAIT_S, FakeBucket
 
@@ -37,6 +38,14 @@ def file(folder: Path, number: int, tail: int | None = None, *, steps: int = 10,
     sha256 = hashlib.sha256(bytes(size)).hexdigest()
     index = {"kind": "segment", "name": name, "number": number, "tail": tail, "steps": steps, "sha256": sha256}
     return File(number, tail, name, path, size, index)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A bucket of two functions."""
+
+    send: Callable[[str, Object], None]
+    tell: Callable[[str, Mapping[str, Any]], None]
 
 
 @pytest.fixture
@@ -123,6 +132,30 @@ def test_whole_segment_takes_the_place_of_its_tails(bucket: FakeBucket, disk: Pa
     assert whole == {number: len([tail for tail in tails if tail is not None]) for number, tails in told.items()}
     assert len(told[1]) <= 3
     assert list(disk.iterdir()) == []
+
+
+def test_tails_go_though_the_zoo_was_away_when_their_segment_came(bucket: FakeBucket, disk: Path) -> None:
+    """The segment is in the bucket by then, and is told again with all the tails that it takes the place of."""
+    told = bucket.tell
+
+    def tell(recording_id: str, said: Mapping[str, Any]) -> None:
+        if any(each["tail"] is None for each in said.get("arrived", ())) and not bucket.tried.is_set():
+            bucket.tried.set()
+            raise Transient("the zoo is away")
+        told(recording_id, said)
+
+    bucket.come_back()
+    uploads = Uploads("rec_1", Asked(bucket.send, tell), BEGUN, sleep=bucket.sleep)
+    for tail in range(2):
+        uploads.keep(file(disk, 0, tail))
+    uploads.start()
+    while len(bucket.arrived) < 2:
+        assert not uploads.wait(0.01)
+    uploads.keep(file(disk, 0))
+    uploads.seal()
+    assert uploads.wait(WAIT_S)
+    assert bucket.tried.is_set()
+    assert [each["tails"] for each in bucket.arrived if each["tail"] is None] == [2]
 
 
 @pytest.mark.parametrize("refusal", [Conflict("another attempt runs"), Rejected("no such link")])
