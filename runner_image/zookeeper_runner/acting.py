@@ -254,7 +254,8 @@ class Actor:
             journal.rewards.add(reward)
             self._leave_moment(inputs, outputs, action, reward)
             for sink in sinks:
-                sink.took(inputs, outputs, action, reward, terminated, truncated)
+                final = inputs_of(following, input_key) if over else None
+                sink.took(inputs, outputs, action, reward, terminated, truncated, final)
             if trainer is not None:
                 proposed, done, overridden = kept(outputs), kept(action), bool(arrows.overridden)
                 timestep = Timestep(

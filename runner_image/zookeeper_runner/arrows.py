@@ -19,12 +19,23 @@ class StepSink(Protocol):
     @property
     def active(self) -> bool: ...
 
-    def took(self, inputs: Any, outputs: Any, action: Any, reward: Any, terminated: Any, truncated: Any, /) -> None:
+    def took(
+        self,
+        inputs: Any,
+        outputs: Any,
+        action: Any,
+        reward: Any,
+        terminated: Any,
+        truncated: Any,
+        final: Mapping[str, Any] | None = None,
+        /,
+    ) -> None:
         """A step was made. Copy what is kept: arrays may be written into again when this returns.
 
         inputs: as the environment emitted them. outputs: what forward returned, None when nothing was inferred.
-        action: what the environment received, None where there is none. `driver` and `overridden` of the arrows are of
-        this step, and so is the step counter.
+        action: what the environment received, None where there is none. final: what was observed after the last step
+        of an episode, as `inputs`; None while it goes on. `driver` and `overridden` of the arrows are of this step, and
+        so is the step counter.
         """
         ...
 

@@ -185,10 +185,12 @@ class BatchActor:
         moment.overridden, moment.driver = arrows.overridden, arrows.driver
         moment.step = journal.counters.step
         moment.version += 1
-        for sink in arrows.sinks:
-            if sink.active:
-                sink.took(inputs, outputs, action, reward, terminated, truncated)
         ended = terminated | truncated
+        sinks = [sink for sink in arrows.sinks if sink.active]
+        if sinks:
+            final = self._with_last(inputs_of(following, world.observation_key), ended, info) if ended.any() else None
+            for sink in sinks:
+                sink.took(inputs, outputs, action, reward, terminated, truncated, final)
         if learns:
             self._learn(inputs, kept(outputs), kept(action), (reward, terminated, truncated), info, following)
         self._returns += reward

@@ -52,6 +52,7 @@ class Kept(NamedTuple):
     timeline: int
     time_ns: int
     values: list[Any]
+    rare: list[Any] | None
     size_bytes: int
 
 
@@ -132,7 +133,9 @@ class FlightRing:
             # It costs some of that length itself: what was begun ends only where steps are clearly shorter.
             self._switch(signals, on=self._step_s >= (QUICK_S / 2 if self.active else QUICK_S))
 
-    def took(self, inputs: Any, outputs: Any, action: Any, reward: Any, terminated: Any, truncated: Any) -> None:
+    def took(
+        self, inputs: Any, outputs: Any, action: Any, reward: Any, terminated: Any, truncated: Any, final: Any = None
+    ) -> None:
         arrows, session = self._arrows, self._session
         try:
             plan = self._plan
@@ -151,6 +154,7 @@ class FlightRing:
             )
             self._first = False
             values = [_copied(value) for value in plan.values(flags, inputs, outputs, action, reward)]
+            rare = None if final is None else [_copied(value) for value in plan.rare_values(final) or ()]
         except Exception as error:  # noqa: BLE001 - what is remembered must not end what runs
             self._broken = first_line(error)
             self.active = False
@@ -158,8 +162,10 @@ class FlightRing:
         size = self._fixed_bytes or sum(_size(value) for value in values)
         if not self._fixed_bytes and not any(channel.varies for channel in plan.channels):
             self._fixed_bytes = size
+        if rare is not None:
+            size += sum(_size(value) for value in rare)
         now = time.time_ns()
-        self._steps.append(Kept(step, session.timeline, now, values, size))
+        self._steps.append(Kept(step, session.timeline, now, values, rare, size))
         self._size_bytes += size
         oldest = now - int(self._settings.seconds * 1e9)
         steps = self._steps
@@ -221,6 +227,7 @@ def write(remembered: Remembered, uploads: Uploads) -> None:
             timeline=remembered.steps[0].timeline,
             tail_s=None,
             max_backlog_bytes=max(64 << 20, 4 * size),
+            rare=remembered.plan.rare,
         )
         uploads.dropped_before = lambda: recorder.dropped_steps
         try:
@@ -232,9 +239,10 @@ def write(remembered: Remembered, uploads: Uploads) -> None:
                     recorder.event(step, kind, data)
                 recorder.timeline = kept.timeline
                 try:
-                    recorder.take_at(kept.step, kept.time_ns, kept.values)
+                    recorder.take_at(kept.step, kept.time_ns, kept.values, kept.rare)
                 except ZookeeperError:
-                    recorder.take_at(kept.step, kept.time_ns, remembered.plan.fitting(kept.values)[0])
+                    values, rare, _ = remembered.plan.fitting(kept.values, kept.rare)
+                    recorder.take_at(kept.step, kept.time_ns, values, rare)
         finally:
             recorder.close()
     except Exception as error:  # noqa: BLE001 - whoever asked is told, whatever it is

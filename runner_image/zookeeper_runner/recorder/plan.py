@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +35,7 @@ class Sources:
 class Plan:
     """Made of the first step: what a value is shows only then. The first channel is that of the flags.
 
+    rare: channels of what was seen after the last step of an episode, one for each input.
     left_out: signals that cannot be written, and why.
     """
 
@@ -43,8 +44,10 @@ class Plan:
         from ainimal_zookeeper.recording import Channel
 
         self.channels: list[Channel] = [Channel(FLAGS, "uint8", (), "scalar")]
+        self.rare: list[Channel] = []
         self.left_out: dict[str, str] = {}
         self._reads: list[Read] = []
+        self._finals: list[Read] = []
         for signal in signals:
             path = signal["path"]
             if path.partition(".")[0] in ELSEWHERE:
@@ -56,22 +59,29 @@ class Plan:
             except InvalidInput as error:
                 self.left_out[path] = error.message
                 continue
+            read = read if _is_plain(first) else _converted(read)
             self.channels.append(channel)
-            self._reads.append(read if _is_plain(first) else _converted(read))
+            self._reads.append(read)
+            group, _, name = path.partition(".")
+            if group == "inputs":
+                self.rare.append(replace(channel, path=paths.join(paths.FINAL, name)))
+                self._finals.append(read)
 
     def values(self, flags: int, inputs: Any, outputs: Any, action: Any, reward: Any) -> list[Any]:
         """Returns one value for each channel; they may be the very arrays of the step."""
         return [flags, *[read(inputs, outputs, action, reward) for read in self._reads]]
 
-    def fitting(self, values: Sequence[Any]) -> tuple[list[Any], list[str]]:
-        """Returns `values` with None for each that its channel cannot hold, and the paths of those."""
-        kept, refused = [], []
-        for channel, value in zip(self.channels, values, strict=True):
-            fits = value is None or _fits(channel, value)
-            kept.append(value if fits else None)
-            if not fits:
-                refused.append(channel.path)
-        return kept, refused
+    def rare_values(self, final: Any) -> list[Any] | None:
+        """Returns one value for each rare channel of a step after which `final` was seen; None while nothing was."""
+        return None if final is None else [read(final, None, None, None) for read in self._finals]
+
+    def fitting(
+        self, values: Sequence[Any], rare: Sequence[Any] | None
+    ) -> tuple[list[Any], list[Any] | None, list[str]]:
+        """Returns both with None for each value that its channel cannot hold, and the paths of those."""
+        refused: list[str] = []
+        kept = _fitting(self.channels, values, refused)
+        return kept, None if rare is None else _fitting(self.rare, rare, refused), refused
 
 
 def flags_of(terminated: Any, truncated: Any, *, overridden: bool, driven: bool, first: bool) -> int:
@@ -195,6 +205,16 @@ def _plain(value: Any) -> Any:
             value = value.float()
         return value.numpy()
     return np.asarray(value)
+
+
+def _fitting(channels: Sequence[Channel], values: Sequence[Any], refused: list[str]) -> list[Any]:
+    kept = []
+    for channel, value in zip(channels, values, strict=True):
+        fits = value is None or _fits(channel, value)
+        kept.append(value if fits else None)
+        if not fits:
+            refused.append(channel.path)
+    return kept
 
 
 def _fits(channel: Channel, value: Any) -> bool:

@@ -79,14 +79,18 @@ class Tape:
 
     # --- steps -------------------------------------------------------------------------------------------------------
 
-    def took(self, inputs: Any, outputs: Any, action: Any, reward: Any, terminated: Any, truncated: Any) -> None:
+    def took(
+        self, inputs: Any, outputs: Any, action: Any, reward: Any, terminated: Any, truncated: Any, final: Any = None
+    ) -> None:
         try:
-            self._take(inputs, outputs, action, reward, terminated, truncated)
+            self._take(inputs, outputs, action, reward, terminated, truncated, final)
         except Exception as error:  # noqa: BLE001 - what is recorded must not end what runs
             self._lost_steps += 1
             self._complain(f"steps of it cannot be recorded: {first_line(error)}")
 
-    def _take(self, inputs: Any, outputs: Any, action: Any, reward: Any, terminated: Any, truncated: Any) -> None:
+    def _take(
+        self, inputs: Any, outputs: Any, action: Any, reward: Any, terminated: Any, truncated: Any, final: Any
+    ) -> None:
         step, arrows = self._session.counters.step, self._arrows
         plan, recorder = self._plan, self._recorder
         if plan is None or recorder is None:
@@ -103,12 +107,12 @@ class Tape:
             first=self._first,
         )
         self._first = False
-        values = plan.values(flags, inputs, outputs, action, reward)
+        values, rare = plan.values(flags, inputs, outputs, action, reward), plan.rare_values(final)
         try:
-            recorder.take(step, values)
+            recorder.take(step, values, rare)
         except InvalidInput:
-            kept, refused = plan.fitting(values)
-            recorder.take(step, kept)
+            kept, kept_rare, refused = plan.fitting(values, rare)
+            recorder.take(step, kept, kept_rare)
             self._refuse(refused)
 
     def began(self) -> None:
@@ -169,7 +173,7 @@ class Tape:
             self._warn(f"the recording {self.id} leaves something out: {why}")
         self._timeline = self._session.timeline
         recorder = self._recorder = StepRecorder(
-            plan.channels, self._uploads.keep, folder=self._folder, timeline=self._timeline
+            plan.channels, self._uploads.keep, folder=self._folder, timeline=self._timeline, rare=plan.rare
         )
         for at, kind, data in self._events:
             recorder.event(at, kind, data)

@@ -129,7 +129,9 @@ class Replayer:
         self._imposing.before(step)
         self._actor.act(self._mode or mode)
 
-    def took(self, inputs: Any, outputs: Any, action: Any, reward: Any, terminated: Any, truncated: Any) -> None:
+    def took(
+        self, inputs: Any, outputs: Any, action: Any, reward: Any, terminated: Any, truncated: Any, _final: Any = None
+    ) -> None:
         """Compares a step, and sees to it that what changed after it is seen to before the next."""
         step = self._journal.counters.step
         comparison, tape = self._comparison, self.tape

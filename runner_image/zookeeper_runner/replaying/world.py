@@ -22,7 +22,7 @@ Modalities = dict[str, Modality]
 class RecordedWorld:
     """A `World` that goes on with what was recorded, whatever is done in it.
 
-    What an episode ended in was no input: then the last input comes once more, as what follows the step.
+    Where what an episode ended in was not recorded, the last input comes once more, as what follows the step.
     """
 
     num_envs = 1
@@ -50,11 +50,12 @@ class RecordedWorld:
         """Goes to where `step` is the next one."""
         self._at = step
 
-    def seen(self, step: int) -> dict[str, Any]:
-        """Returns the inputs of a step."""
+    def seen(self, step: int, group: str = "inputs") -> dict[str, Any]:
+        """Returns the inputs of a step; of the group `paths.FINAL` what was seen after it."""
         found = {}
         for name, modality in self.observation.items():
-            value = self._tape.value(paths.join("inputs", name), step)
+            path = paths.join(group, name)
+            value = self._tape.value(path, step) if path in self._tape.channels else None
             if value is not None:
                 found[name] = as_it_was(value, modality)
         return found
@@ -66,10 +67,10 @@ class RecordedWorld:
         tape, step = self._tape, self._at
         reward = tape.value(paths.REWARD, step) if paths.REWARD in tape.channels else None
         flags = tape.flags(step)
-        follows = step < tape.last and not tape.ended(step)
+        ended = tape.ended(step)
         self._at = min(step + 1, tape.last)
         return Outcome(
-            self.seen(step + 1 if follows else step),
+            {**self.seen(step), **self.seen(step, paths.FINAL)} if ended else self.seen(self._at),
             0.0 if reward is None else float(reward),
             bool(flags & TERMINATED),
             bool(flags & TRUNCATED),

@@ -65,12 +65,16 @@ class Sink:
     def __init__(self, arrows: Arrows) -> None:
         self.active = True
         self.steps: list[tuple[Any, ...]] = []
+        self.finals: list[Any] = []
         self.episodes = 0
         self._arrows = arrows
 
-    def took(self, inputs: Any, outputs: Any, action: Any, reward: Any, terminated: Any, truncated: Any) -> None:
+    def took(
+        self, inputs: Any, outputs: Any, action: Any, reward: Any, terminated: Any, truncated: Any, final: Any = None
+    ) -> None:
         seen = float(inputs["place"][0])
         self.steps.append((seen, outputs, action, reward, terminated, truncated, self._arrows.driver))
+        self.finals.append(None if final is None else float(final["place"][0]))
 
     def began(self) -> None:
         self.episodes += 1
@@ -139,6 +143,7 @@ def test_sinks_take_every_step_and_each_beginning() -> None:
     assert [step[0] for step in sink.steps] == [0.0, 1.0, 2.0, 0.0]
     assert [step[4] for step in sink.steps] == [False, False, True, False]
     assert sink.steps[0][1:4] == ({"move": 0, "value": 1.5}, 0, 0.5)
+    assert sink.finals == [None, None, 3.0, None]
     assert sink.episodes == 2
 
 
@@ -210,10 +215,21 @@ def test_rules_act_on_every_environment_of_a_vector() -> None:
     setting = Setting(world, agent=agent)
     arrows = Arrows()
     taken: list[Any] = []
+    finals: list[Any] = []
 
     class Batches(Sink):
-        def took(self, inputs: Any, outputs: Any, action: Any, reward: Any, terminated: Any, truncated: Any) -> None:
+        def took(
+            self,
+            inputs: Any,
+            outputs: Any,
+            action: Any,
+            reward: Any,
+            terminated: Any,
+            truncated: Any,
+            final: Any = None,
+        ) -> None:
             taken.append((inputs["place"].tolist(), action.tolist(), terminated.tolist(), truncated.tolist()))
+            finals.append(None if final is None else final["place"].tolist())
 
     arrows.sinks = [Batches(arrows)]
     rules = Overrides(setting.session, arrows, lambda: None)
@@ -229,6 +245,7 @@ def test_rules_act_on_every_environment_of_a_vector() -> None:
 
     assert world.actions == [[2, 2], [2, 2]]
     assert taken[0] == ([[0.0], [0.0]], [2, 2], [False, False], [False, False])
+    assert finals == [None, [[2.0], [2.0]]]
     assert setting.signals.moment.overridden == {"inputs.place"}
     assert all(step.overridden for trajectory in learnt for step in trajectory)
     assert len(learnt) == 2

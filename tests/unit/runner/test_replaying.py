@@ -38,6 +38,7 @@ from tests.fakes.runner_link import launch_of
 
 AINIMALS = Path(__file__).parents[3] / "ainimals"
 CARTPOLE = {"type": "gymnasium", "env_name": "CartPole-v1"}
+SHORT = {**CARTPOLE, "init_params": {"max_episode_steps": 12}}  # most of its episodes are truncated
 BOTH: Mode = {"training": True, "inference": True}
 ACT: Mode = {"training": False, "inference": True}
 
@@ -104,7 +105,9 @@ class Wheel:
 class Life:
     """An AInimal in its world, as a runner has them."""
 
-    def __init__(self, spec: Mapping[str, Any], seed: int = 5, **parameters: Any) -> None:
+    def __init__(
+        self, spec: Mapping[str, Any], seed: int = 5, world: Mapping[str, Any] = CARTPOLE, **parameters: Any
+    ) -> None:
         np.random.seed(seed)
         if "torch" in sys.modules:
             sys.modules["torch"].manual_seed(seed)
@@ -112,7 +115,7 @@ class Life:
         self.session = Session(launch_of(), self.bell)
         self.signals = Signals(self.bell)
         self.journal = Journal(self.session, self.signals, History(0))
-        self.world = environments.load(CARTPOLE, {}, seed=seed, stage=lambda _: None)
+        self.world = environments.load(world, {}, seed=seed, stage=lambda _: None)
         self.parameters = parameters
         self.agent = models.load(
             spec, parameters, observation=self.world.observation, action=self.world.action, stage=lambda _: None
@@ -168,8 +171,9 @@ class Recorded(Life):
         about = manifest_of(self.agent.inputs, self.agent.outputs, action=self.world.action, taps=self.taps.signals())
         self.manifest_signals = about["signals"]
         self.recorder = StepRecorder(
-            self._channels(), lambda _: None, folder=_made(folder / "recording"), timeline=1, tail_s=None
-        )
+            self._channels(), lambda _: None, folder=_made(folder / "recording"), timeline=1, tail_s=None,
+            rare=[Channel("final_inputs.observation", "float32", (4,), "vector")],
+        )  # fmt: skip
         self.active = True
         self.arrows.driving = self.wheel
         self.rules.listeners.append(self._ruled)
@@ -204,7 +208,9 @@ class Recorded(Life):
         self._paths = list(every)
         return [Channel(path, dtype, shape, "vector" if shape else "scalar") for path, (dtype, shape) in every.items()]
 
-    def took(self, inputs: Any, outputs: Any, action: Any, reward: Any, terminated: Any, truncated: Any) -> None:
+    def took(
+        self, inputs: Any, outputs: Any, action: Any, reward: Any, terminated: Any, truncated: Any, final: Any = None
+    ) -> None:
         arrows = self.arrows
         flags = (TERMINATED if terminated else 0) | (TRUNCATED if truncated else 0) | (FIRST if self._first else 0)
         flags |= (OVERRIDDEN if arrows.overridden else 0) | (DRIVEN if arrows.driver else 0)
@@ -212,7 +218,8 @@ class Recorded(Life):
         told = {**{f"inputs.{name}": value for name, value in inputs.items()}, "action": action, "env.reward": reward}
         told |= {f"outputs.{name}": value for name, value in outputs.items()} | {FLAGS: flags}
         told |= {path: self.taps.read(path) for path in self._more}
-        self.recorder.take(self.counters.step, [told[path] for path in self._paths])
+        rare = None if final is None else [final["observation"]]
+        self.recorder.take(self.counters.step, [told[path] for path in self._paths], rare)
 
     def _copy(self) -> None:
         found = {name: np.asarray(self.taps.read(path)) for name, path in self._copied.items()}
@@ -353,6 +360,17 @@ class TestToTheBit:
         assert replayed.report == identical(1_100)
         assert replayed.done
         assert replayed.told == []
+        for name, weight in recorded.agent.subject.weights.items():
+            assert replayed.agent.subject.weights[name].tobytes() == weight.tobytes()
+
+    def test_what_follows_the_end_of_an_episode_is_learnt_from_as_it_was(self, tmp_path: Path) -> None:
+        """Episodes are truncated again and again, and the return of each goes on with what was seen last."""
+        recorded = Recorded(tmp_path, BALANCER, steps=1_100, world=SHORT)
+
+        replayed = Replayed(tmp_path, recorded, BALANCER)
+
+        assert recorded.counters.episode > 40
+        assert replayed.report == identical(1_100)
         for name, weight in recorded.agent.subject.weights.items():
             assert replayed.agent.subject.weights[name].tobytes() == weight.tobytes()
 

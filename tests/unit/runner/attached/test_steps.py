@@ -149,6 +149,29 @@ def test_the_inputs_of_a_step_are_those_before_it(attach: Attach) -> None:
     assert companion._journal.moment.inputs["observation"].tolist() == [2.0]
 
 
+def test_those_at_its_steps_are_told_what_an_episode_ended_in(attach: Attach) -> None:
+    """It is no step's input: the next one is the first of another episode."""
+    attached, told = attach(), []
+
+    class Sink:
+        active = True
+
+        def took(self, *step: Any) -> None:
+            told.append((step[0]["observation"].tolist(), step[6] and step[6]["observation"].tolist()))
+
+        def began(self) -> None:
+            """Nothing depends on it."""
+
+    env = attached.run.env(Line(length=2))
+    attached.run._companion._arrows.sinks.append(Sink())
+    env.reset()
+    for _ in range(4):
+        if env.step(1)[2]:
+            env.reset()
+
+    assert told == [([0.0], None), ([1.0], [2.0]), ([0.0], None), ([1.0], [2.0])]
+
+
 def test_an_asked_for_episode_begins_as_if_time_were_up(attach: Attach) -> None:
     """The script resets its environment itself, as always at an end."""
     attached = attach()

@@ -33,7 +33,9 @@ class Flight:
             self.now += self.step_s
             step = self.session.counters.step
             for sink in self.arrows.sinks:
-                sink.took({"seen": np.full(self.size, step, np.float32)}, None, step % 3, step / 2, False, False)
+                seen = np.full(self.size, step, np.float32)
+                over = step % 50 == 30
+                sink.took({"seen": seen}, None, step % 3, step / 2, over, False, {"seen": seen + 0.5} if over else None)
             if step % 100 == 0:
                 self.ring.look(SIGNALS)
 
@@ -114,6 +116,8 @@ def test_what_it_remembers_becomes_a_recording(tmp_path: Path) -> None:
     ]
     assert np.array_equal(np.asarray(seen)[:, 0], steps)
     assert np.all(np.diff(times) >= 0)
+    steps, _, _, last = read.read("final_inputs.seen", 0, 1_000)
+    assert list(zip(steps, np.asarray(last)[:, 0], strict=True)) == [(130, 130.5), (180, 180.5)]
     assert [event["kind"] for event in read.events] == ["mode"]
     read.close()
 

@@ -43,10 +43,10 @@ class Recorded:
         )
         self.arrows.sinks.append(self.tape)
 
-    def step(self, inputs: Any = None, outputs: Any = None, action: Any = 0, reward: Any = 0.0, **ends: bool) -> None:
+    def step(self, inputs: Any = None, outputs: Any = None, action: Any = 0, reward: Any = 0.0, **ends: Any) -> None:
         self.session.counters.step += 1
         terminated, truncated = ends.get("terminated", False), ends.get("truncated", False)
-        self.tape.took(inputs or {}, outputs, action, reward, terminated, truncated)
+        self.tape.took(inputs or {}, outputs, action, reward, terminated, truncated, ends.get("final"))
 
     def end(self) -> Recording:
         """Stops, and returns what reads it."""
@@ -121,12 +121,34 @@ def test_value_that_is_not_as_the_first_was_is_left_out(tmp_path: Path) -> None:
     read.close()
 
 
+def test_what_an_episode_ended_in_is_kept_with_its_last_step(tmp_path: Path) -> None:
+    """Of each input that is recorded; a value that is not as the others were is left out, and told."""
+    tape = Recorded(tmp_path, [signal("inputs.place"), signal("inputs.deep.said")])
+    for step in range(6):
+        final = {"place": np.full(2, step + 0.5, np.float32), "deep": {"said": "over"}, "more": 1}
+        if step == 5:
+            final["place"] = np.zeros(3, np.float32)
+        inputs = {"place": np.full(2, step, np.float32), "deep": {"said": f"{step}"}}
+        tape.step(inputs, truncated=step % 3 == 2, final=final if step % 3 == 2 else None)
+    read = tape.end()
+    assert np.array_equal(column(read, "final_inputs.place"), [[2.5, 2.5]])
+    steps, _, _, said = read.read("final_inputs.deep.said", 0, 99)
+    assert (list(steps), said) == ([13, 16], ["over", "over"])
+    assert len(column(read, "inputs.place")) == 6
+    assert len(tape.warnings) == 1
+    assert "final_inputs.place" in tape.warnings[0]
+    read.close()
+
+
 def test_what_can_never_be_recorded_is_told_at_the_beginning(tmp_path: Path) -> None:
     """Objects, and what had no value and no certain size."""
     tape = Recorded(tmp_path, [signal("inputs.odd"), signal("outputs.x", shape=[None]), signal("inputs.good")])
     tape.step({"odd": np.array([object()]), "good": 1.0})
     read = tape.end()
-    assert [channel.path for channel in read.signals if not channel.path.startswith("zoo.")] == ["inputs.good"]
+    assert [channel.path for channel in read.signals if not channel.path.startswith("zoo.")] == [
+        "inputs.good",
+        "final_inputs.good",
+    ]
     assert len(tape.warnings) == 2
     read.close()
 
