@@ -156,17 +156,22 @@ class Recorder:
         if taps is not None:
             taps.observe(_OWNER, activations)
         read = None if taps is None or not weights else lambda: _tensors(taps, weights)
-        return Tape(
-            recording_id,
-            signals,
-            self._session,
-            self._arrows,
-            self._bucket,
-            self._sources,
-            read,
-            self._warn,
-            self._clock,
-        )
+        try:
+            return Tape(
+                recording_id,
+                signals,
+                self._session,
+                self._arrows,
+                self._bucket,
+                self._sources,
+                read,
+                self._warn,
+                self._clock,
+            )
+        except BaseException:
+            if taps is not None:
+                taps.observe(_OWNER, frozenset())
+            raise
 
     def _stop(self) -> None:
         tape, self._tape = self._tape, None

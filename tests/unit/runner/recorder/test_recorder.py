@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,10 +37,20 @@ class FakeSaver:
         return not self.busy
 
 
+class Observed:
+    """Taps of which only what is observed is there."""
+
+    def __init__(self) -> None:
+        self.paths: dict[str, frozenset[str]] = {}
+
+    def observe(self, owner: str, paths: frozenset[str]) -> None:
+        self.paths[owner] = paths
+
+
 class Scene:
     """An instance between two steps, and what stands around its recorder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, taps: Observed | None = None) -> None:
         self.session, self.arrows, self.signals = session(), Arrows(), Signals(Bell())
         cast(Any, self.session).launch = {"flight": {"seconds": 0}}
         cast(Any, self.session).ending = None
@@ -53,7 +64,7 @@ class Scene:
             self.arrows,
             cast(Saver, self.saver),
             self.bucket,
-            taps=lambda: None,
+            taps=lambda: cast(Any, taps),
             overrides=lambda: cast(Any, self.rules),
             warn=self.warnings.append,
             clock=lambda: self.now,
@@ -169,6 +180,18 @@ def test_request_that_cannot_be_met_is_answered(scene: Scene) -> None:
     failures = sorted(said["failure"]["code"] for said in scene.bucket.told)
     assert failures == ["INVALID_INPUT", "INVALID_TRANSITION"]
     assert any("flight_seconds" in said["failure"]["message"] for said in scene.bucket.told)
+
+
+def test_recording_that_cannot_begin_observes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it would have recorded of the model costs nothing; the reason is told."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
+    taps = Observed()
+    scene = Scene(tmp_path, taps)
+    scene.signals.catalogue = {"activations.hidden": signal("activations.hidden")}
+    scene.want("rec_1", signals=["activations.*"])
+    scene.ended()
+    assert not any(taps.paths.values())
+    assert "no room to record to" in scene.bucket.end["failure"]["message"]
 
 
 def test_recording_waits_until_its_signals_are_known(scene: Scene) -> None:
