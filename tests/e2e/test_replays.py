@@ -23,7 +23,7 @@ models:
   - {{path: {AINIMALS / "balancer.py"}, class_name: Balancer, rate: 600}}
   - {{path: recurrent.py, class_name: Recurrent, rate: 600}}
 environments:
-  - {{name: CartPole, type: gymnasium, env_name: CartPole-v1}}
+  - {{name: CartPole, type: gymnasium, env_name: CartPole-v1, init_params: {{max_episode_steps: 15}}}}
 """
 START = """mutation($i:RecordingStartInput!){recordingStart(input:$i){recording{id firstStep}
   userErrors{code message}}}"""
@@ -78,7 +78,7 @@ def recorded(hosted: HostedZoo, instance: Instance, signals: list[str]) -> dict[
 
 
 def test_what_was_recorded_comes_to_the_same(replays: HostedZoo, client: Zookeeper, tmp_path: Path) -> None:
-    """A numpy agent that learns, with a rule and a takeover: identical over all that was recorded, and exported too."""
+    """A numpy agent that learns, also from truncated episodes, with a rule and a takeover: identical, and exported too."""
     instance = client.launch("Balancer", "CartPole", seed=3)
     signals = ["inputs.*", "outputs.*", "action", "env.reward", "weights.*"]
     sealed = recorded(replays, instance, signals)
