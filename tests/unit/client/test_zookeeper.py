@@ -392,6 +392,13 @@ class TestCheckpoints:
 
         assert fake.asked == [("checkpointRestore", {"instanceId": "ins_rex", "checkpointId": f"chk_{15:040x}"})]
 
+    def test_a_script_goes_back_by_a_tag(self, fake: FakeZoo, zoo: Zookeeper) -> None:
+        """It is of no model: the checkpoints that were saved from it are meant."""
+        fake.models.clear()
+        zoo["Rex"].restore("first")
+
+        assert [name for name, _ in fake.asked] == ["checkpointRestore"]
+
     def test_a_restore_of_what_is_not_there(self, fake: FakeZoo, zoo: Zookeeper) -> None:
         """Nothing is asked; the message offers the nearest tags."""
         with pytest.raises(errors.NotFound, match="no checkpoint 'firts'; there are: first"):

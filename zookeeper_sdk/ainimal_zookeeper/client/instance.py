@@ -339,7 +339,13 @@ class Instance:
         return self._became(answer["checkpointRestore"])
 
     def _siblings(self) -> Iterator[Checkpoint]:
-        for page in self._pages(documents.SIBLINGS, "checkpoints", of="model"):
+        """Yields the checkpoints of its model; of a script, which is of none, its own."""
+        answer = self._endpoint.ask(documents.SIBLINGS, id=self.id, first=1)["instance"]
+        if answer is not None and answer["model"] is None:
+            pages = self._pages(documents.CHECKPOINTS, "checkpoints")
+        else:
+            pages = self._pages(documents.SIBLINGS, "checkpoints", of="model")
+        for page in pages:
             for row in page:
                 yield read_checkpoint(self._endpoint, row)
 
