@@ -155,13 +155,16 @@ class Actor:
 
     def relearn(self) -> None:
         """Learns from what is kept until the bell rings."""
-        if self._trainer is None:
-            return
-        while True:
-            self._journal.learnt(self._trainer.relearn())
-            self._arrows.learnt()
+        while self.has_past:
+            self.relearn_once()
             if self._bell.rung:
                 return
+
+    def relearn_once(self) -> None:
+        """Learns from the next of what is kept, of which there must be something."""
+        assert self._trainer is not None  # noqa: S101  as there is something
+        self._journal.learnt(self._trainer.relearn())
+        self._arrows.learnt()
 
     def _act_only(self) -> None:
         # Locals and one attribute check: what this adds to the bare loop is measured by benchmarks/step_overhead.py.

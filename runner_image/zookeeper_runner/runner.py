@@ -228,6 +228,7 @@ class Runner:
             on_mode=_on_mode(stage),
             tell=self._session.replayed,
             done=partial(self._session.end, End.REPLAYED),
+            ends=lambda: self._session.ending is not None or self._session.termination_asked,
             warn=self._warn,
         )
         stage.body = stage.keeps = replayer

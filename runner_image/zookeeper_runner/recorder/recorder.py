@@ -75,6 +75,7 @@ class Recorder:
         self._heard: str | None = None
         self._heard_last: str | None = None
         self._mode: Mode | None = None
+        self._trained = 0  # calls of train that were told of
         self._phase: DesiredPhase | None = None
         self._known: Mapping[str, SignalDoc] | None = None
         self._defaults: list[SignalDoc] = []
@@ -130,6 +131,7 @@ class Recorder:
         if self._saver.lacking is None and self._saver.busy and not late:
             return
         self._asked = None
+        self._tell_learnt()
         try:
             tape = self._make(request["id"], _chosen(request["signals"], catalogue))
         except Exception as error:  # noqa: BLE001 - whoever asked is told, whatever it is
@@ -177,6 +179,7 @@ class Recorder:
         tape, self._tape = self._tape, None
         if tape is None:
             return
+        self._tell_learnt(tape)
         tape.stop()
         self._leaving.append(tape)
         taps = self._signals.taps
@@ -216,8 +219,20 @@ class Recorder:
     def _follow_mode(self, mode: Mode) -> None:
         if mode == self._mode:
             return
+        self._tell_learnt()
         self._mode = {"training": mode["training"], "inference": mode["inference"]}
         self._happened("mode", self._mode)
+
+    def _tell_learnt(self, tape: Tape | None = None) -> None:
+        """Tells how often it has learnt without acting, since this was told or could not be."""
+        calls, self._trained = self._session.counters.trained - self._trained, self._session.counters.trained
+        mode = self._mode
+        if mode is None or not mode["training"] or mode["inference"] or calls <= 0:
+            return
+        if tape is None:
+            self._happened("learnt", {"calls": calls})
+        else:
+            tape.event("learnt", {"calls": calls})
 
     def _follow_phase(self, phase: DesiredPhase) -> None:
         before, self._phase = self._phase, phase

@@ -69,6 +69,7 @@ class Tape:
         self._problem: str | None = None
         self._lost_steps = 0
         self._copied_at: float | None = None
+        self._copied_step: int | None = None  # there is one copy of a step
         self._trained = -1
         self._initial = self._copied_weights()  # before the first step: some models hold what forward changes
         paths = [signal["path"] for signal in signals]
@@ -180,7 +181,8 @@ class Tape:
         self._events.clear()
         if self._initial is not None:
             self._copied_at, self._trained = self._clock(), self._session.counters.trained
-            recorder.weights(self._session.counters.step - 1, self._initial)
+            self._copied_step = self._session.counters.step - 1
+            recorder.weights(self._copied_step, self._initial)
             self._initial = None
         return plan, recorder
 
@@ -200,7 +202,9 @@ class Tape:
         trained, now = self._session.counters.trained, self._clock()
         if self._copied_at is not None and (trained == self._trained or now - self._copied_at < WEIGHTS_S):
             return
-        self._copied_at, self._trained = now, trained
+        if step == self._copied_step:
+            return
+        self._copied_at, self._copied_step, self._trained = now, step, trained
         try:
             recorder.weights(step, self._weights())
         except Exception as error:  # noqa: BLE001 - whatever an author's object answers, the rest is recorded

@@ -61,6 +61,7 @@ class Opened:
         on_mode: Callable[[bool, bool], None] | None,
         tell: Callable[[ReplayReport], None],
         done: Callable[[], None],
+        ends: Callable[[], bool],
         warn: Callable[[str], None],
     ) -> Replayer:
         """Returns the body. Raises: InvalidInput where the agent or the world has other signals than were recorded."""
@@ -87,6 +88,7 @@ class Opened:
             on_mode=on_mode,
             tell=tell,
             done=done,
+            ends=ends,
             warn=warn,
         )
 

@@ -25,8 +25,8 @@ class Replayer:
     """Lets `actor` act, and stands at its arrows (`arrows.StepSink`) to see what comes of each step.
 
     world: what was recorded in the place of an environment; None where one steps. on_mode: the model's, called
-    where the mode changed in the record. tell: gets the report now and then,
-    and at the end. done: told before it leaves.
+    where the mode changed in the record. tell: gets the report now and then, and at the end. done: told before it
+    leaves. ends: whether it is to leave before.
     """
 
     has_past = False  # what it learns from comes step by step, as it did then
@@ -46,6 +46,7 @@ class Replayer:
         on_mode: Callable[[bool, bool], None] | None,
         tell: Callable[[ReplayReport], None],
         done: Callable[[], None],
+        ends: Callable[[], bool],
         warn: Callable[[str], None],
     ) -> None:
         self.driver = driver
@@ -59,6 +60,7 @@ class Replayer:
         self._on_mode = on_mode
         self._tell = tell
         self._done = done
+        self._ends = ends
         self._warn = warn
         self._mode: Mode | None = None
         self._overs = 0
@@ -78,7 +80,7 @@ class Replayer:
         """Trajectories end where they did, and nowhere else."""
 
     def relearn(self) -> None:
-        """Learning without acting is not recorded step by step."""
+        """It learns without acting where it did, in `act`."""
 
     def snapshot(self) -> dict[str, Any]:
         return self._actor.snapshot()
@@ -169,11 +171,20 @@ class Replayer:
             data = event["data"]
             if event["kind"] == "mode":
                 self._change_mode({"training": bool(data["training"]), "inference": bool(data["inference"])})
+            elif event["kind"] == "learnt":
+                self._learn_again(int(data["calls"]))
             elif event["kind"] == "driver":
                 if step == tape.first:
                     self.driver.begin_with(data.get("driver"))
                 else:
                     self.driver.pass_over(data.get("driver"), moment.action)
+
+    def _learn_again(self, calls: int) -> None:
+        for _ in range(calls):
+            if self._ends():
+                raise Leave
+            if self._actor.has_past:
+                self._actor.relearn_once()
 
     def _change_mode(self, mode: Mode) -> None:
         if self._mode is not None and mode["training"] != self._mode["training"]:
@@ -183,6 +194,7 @@ class Replayer:
         self._mode = mode
 
     def _finish(self) -> None:
+        self._follow_events(self.tape.last + 1)
         if self._comparison.first is None:
             self._comparison.between(self.tape.last)
             self._tell_difference()

@@ -91,8 +91,13 @@ class Tape:
         return self._events.get((self.timeline, step), ())
 
     def has_weights(self, step: int) -> bool:
-        """Tells whether weights were copied after `step`, or before the first one."""
-        return (self.timeline, step) in self._snapshots
+        """Tells whether weights were copied after `step`, or before the first one.
+
+        Where it then learnt without acting, they are of some time meanwhile: those are left out.
+        """
+        if (self.timeline, step) not in self._snapshots:
+            return False
+        return not any(event["kind"] == "learnt" for event in self.events(step))
 
     @property
     def copied(self) -> Sequence[str]:

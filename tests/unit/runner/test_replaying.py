@@ -154,11 +154,13 @@ class Recorded(Life):
         more: Sequence[str] = (),
         copied: Sequence[str] = (),
         copied_at: int | None = None,
+        relearns: Mapping[int, int] | None = None,
         **parameters: Any,
     ) -> None:
         super().__init__(spec, **parameters)
         self.active = False
         self._copied_at = copied_at
+        self._relearns = relearns or {}
         self._copied = {path.removeprefix("weights."): path for path in copied}
         self._first = False
         self._more = tuple(more)
@@ -195,8 +197,19 @@ class Recorded(Life):
                 self.rules.heed({**self.session.wanted()[0], "overrides": list(standing)})
             self.bell.ring()
             self.actor.act(mode)
+            if self.active and (calls := self._relearns.get(self.counters.step, 0)):
+                self._learn(calls, mode)
             if self.counters.step == self._copied_at:
                 self._copy()
+
+    def _learn(self, calls: int, mode: Mode) -> None:
+        """Learns without acting, as a loop has it do."""
+        self._event("mode", {"training": True, "inference": False})
+        for _ in range(calls):
+            self.bell.ring()
+            self.actor.relearn()
+        self._event("learnt", {"calls": calls})
+        self._event("mode", mode)
 
     def _channels(self) -> list[Channel]:
         observed = {"inputs.observation": ("float32", (4,)), "action": ("int64", ()), "env.reward": ("float64", ())}
@@ -274,6 +287,7 @@ class Replayed(Life):
             on_mode=self.agent.can.on_mode,
             tell=self._tell,
             done=self._done,
+            ends=lambda: False,
             warn=self.told.append,
         )
         self.arrows.sinks.append(self.replayer)
@@ -371,6 +385,18 @@ class TestToTheBit:
 
         assert recorded.counters.episode > 40
         assert replayed.report == identical(1_100)
+        for name, weight in recorded.agent.subject.weights.items():
+            assert replayed.agent.subject.weights[name].tobytes() == weight.tobytes()
+
+    def test_learning_without_acting_is_repeated(self, tmp_path: Path) -> None:
+        """As many calls of train, at the same step, with what had been lived through by then; at the end as well."""
+        copied = ["weights.weights.policy_in"]
+        recorded = Recorded(tmp_path, BALANCER, steps=800, relearns={300: 3, 555: 2, 807: 1}, copied=copied)
+
+        replayed = Replayed(tmp_path, recorded, BALANCER)
+
+        assert replayed.report == identical(800)
+        assert replayed.counters.trained == recorded.counters.trained == 9
         for name, weight in recorded.agent.subject.weights.items():
             assert replayed.agent.subject.weights[name].tobytes() == weight.tobytes()
 
@@ -586,7 +612,7 @@ def test_a_model_without_an_environment_is_asked_once_more(tmp_path: Path) -> No
     reports: list[Any] = []
     replayer = opened.replayer(
         agent, opened.world, actor, journal, bell, taps=lambda: None, on_mode=None, tell=reports.append,
-        done=lambda: None, warn=reports.append,
+        done=lambda: None, ends=lambda: False, warn=reports.append,
     )  # fmt: skip
     arrows.sinks.append(replayer)
     arrows.driving = replayer.driver

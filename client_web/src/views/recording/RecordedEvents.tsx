@@ -30,6 +30,9 @@ const WORDS: Readonly<Record<string, string>> = {
   'override.ended': 'A rule ended',
   driver: 'The driver changed',
   mode: 'Its mode changed',
+  learnt: 'It learnt without acting',
+  paused: 'It was paused',
+  resumed: 'It was resumed',
   checkpoint: 'It was saved',
   restored: 'It went back to a checkpoint',
 };

@@ -84,6 +84,9 @@ class Scene:
         self.recorder.finish(WAIT_S)
 
 
+LEARN = {"training": True, "inference": False}
+
+
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
     return Scene(tmp_path)
@@ -235,3 +238,34 @@ def test_ending_is_not_waited_for_when_nothing_is_recorded(scene: Scene) -> None
     scene.want()
     scene.recorder.finish(0)
     assert scene.bucket.told == []
+
+
+def test_learning_without_acting_is_told_once_it_is_over(scene: Scene) -> None:
+    """How often train was called since the recording began, wherever it goes on or ends."""
+    trained = scene.session.counters
+    scene.step()
+    scene.want(mode=LEARN)
+    trained.trained += 5
+    scene.want("rec_1", mode=LEARN)
+    trained.trained += 3
+    scene.want("rec_1", mode=LEARN)
+    trained.trained += 4
+    scene.want("rec_1")
+    for _ in range(2):
+        trained.trained += 1
+        scene.step()
+        scene.want("rec_1")
+    scene.want("rec_1", mode=LEARN)
+    trained.trained += 2
+    scene.want(mode=LEARN)
+    scene.ended()
+    read = Recording.open(scene.bucket.manifest())
+    told = [(event["step"], event["kind"], event["data"].get("calls")) for event in read.events]
+    assert told == [
+        (1, "mode", None),
+        (1, "learnt", 7),
+        (1, "mode", None),
+        (3, "mode", None),
+        (3, "learnt", 2),
+    ]
+    read.close()
