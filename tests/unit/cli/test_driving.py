@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ainimal_zookeeper.cli.connection import Connector
-from ainimal_zookeeper.cli.driving import Dial
+from ainimal_zookeeper.cli.driving import Dial, pressed
 from ainimal_zookeeper.cli.main import zoo
 from ainimal_zookeeper.client import Zookeeper
 from click.testing import CliRunner, Result
@@ -91,6 +91,21 @@ def turned(dial: Dial | None, *keys: str) -> Any:
 def test_keys_turn_a_dial_within_its_range(channel: dict[str, Any], keys: list[str], value: Any) -> None:
     """Arrows move by a tenth of half the range or by one choice, digits choose, space is neutral."""
     assert turned(Dial.of({"path": "action", "modality": channel}), *keys) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("read", "keys"),
+    [
+        ([b"\x1b[C\x1b[C", b"\x1b[D"], ["right", "right", "left"]),
+        ([b"\x1b[C\x1b[C\x1b[", b"A3"], ["right", "right", "up", "3"]),
+        ([b"\x1b", b"OB "], ["down", "neutral"]),
+        ([b"\x1b[5~q\t"], ["\x1b[5~", "q", "next"]),
+        ([b"\xc3", b"\xa4q"], ["\u00e4", "q"]),
+    ],
+)
+def test_keys_that_come_together_are_told_apart(read: list[bytes], keys: list[str]) -> None:
+    """A key that is held is repeated while a value is on its way, and bytes come as they like."""
+    assert list(pressed(iter([*read, b""]).__next__)) == keys
 
 
 def test_what_keys_cannot_express_has_no_dial() -> None:

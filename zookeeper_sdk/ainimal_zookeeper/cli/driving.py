@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from codecs import getincrementaldecoder
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
 _STEPS = 10  # from the middle of a range to its end
 _KEYS = {"\x1b[D": "left", "\x1b[C": "right", "\x1b[A": "up", "\x1b[B": "down", "\t": "next", " ": "neutral"}
+_SEQUENCE = re.compile(r"\x1b(\[[0-9;]*[A-Za-z~]|O[A-Za-z])")  # as terminals send keys that are no characters
+_BEGINNING = re.compile(r"\x1b(\[[0-9;]*|O)?")
 _HELP = "left/right and up/down change it, digits pick a choice, space is neutral, tab goes on to the next, q lets go"
 
 
@@ -159,14 +164,21 @@ def _raw_keys() -> Iterator[Iterator[str]]:
     before = termios.tcgetattr(sys.stdin)
     tty.setcbreak(sys.stdin)
     try:
-        yield _pressed()
+        yield pressed(lambda: os.read(sys.stdin.fileno(), 64))
     finally:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
         click.echo(err=True)
 
 
-def _pressed() -> Iterator[str]:
-    import os
-
-    while data := os.read(sys.stdin.fileno(), 8).decode(errors="ignore"):
-        yield _KEYS.get(data, data)
+def pressed(read: Callable[[], bytes]) -> Iterator[str]:
+    """Yields the keys in what `read` returns, until that is nothing: by name, or as the terminal has them."""
+    decode = getincrementaldecoder("utf-8")(errors="ignore").decode
+    pending = ""
+    while data := read():
+        pending += decode(data)
+        while pending and not _BEGINNING.fullmatch(pending):
+            sequence = _SEQUENCE.match(pending)
+            key = pending[0] if sequence is None else sequence.group()
+            pending = pending[len(key) :]
+            arrow = f"\x1b[{key[-1]}" if key.startswith("\x1bO") else key
+            yield _KEYS.get(arrow, key)
