@@ -652,6 +652,35 @@ class RunnerLinkTests:
         assert (manifest["steps"], manifest["droppedSteps"], manifest["instanceId"]) == (30, 3, "ins_1")
         assert events(store).count("WARNING") == 1  # of the steps that are missing
 
+    async def test_recording_that_has_ended_keeps_what_its_manifest_names(
+        self, runner: Runner, store: DocumentStore, bucket: Bucket, clock: FakeClock
+    ) -> None:
+        """Its runner may tell of a whole segment when it is too late: the tails in the place of it stay."""
+        await runner.ask("claim")
+        recordings.add(store, clock.now())
+        prefix = "runs/ins_1/1/recordings/rec_1/"
+        bucket.put(f"{prefix}000000.000.mcap", b"x")
+        await runner.ask("recording", id="rec_1", arrived=[recordings.arrived(0, 5, 14, 0)], sealed=True)
+        late = recordings.arrived(0, 5, 34, tails=1)
+        assert (await runner.ask("recording", id="rec_1", arrived=[late])).status_code == 200
+        assert bucket.info(f"{prefix}000000.000.mcap") is not None
+        assert recordings.read(store)["lastStep"] == 14
+
+    async def test_recording_of_too_many_objects_takes_no_more(
+        self, runner: Runner, store: DocumentStore, clock: FakeClock
+    ) -> None:
+        """Its manifest is made in memory; what arrived before stays, and it can be sealed."""
+        await runner.ask("claim")
+        recordings.add(store, clock.now(), indexBytes=64 * 1024 * 1024 - 1000)
+        answers = [
+            await runner.ask("recording", id="rec_1", arrived=[recordings.arrived(number, number, number)])
+            for number in (0, 1)
+        ]
+        assert [answer.status_code for answer in answers] == [200, 400]
+        assert "begin another" in answers[1].json()["message"]
+        assert (await runner.ask("recording", id="rec_1", sealed=True)).status_code == 200
+        assert (recordings.read(store)["phase"], recordings.read(store)["lastStep"]) == ("SEALED", 0)
+
     async def test_recording_that_became_nothing_says_why(
         self, runner: Runner, store: DocumentStore, bucket: Bucket, clock: FakeClock
     ) -> None:

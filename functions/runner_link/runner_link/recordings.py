@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -18,7 +18,8 @@ from typing import Any, cast
 from ainimal_zookeeper.closing import Closing
 from ainimal_zookeeper.domain import lifecycle
 from ainimal_zookeeper.domain.documents import Collections, Document, InstanceDoc, RecordingDoc, Ref, instance_ref
-from ainimal_zookeeper.domain.errors import InvalidInput, NotFound, ZookeeperError
+from ainimal_zookeeper.domain.entries import check_entry
+from ainimal_zookeeper.domain.errors import DataCorrupt, InvalidInput, NotFound, ZookeeperError
 from ainimal_zookeeper.domain.paths import is_path
 from ainimal_zookeeper.domain.recordings import VERSION
 from ainimal_zookeeper.ports.bucket import Bucket
@@ -30,12 +31,11 @@ from .requests import MAX_DOCUMENT_BYTES, Caller
 
 MAX_OBJECTS = 20  # told at once
 MAX_SIGNALS = 10_000
-MAX_TAILS = 400  # of one segment: they go in the transaction in which it comes
+MAX_SIGNALS_BYTES = 800_000  # of their paths: they are in one document
+MAX_TAILS = 400  # of all segments told at once: they go in the transaction in which these come
+MAX_INDEX_BYTES = 64 * 1024 * 1024  # of all entries of one recording: whoever makes its manifest holds them at once
 
 _RECORDING = re.compile(r"rec_[a-z0-9_]{1,64}\Z")
-_NAME = re.compile(r"[A-Za-z0-9_\-][A-Za-z0-9_\-.]{0,120}\Z")
-_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
-_LAST_MICROSECOND = 253_402_300_799_000_000  # of the year 9999
 
 _log = logging.getLogger(__name__)
 
@@ -109,17 +109,25 @@ class Recorded:
             refs = [*(Ref(Collections.SEGMENTS, each["id"]) for each in fresh), *tails]
             there = {each["id"]: each for each in (transaction.get_many(refs) if refs else ()) if each is not None}
             grown = sum(each["sizeBytes"] for each in fresh) - sum(each["sizeBytes"] for each in there.values())
+            index_bytes = recording.get("indexBytes", 0) + _index_bytes(fresh) - _index_bytes(there.values())
+            if fresh and index_bytes > MAX_INDEX_BYTES:
+                raise InvalidInput(
+                    f"{said.id} has so many objects that its manifest would take more than {MAX_INDEX_BYTES} bytes; "
+                    "stop it and begin another",
+                    ("arrived",),
+                )
             for each in fresh:
                 transaction.put(Ref(Collections.SEGMENTS, each["id"]), each)
             for tail in tails:
                 if tail.id in there:
                     transaction.delete(tail)
-            after = _with(recording, said, grown)
+            after = _with({**recording, "indexBytes": index_bytes}, said, grown)
             transaction.put(ref, cast(Document, after))
             return after
 
         recording = self._store.transact(change)
-        self._clear(recording, said)
+        if recording["phase"] == "OPEN":  # else the manifest may name what a late word would take away
+            self._clear(recording, said)
         if said.sealed:
             is_nothing = said.failure is not None and not recording["sizeBytes"]
             self._closing.close(said.id, "LOST" if is_nothing else "SEALED", said.failure)
@@ -150,6 +158,8 @@ def read(given: Mapping[str, Any]) -> Said:
             raise InvalidInput(f"must be a list of 1 to {MAX_SIGNALS} paths", ("begun", "signals"))
         if not all(isinstance(path, str) and is_path(path) for path in listed):
             raise InvalidInput("holds something that is no path of a signal", ("begun", "signals"))
+        if sum(len(path) + 3 for path in listed) > MAX_SIGNALS_BYTES:
+            raise InvalidInput(f"takes more than {MAX_SIGNALS_BYTES} bytes; record fewer signals", ("begun", "signals"))
         signals = tuple(listed)
         step = _whole(begun.get("step"), ("begun", "step"))
         timeline = _whole(begun.get("timeline"), ("begun", "timeline"))
@@ -163,12 +173,15 @@ def read(given: Mapping[str, Any]) -> Said:
     dropped, sealed = given.get("droppedSteps"), given.get("sealed", False)
     if not isinstance(sealed, bool):
         raise InvalidInput(f"is {sealed!r:.100}, not true or false", ("sealed",))
+    objects = tuple(_arrived(one, ("arrived", str(number))) for number, one in enumerate(arrived))
+    if sum(one.tails for one in objects) > MAX_TAILS:
+        raise InvalidInput(f"takes the place of more than {MAX_TAILS} tails; tell fewer objects at once", ("arrived",))
     return Said(
         name,
         signals,
         step,
         timeline,
-        tuple(_arrived(one, ("arrived", str(number))) for number, one in enumerate(arrived)),
+        objects,
         None if dropped is None else _whole(dropped, ("droppedSteps",)),
         sealed,
         failure,
@@ -184,48 +197,40 @@ def _arrived(value: Any, path: tuple[str, ...]) -> Arrived:
             "install the same version of ainimal-zookeeper on both sides",
             (*path, "index", "version"),
         )
-    name, kind, sha256 = index.get("name"), index.get("kind"), index.get("sha256")
-    if not isinstance(name, str) or not _NAME.match(name):
-        raise InvalidInput(f"{name!r:.100} names no object of a recording", (*path, "index", "name"))
-    if kind not in {"segment", "weights"}:
-        raise InvalidInput(f"{kind!r:.100} is neither segment nor weights", (*path, "index", "kind"))
-    if not isinstance(sha256, str) or not _SHA256.match(sha256):
-        raise InvalidInput(f"{sha256!r:.100} is no SHA-256; send 64 hexadecimal digits", (*path, "index", "sha256"))
-    is_segment = kind == "segment"
+    try:
+        check_entry(index)
+    except DataCorrupt as error:
+        raise InvalidInput(error.message, (*path, "index")) from None
+    if not index["sha256"]:
+        raise InvalidInput("has no SHA-256; send 64 hexadecimal digits", (*path, "index", "sha256"))
+    is_segment = index["kind"] == "segment"
     number = _whole(given.get("number"), (*path, "number"), most=999_999)
     tail = given.get("tail")
     tail = None if tail is None else _whole(tail, (*path, "tail"), most=999_998)
-    if is_segment and (index.get("number"), index.get("tail")) != (number, tail):
+    if is_segment and (index["number"], index.get("tail")) != (number, tail):
         raise InvalidInput("the index is of another segment", (*path, "index", "number"))
-    numbers = {
-        key: None if not is_segment or index.get(key) is None else _whole(index[key], (*path, "index", key), most=most)
-        for key, most in (
-            ("firstStep", 2**53),
-            ("lastStep", 2**53),
-            ("firstTime", _LAST_MICROSECOND),
-            ("lastTime", _LAST_MICROSECOND),
-        )
-    }
-    for key, kind_of in (("channels", list), ("batches", list), ("groups", dict)):
-        if is_segment and not isinstance(index.get(key), kind_of):
-            raise InvalidInput(f"has no {key}", (*path, "index", key))
-    _whole(index.get("timeline"), (*path, "index", "timeline"))
-    _whole(index.get("steps" if is_segment else "step"), (*path, "index", "steps"))
-    text = json.dumps(index, separators=(",", ":"), allow_nan=False)
+    has_steps = is_segment and index["steps"] > 0
+    first, last, first_at, last_at = (
+        index[key] if has_steps else None for key in ("firstStep", "lastStep", "firstTime", "lastTime")
+    )
+    try:
+        text = json.dumps(index, separators=(",", ":"), allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"cannot be kept: {error}", (*path, "index")) from None
     if len(text) > MAX_DOCUMENT_BYTES:
         raise InvalidInput(f"is {len(text)} bytes of JSON, more than {MAX_DOCUMENT_BYTES}", (*path, "index"))
     return Arrived(
-        name,
+        index["name"],
         number,
         tail,
-        _whole(index.get("sizeBytes"), (*path, "index", "sizeBytes")),
-        sha256,
+        index["sizeBytes"],
+        index["sha256"],
         text,
         is_segment,
-        numbers["firstStep"],
-        numbers["lastStep"],
-        numbers["firstTime"],
-        numbers["lastTime"],
+        first,
+        last,
+        first_at,
+        last_at,
         _whole(given.get("tails", 0), (*path, "tails"), most=MAX_TAILS),
     )
 
@@ -269,6 +274,10 @@ def _document(recording_id: str, one: Arrived) -> Document:
         "sha256": one.sha256,
         "indexJson": one.index_json,
     }
+
+
+def _index_bytes(segments: Iterable[Document]) -> int:
+    return sum(len(each["indexJson"]) for each in segments)
 
 
 def _moment(microseconds: int) -> str:

@@ -218,7 +218,7 @@ def test_a_manifest_that_is_none_is_told(tmp_path: Path) -> None:
         with pytest.raises(DataCorrupt, match=r"manifest\.json"):
             Recording.open(tmp_path)
     put_manifest(tmp_path, record(tmp_path, 3), channels=[])
-    with pytest.raises(DataCorrupt, match=r"does not say what is in 000000\.mcap"):
+    with pytest.raises(DataCorrupt, match=r"the entry of 000000\.mcap has channels that the manifest has not"):
         Recording.open(tmp_path)
 
 

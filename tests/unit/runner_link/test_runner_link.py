@@ -12,9 +12,11 @@ import pytest
 from ainimal_zookeeper.adapters.embedded.bucket import DirectoryBucket
 from ainimal_zookeeper.adapters.embedded.clock import SystemClock
 from ainimal_zookeeper.domain import errors
+from ainimal_zookeeper.domain.errors import InvalidInput
 from ainimal_zookeeper.domain.tokens import attempt_token
 from runner_link import timelines
 from runner_link.answers import STATUS, refusal
+from runner_link.recordings import read
 
 from tests.conformance.runner_link_suite import POINT, Runner, RunnerLinkTests, furnish, series_of
 from tests.fakes import recording_documents as recordings
@@ -95,12 +97,35 @@ BAD_RECORDINGS: list[dict[str, Any]] = [
             {"channels": None},
             {"batches": ["x" * 1_000_000]},
             {"steps": None},
+            {"firstStep": None},
+            {"number": 0, "name": ".."},
+            {
+                "channels": [
+                    {"path": f"a.{number}", "dtype": "u", "shape": [], "kind": "scalar"} for number in range(10_011)
+                ]
+            },
+            {"channels": [*recordings.CHANNELS, recordings.CHANNELS[0]]},
+            {"channels": list(range(3))},
+            {"groups": {"scalar": [["x"]]}},
+            {"groups": {"scalar": []}},
+            {"events": 5},
+            {"batches": [[1, 2, 2**40, 0, 0]]},
         )
     ),
+    {"id": "rec_1", "begun": {"signals": [f"a.{'b' * 240}{n}" for n in range(5_000)], "step": 1, "timeline": 1}},
+    {"id": "rec_1", "arrived": [recordings.arrived(n, 1, 2, tails=300) for n in range(2)]},
     {"id": "rec_1", "droppedSteps": 1.5},
     {"id": "rec_1", "sealed": "yes"},
     {"id": "rec_1", "failure": {"code": "X"}},
 ]
+
+
+def test_no_number_that_json_lacks_gets_into_the_index_of_a_recording() -> None:
+    """A runner can send one, and no other reader of the manifest would take it."""
+    said = recordings.arrived(0, 1, 2)
+    said["index"]["more"] = float("nan")
+    with pytest.raises(InvalidInput, match="cannot be kept"):
+        read({"id": "rec_1", "arrived": [said]})
 
 
 class TestRunnerLink(RunnerLinkTests):

@@ -6,9 +6,11 @@ entries together here, of sealed recordings and of those whose writer was lost.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ainimal_zookeeper.domain.entries import check_channel, check_entry
 from ainimal_zookeeper.domain.errors import DataCorrupt
 
 FORMAT = "zookeeper-recording"
@@ -49,7 +51,8 @@ def manifest_of(entries: Iterable[Mapping[str, Any]], **said: Any) -> dict[str, 
     segments = _latest(entry for entry in entries if entry["kind"] == "segment")
     weights = {entry["name"]: dict(entry) for entry in entries if entry["kind"] == "weights"}
     table: list[Any] = []
-    listed = [_with_positions(segment, table) for segment in segments]
+    places: dict[str, int] = {}
+    listed = [_with_positions(segment, table, places) for segment in segments]
     numbers = [segment["number"] for segment in segments]
     absent = set(range(min(numbers), max(numbers) + 1)).difference(numbers) if numbers else set[int]()
     full = [segment for segment in segments if segment["steps"]]
@@ -82,13 +85,22 @@ def check_version(document: Mapping[str, Any], what: str) -> None:
 
 
 def check_manifest(document: object, what: str) -> Mapping[str, Any]:
-    """Returns `document` as the manifest that it is. Raises: NewerFormat, DataCorrupt."""
+    """Returns `document` as the manifest that it is, whoever wrote it. Raises: NewerFormat, DataCorrupt."""
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise DataCorrupt(f"{what} is no manifest of a recording: its `format` is not {FORMAT!r}")
     check_version(document, what)
     for name in ("channels", "segments", "weights"):
         if not isinstance(document.get(name), list):
             raise DataCorrupt(f"{what} has no list of {name}")
+    for channel in document["channels"]:
+        check_channel(channel)
+    for entry in document["segments"]:
+        check_entry(entry, len(document["channels"]))
+    for entry in document["weights"]:
+        check_entry(entry)
+    missing = document.get("missing", [])
+    if not isinstance(missing, list) or not all(type(number) is int for number in missing):
+        raise DataCorrupt(f"{what} does not say which segments are missing")
     return document
 
 
@@ -100,11 +112,15 @@ def _latest(entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [found[key] for key in sorted(kept, key=lambda key: (key[0], -1 if key[1] is None else key[1]))]
 
 
-def _with_positions(segment: Mapping[str, Any], table: list[Any]) -> dict[str, Any]:
-    """Returns `segment` with the positions of its channels in `table`, which gets those that it lacks."""
+def _with_positions(segment: Mapping[str, Any], table: list[Any], places: dict[str, int]) -> dict[str, Any]:
+    """Returns `segment` with the positions of its channels in `table`, which gets those that it lacks.
+
+    places: the position of each channel that is in the table, by what it says.
+    """
     positions = []
     for channel in segment["channels"]:
-        if channel not in table:
+        place = places.setdefault(json.dumps(channel), len(table))
+        if place == len(table):
             table.append(channel)
-        positions.append(table.index(channel))
+        positions.append(place)
     return {**segment, "channels": positions}

@@ -33,9 +33,11 @@ from .channel import Channel
 VERSION = 1
 ZSTD, SHUFFLED, SPARSE, VARYING, DIFFERENCES = 1, 2, 4, 8, 16
 
+MOST_BYTES = 1 << 31
+"""Of a block; whoever says more wants memory, not to be read."""
+
 HEADER = struct.Struct("<BBHIII")
 _SAID, _CRC = struct.Struct("<BBHII"), struct.Struct("<I")
-_MOST_BYTES = 1 << 31
 _LEVEL = 1
 _TRIED_EVERY = 32  # blocks of a channel
 
@@ -129,6 +131,7 @@ def decode(block: bytes, channel: Channel, steps: int) -> Block:
         raise NewerFormat(f"a block of {channel.path} has version {version}, and this zoo reads version {VERSION}")
     if flags & ~(ZSTD | SHUFFLED | SPARSE | VARYING | DIFFERENCES):
         raise NewerFormat(f"a block of {channel.path} is packed in a way that this zoo does not know: flags {flags}")
+    _check_size(size, flags, count, steps, channel)
     data = memoryview(_unpacked(body, size, channel)) if flags & ZSTD else body
     if len(data) != size:
         raise DataCorrupt(f"a block of {channel.path} has {len(data)} bytes, and says {size}")
@@ -144,11 +147,24 @@ def decode(block: bytes, channel: Channel, steps: int) -> Block:
     return Block(values, present)
 
 
+def _check_size(size: int, flags: int, count: int, steps: int, channel: Channel) -> None:
+    """Raises: DataCorrupt for a size that so many values cannot have, before any memory is taken for them."""
+    bits = (steps + 7) // 8 if flags & SPARSE else 0
+    wrong = size < bits + 4 * count if flags & VARYING else size != bits + count * channel.size_bytes
+    if wrong or bool(flags & VARYING) != channel.varies:
+        raise DataCorrupt(
+            f"a block of {channel.path} has {size - bits:,} bytes, and {count:,} values of "
+            f"{channel.dtype}{list(channel.shape)} have others"
+        )
+    if size > MOST_BYTES or count > steps:
+        raise DataCorrupt(
+            f"a block of {channel.path} would have {size:,} bytes, for {count:,} values in {steps:,} steps"
+        )
+
+
 def _unpacked(body: memoryview, size: int, channel: Channel) -> bytes:
     import zstandard
 
-    if size > _MOST_BYTES:
-        raise DataCorrupt(f"a block of {channel.path} would have {size:,} bytes")
     try:
         if zstandard.frame_content_size(body) != size:
             raise DataCorrupt(f"a block of {channel.path} does not unpack to the {size:,} bytes that it says")
@@ -167,11 +183,6 @@ def _words(data: memoryview, count: int, channel: Channel) -> list[bytes]:
 
 
 def _numbers(data: memoryview, count: int, flags: int, channel: Channel) -> Array:
-    if channel.varies or len(data) != count * channel.size_bytes:
-        raise DataCorrupt(
-            f"a block of {channel.path} has {len(data)} bytes, and {count} values of "
-            f"{channel.dtype}{list(channel.shape)} have others"
-        )
     width = channel.item_bytes
     raw = np.frombuffer(data, np.uint8)
     if flags & SHUFFLED:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ainimal_zookeeper.domain.errors import DataCorrupt, NotFound
-from ainimal_zookeeper.domain.recordings import GROUPS
+from ainimal_zookeeper.domain.recordings import GROUPS, STEPS, TIMES
 
 from . import blocks, channel
 from .blocks import Block
@@ -40,7 +40,8 @@ class SegmentReader:
             self.batches = [Batch(order, row[0], row[1], row[2]) for order, row in enumerate(entry["batches"])]
             self.events_at: Sequence[int] | None = entry["events"]
             self._places = self._located(entry["groups"])
-        except (KeyError, IndexError, TypeError) as error:
+            self._check()
+        except (KeyError, IndexError, TypeError, ValueError) as error:
             raise DataCorrupt(f"the manifest does not say what is in {entry.get('name')}: {error!r}") from None
 
     def _located(self, groups: Mapping[str, Sequence[Sequence[int]]]) -> list[list[tuple[int, int] | None]]:
@@ -55,6 +56,15 @@ class SegmentReader:
                         found[order][position] = at, at + size
                         at += size + FRAMING
         return found
+
+    def _check(self) -> None:
+        """Raises: ValueError for batches that do not say their steps, or blocks that nobody writes."""
+        if self.batches and len(self.positions([STEPS, TIMES])) != 2:
+            raise ValueError(f"no {STEPS} and {TIMES}, or more than one")
+        events = () if self.events_at is None else ((self.events_at[0], sum(self.events_at)),)
+        places = [place for found in self._places for place in found if place is not None]
+        if any(stop - start > blocks.MOST_BYTES for start, stop in (*places, *events)):
+            raise ValueError(f"a block of more than {blocks.MOST_BYTES:,} bytes")
 
     def positions(self, paths: Iterable[str]) -> list[int]:
         wanted = set(paths)

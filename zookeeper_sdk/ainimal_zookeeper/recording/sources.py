@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -43,7 +44,8 @@ class Folder:
         try:
             with (self.path / name).open("rb") as file:
                 file.seek(start)
-                return file.read(stop - start)
+                # A reader takes the memory for all that it is asked for, be there so much or not.
+                return file.read(max(0, min(stop, os.fstat(file.fileno()).st_size) - start))
         except FileNotFoundError:
             raise NotFound(f"there is no {name} in {self.path}") from None
 

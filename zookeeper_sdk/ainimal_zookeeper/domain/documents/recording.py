@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 RecordingPhase = Literal["OPEN", "SEALED", "LOST"]
 
@@ -48,6 +48,7 @@ class RecordingDoc(TypedDict):
     firstAt: str | None
     lastAt: str | None
     sizeBytes: int
+    indexBytes: NotRequired[int]  # of what was said of its objects
     droppedSteps: int  # that were not recorded, since the disk or the bucket took no more
     createdAt: str
     sealedAt: str | None
