@@ -218,7 +218,7 @@ def write(remembered: Remembered, uploads: Uploads) -> None:
     uploads.start()
     failure = folder = None
     try:
-        folder = make_folder()
+        folder = uploads.folder = make_folder()
         size = sum(kept.size_bytes for kept in remembered.steps)
         recorder = StepRecorder(
             remembered.plan.channels,

@@ -76,6 +76,7 @@ class Tape:
         begun = {"signals": paths, "step": session.counters.step + 1, "timeline": session.timeline}
         self._uploads = Uploads(recording_id, bucket, begun)
         self._uploads.dropped_before = self._dropped
+        self._uploads.folder = self._folder
         self._uploads.start()
 
     # --- steps -------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ bound; beyond it the oldest are dropped, and their steps counted.
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections import deque
@@ -76,6 +77,8 @@ class Uploads:
         """How many steps are missing at the source already."""
         self.given_up: str | None = None
         """Why nothing more of it is taken; None while all is well."""
+        self.folder: Path | None = None
+        """Where objects wait, which goes with the last of them once it is sealed."""
         self._bucket = bucket
         self._begun = begun
         self._most = waiting_bytes
@@ -177,6 +180,8 @@ class Uploads:
             for left in self._waiting:
                 left.path.unlink(missing_ok=True)
             self._waiting.clear()
+        if self._sealing and self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
         self._done.set()
 
     def _step(self, one: Object | None) -> bool:

@@ -82,6 +82,17 @@ def test_objects_are_sent_and_told_in_order_then_sealed(bucket: FakeBucket, disk
     assert list(disk.iterdir()) == []
 
 
+def test_folder_is_gone_when_the_wait_is_over(bucket: FakeBucket, disk: Path) -> None:
+    """A process that ends right then leaves nothing behind."""
+    uploads = Uploads("rec_1", bucket, BEGUN)
+    uploads.folder = disk
+    uploads.keep(file(disk, 0))
+    uploads.seal()
+    uploads.start()
+    assert uploads.wait(WAIT_S)
+    assert not disk.exists()
+
+
 def test_outage_is_ridden_out(bucket: FakeBucket, disk: Path) -> None:
     """What is made meanwhile waits on the disk, and all of it arrives, in order."""
     bucket.leave()
