@@ -78,7 +78,7 @@ def recorded(hosted: HostedZoo, instance: Instance, signals: list[str]) -> dict[
 
 
 def test_what_was_recorded_comes_to_the_same(replays: HostedZoo, client: Zookeeper, tmp_path: Path) -> None:
-    """A numpy agent that learns, also from truncated episodes, with a rule and a takeover: identical, and exported too."""
+    """A numpy agent that learns, from truncated episodes too, with a rule and a takeover: identical, and exported."""
     instance = client.launch("Balancer", "CartPole", seed=3)
     signals = ["inputs.*", "outputs.*", "action", "env.reward", "weights.*"]
     sealed = recorded(replays, instance, signals)
@@ -125,6 +125,28 @@ def test_an_environment_does_the_same_once_more(replays: HostedZoo, client: Zook
         assert report.identical, report
         assert report.compared_steps == sealed["lastStep"] >= 300
     assert report.planes == ("OUTPUTS",)
+
+
+def test_an_interrupted_replay_begins_anew(replays: HostedZoo, client: Zookeeper) -> None:
+    """When its runner is killed the next attempt compares all steps, not those that were left."""
+    instance = client.launch("Balancer", "CartPole", seed=6, paused=True)
+    begun = asked(replays, START, instanceId=instance.id)
+    instance.resume()
+    at_step(instance, 400)
+    sealed = asked(replays, STOP, recordingId=begun["id"])
+    instance.terminate()
+    instance.wait("TERMINATED")
+
+    replayed = client.replay(sealed["id"]).rate(50)
+    at_step(replayed, 20)
+    (runner,) = (each for each in replays.runners() if each.environ().get("ZOO_INSTANCE") == replayed.id)
+    runner.kill()
+    until(lambda: replayed.refresh().info.attempt > 1)
+    report = replayed.rate(None).wait("TERMINATED", timeout_s=60).replay()
+
+    assert report is not None
+    assert report.identical, report
+    assert report.compared_steps == sealed["lastStep"] - sealed["firstStep"] + 1 >= 400
 
 
 def test_a_recurrent_torch_agent_comes_to_the_same(replays: HostedZoo, client: Zookeeper) -> None:
