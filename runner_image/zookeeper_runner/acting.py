@@ -28,6 +28,7 @@ from .bell import Bell
 from .fault import fault_of
 from .forwarding import action_of, inputs_of, neutral_action, of_one
 from .journal import Journal
+from .parts import shares
 from .session import Leave
 from .training import Trainer, kept
 
@@ -210,7 +211,7 @@ class Actor:
                     self._begin()
                     observation, episode_return = self._observation, 0.0
                 if bell.rung:
-                    if copied or not _shares(observation, inputs if input_key is None else inputs.get(input_key)):
+                    if copied or not shares(observation, inputs if input_key is None else inputs.get(input_key)):
                         return
                     observation, copied = kept(observation), True
         finally:
@@ -325,17 +326,6 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
         return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
     return type(one) is type(other) and bool(one == other or one != one)  # noqa: PLR0124 - only NaN differs from itself
-
-
-def _shares(tree: Any, other: Any) -> bool:
-    """Tells whether an array of `tree` may lie in the memory of the one in its place in `other`."""
-    if isinstance(tree, np.ndarray):
-        return isinstance(other, np.ndarray) and np.may_share_memory(tree, other)
-    if isinstance(tree, Mapping) and isinstance(other, Mapping):
-        return any(_shares(part, other.get(name)) for name, part in tree.items())
-    if isinstance(tree, (list, tuple)) and isinstance(other, (list, tuple)):
-        return any(map(_shares, tree, other))
-    return False
 
 
 def _number(reward: Any) -> float:

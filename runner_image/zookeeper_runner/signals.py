@@ -21,6 +21,7 @@ from .bell import Bell
 from .cutting import WHOLE, Cut
 from .fault import first_line
 from .manifest import TAPPED
+from .parts import part
 
 if TYPE_CHECKING:
     from .taps import Taps
@@ -136,7 +137,7 @@ class Signals:
             try:
                 if path.startswith("state.") and self.state is not None:
                     state = self._read_state() if state is None else state
-                    result = self._captured(path, _walk(state, path.split(".")[1:]), after, cut, lasting=True)
+                    result = self._captured(path, part(state, path.removeprefix("state.")), after, cut, lasting=True)
                 else:
                     result = self._read(path, after, cut)
             except InvalidInput as error:
@@ -173,12 +174,12 @@ class Signals:
             return self._captured(path, moment.reward, after, cut)
         group, _, name = path.partition(".")
         if group == "inputs":
-            return self._captured(path, _named(moment.inputs, name), after, cut)
+            return self._captured(path, part(moment.inputs, name), after, cut)
         if group == "agents":
-            return self._captured(path, _walk(moment.agents, name.split(".")), after, cut)
+            return self._captured(path, part(moment.agents, name), after, cut)
         if group == "outputs":
-            return self._captured(path, None if moment.outputs is None else _named(moment.outputs, name), after, cut)
-        return self._captured(path, _named(moment.action, name) if name else moment.action, after, cut)
+            return self._captured(path, None if moment.outputs is None else part(moment.outputs, name), after, cut)
+        return self._captured(path, part(moment.action, name) if name else moment.action, after, cut)
 
     def _read_tap(self, taps: Taps, path: str, after: int, cut: Cut) -> Captured | Unreadable | None:
         if not path.startswith("activations."):
@@ -251,25 +252,3 @@ def copied(value: Any) -> Any:
             value = value.float()
         return np.array(value.numpy())
     return np.array(value)
-
-
-def _named(tree: Any, name: str) -> Any:
-    """Returns the part of `tree` called `name`, which may lead through nested mappings by dots."""
-    if isinstance(tree, Mapping):
-        if name in tree:
-            return tree[name]
-        return _walk(tree, name.split("."))
-    return None
-
-
-def _walk(tree: Any, names: list[str]) -> Any:
-    for name in names:
-        if isinstance(tree, Mapping):
-            if name not in tree:
-                return None
-            tree = tree[name]
-        elif isinstance(tree, (list, tuple)) and name.isdecimal() and int(name) < len(tree):
-            tree = tree[int(name)]
-        else:
-            return None
-    return tree

@@ -6,7 +6,7 @@ reset -> [rules on inputs] -> the script's forward -> [rules, driver, clamps] ->
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from ..arrows import Arrows, StepSink
 from ..bell import Bell
 from ..forwarding import action_of, inputs_of
 from ..journal import Journal
+from ..parts import shares
 from ..training import kept
 from .script import Script
 
@@ -127,7 +128,7 @@ class Steps:
                 self._note(reward, terminated, truncated)
             except Exception as error:  # noqa: BLE001 - as above
                 self._leave(error)
-            if self._bell.rung and not self._copies and _shares(observation, self._before):
+            if self._bell.rung and not self._copies and shares(observation, self._before):
                 self._copies = True  # what this step was chosen by is gone: the next one is attended to
             elif self._bell.rung:
                 self._attend()
@@ -234,14 +235,3 @@ class Steps:
         self._lengths[ended] = 0
         if self._rests:
             self._resting = ended
-
-
-def _shares(tree: Any, other: Any) -> bool:
-    """Tells whether an array of `tree` lies in the memory of the one in its place in `other`."""
-    if isinstance(tree, np.ndarray):
-        return isinstance(other, np.ndarray) and np.may_share_memory(tree, other)
-    if isinstance(tree, Mapping) and isinstance(other, Mapping):
-        return any(_shares(part, other.get(name)) for name, part in tree.items())
-    if isinstance(tree, tuple) and isinstance(other, tuple):
-        return any(map(_shares, tree, other))
-    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,9 @@ import numpy as np
 from ainimal_zookeeper.domain import paths
 from ainimal_zookeeper.domain.documents import SignalDoc
 from ainimal_zookeeper.domain.errors import InvalidInput
-from ainimal_zookeeper.domain.recordings import DRIVEN, FIRST, FLAGS, OVERRIDDEN, TERMINATED, TRUNCATED
+from ainimal_zookeeper.domain.recordings import DRIVEN, FIRST, FLAGS, OVERRIDDEN, PATCHES, TERMINATED, TRUNCATED
+
+from ..parts import part
 
 if TYPE_CHECKING:
     from ainimal_zookeeper.recording import Channel
@@ -35,7 +38,7 @@ class Sources:
 class Plan:
     """Made of the first step: what a value is shows only then. The first channel is that of the flags.
 
-    rare: channels of what was seen after the last step of an episode, one for each input.
+    rare: channels of what was seen after the last step of an episode, one for each input, and that of patches.
     left_out: signals that cannot be written, and why.
     """
 
@@ -66,14 +69,21 @@ class Plan:
             if group == "inputs":
                 self.rare.append(replace(channel, path=paths.join(paths.FINAL, name)))
                 self._finals.append(read)
+        self.rare.append(Channel(PATCHES, "json", (), "json"))
 
     def values(self, flags: int, inputs: Any, outputs: Any, action: Any, reward: Any) -> list[Any]:
         """Returns one value for each channel; they may be the very arrays of the step."""
         return [flags, *[read(inputs, outputs, action, reward) for read in self._reads]]
 
-    def rare_values(self, final: Any) -> list[Any] | None:
-        """Returns one value for each rare channel of a step after which `final` was seen; None while nothing was."""
-        return None if final is None else [read(final, None, None, None) for read in self._finals]
+    def rare_values(self, final: Any, patched: Mapping[str, Any] | None) -> list[Any] | None:
+        """Returns one value for each rare channel, None where there is none.
+
+        final: what was seen after an episode's last step. patched: what rules have taken from other recordings.
+        """
+        if final is None and not patched:
+            return None
+        seen = [None if final is None else read(final, None, None, None) for read in self._finals]
+        return [*seen, {key: encoded(value) for key, value in patched.items()} if patched else None]
 
     def fitting(
         self, values: Sequence[Any], rare: Sequence[Any] | None
@@ -82,6 +92,15 @@ class Plan:
         refused: list[str] = []
         kept = _fitting(self.channels, values, refused)
         return kept, None if rare is None else _fitting(self.rare, rare, refused), refused
+
+
+def encoded(value: Any) -> Any:
+    """Returns a text or an array as JSON, as `modality.decoded` reads it."""
+    if isinstance(value, str):
+        return value
+    array = np.asarray(value)
+    data = base64.b64encode(array.astype(array.dtype.newbyteorder("<")).tobytes()).decode()
+    return {"dtype": array.dtype.name, "shape": list(array.shape), "data": data}
 
 
 def flags_of(terminated: Any, truncated: Any, *, overridden: bool, driven: bool, first: bool) -> int:
@@ -171,20 +190,6 @@ def _fresh(path: str, sources: Sources) -> Read:
         return found[0]
 
     return read
-
-
-def part(tree: Any, name: str) -> Any:
-    """Returns the part of `tree` called `name`, which may lead through nested mappings by dots; None without one."""
-    if isinstance(tree, Mapping) and name in tree:
-        return tree[name]
-    for each in name.split("."):
-        if isinstance(tree, Mapping):
-            tree = tree.get(each)
-        elif isinstance(tree, (list, tuple)) and each.isdecimal() and int(each) < len(tree):
-            tree = tree[int(each)]
-        else:
-            return None
-    return tree
 
 
 def _is_plain(value: Any) -> bool:

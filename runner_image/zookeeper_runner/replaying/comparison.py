@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from ainimal_zookeeper.domain.recordings import FLAGS, TERMINATED, TRUNCATED
 from ainimal_zookeeper.recording import Channel
 from ainimal_zookeeper.recording.exporters.excerpt import RecordedChannel, dtype_of
 
+from ..parts import part
 from ..signals import copied
 from .tape import Tape
 
@@ -57,11 +58,11 @@ class Comparison:
             group, _, name = path.partition(".")
             found: Any
             if group == "inputs":
-                found = part_of(inputs, name)
+                found = part(inputs, name)
             elif group == "outputs":
-                found = None if outputs is None else part_of(outputs, name)
+                found = None if outputs is None else part(outputs, name)
             elif group == paths.ACTION:
-                found = part_of(action, name) if name else action
+                found = part(action, name) if name else action
             elif group == "env":
                 found = reward if path == paths.REWARD else None
             else:
@@ -116,16 +117,6 @@ def difference(channel: RecordedChannel, recorded: Any, found: Any) -> float | N
         return 0.0  # zeros of another sign, or other bits of what is no number
     largest = float(apart[different].max())
     return math.inf if math.isnan(largest) else largest
-
-
-def part_of(tree: Any, name: str) -> Any:
-    """Returns the part of `tree` called `name`, which may lead through nested mappings by dots; None: there is none."""
-    if isinstance(tree, Mapping):
-        if name in tree:
-            return tree[name]
-        head, _, rest = name.partition(".")
-        return part_of(tree[head], rest) if rest and head in tree else None
-    return None
 
 
 def _group(path: str) -> str:
