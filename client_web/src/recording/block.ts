@@ -22,6 +22,7 @@ export interface Block {
 }
 
 const HEADER_BYTES = 16;
+const MOST_BYTES = 1 << 30; // of a block
 const VERSION = 1;
 const ZSTD = 1;
 const SHUFFLED = 2;
@@ -63,14 +64,18 @@ export function readBlock(block: Uint8Array<ArrayBuffer>, signal: RecordedSignal
   const stored = block.subarray(HEADER_BYTES);
   if (crc32(stored, crc32(block.subarray(0, 12))) !== head.getUint32(12, true)) throw damaged('is damaged: its CRC-32 is not what it says');
   if (head.getUint8(0) !== VERSION || (flags & ~KNOWN) !== 0) throw new RecordingError('newer', `a block of ${signal.path} is packed in a way that this page does not know: open it with a newer zoo`);
+  const bits = (flags & SPARSE) !== 0 ? Math.ceil(steps / 8) : 0;
+  // Before any memory is taken for what it says.
+  if (count > steps || size > MOST_BYTES || ((flags & VARYING) !== 0 ? size < bits + 4 * count : size !== bits + bytesOf(count, signal))) {
+    throw damaged(`says that it has ${size} bytes for ${count} values in ${steps} steps`);
+  }
   const body = (flags & ZSTD) !== 0 ? unpack(stored, size, damaged) : stored;
   if (body.length !== size) throw damaged(`has ${body.length} bytes, and says ${size}`);
-  const bits = (flags & SPARSE) !== 0 ? Math.ceil(steps / 8) : 0;
   const rows = bits === 0 ? undefined : present(body.subarray(0, bits), steps);
   if ((rows?.length ?? steps) !== count) throw damaged(`has ${count} values for ${steps} steps`);
   const data = body.subarray(bits);
   if ((flags & VARYING) !== 0) return { rows, values: words(data, count, damaged) };
-  return { rows, values: numbers(data, count, flags, signal, damaged) };
+  return { rows, values: numbers(data, flags, signal, damaged) };
 }
 
 /** How many values a block has, as it says. */
@@ -108,11 +113,16 @@ function words(data: Uint8Array<ArrayBuffer>, count: number, damaged: (reason: s
   return found;
 }
 
-function numbers(data: Uint8Array<ArrayBuffer>, count: number, flags: number, signal: RecordedSignal, damaged: (reason: string) => RecordingError): Numbers {
-  const dtype = DTYPES[signal.dtype];
-  if (dtype === undefined) throw new RecordingError('newer', `${signal.path} has dtype ${signal.dtype}, which this page does not know`);
-  const expected = signal.shape.reduce((product, length) => product * length, count * dtype.size);
-  if (data.length !== expected) throw damaged(`has ${data.length} bytes, and ${count} values have ${expected}`);
+function dtypeOf({ path, dtype }: RecordedSignal): Dtype {
+  const found = DTYPES[dtype];
+  if (found === undefined) throw new RecordingError('newer', `${path} has dtype ${dtype}, which this page does not know`);
+  return found;
+}
+
+const bytesOf = (count: number, signal: RecordedSignal): number => signal.shape.reduce((product, length) => product * length, count * dtypeOf(signal).size);
+
+function numbers(data: Uint8Array<ArrayBuffer>, flags: number, signal: RecordedSignal, damaged: (reason: string) => RecordingError): Numbers {
+  const dtype = dtypeOf(signal);
   const plain = (flags & SHUFFLED) !== 0 ? inOrder(data, dtype.size) : data.slice();
   return dtype.read((flags & DIFFERENCES) !== 0 ? summed(plain, signal, damaged) : plain.buffer);
 }

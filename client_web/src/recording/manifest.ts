@@ -56,6 +56,9 @@ export interface Manifest {
 
 /** Bytes of a file before the data of each message of a chunk. */
 const FRAMING = 31;
+const MOST_ROWS = 1 << 20; // of a batch
+/** One part of a path, which leads nowhere else. */
+const NAME = /^[\w-][\w.-]{0,120}$/;
 const KINDS: readonly string[] = ['image', 'vector', 'scalar', 'text', 'json'];
 
 export const groupOf = (kind: SignalKind): Group => (kind === 'image' || kind === 'vector' ? kind : 'scalar');
@@ -108,10 +111,10 @@ function readSegment(entry: unknown, path: string, table: readonly RecordedSigna
   });
   const batches = list(said['batches'], path).map((row): Batch => {
     const [firstStep, lastStep, steps, firstTime, lastTime] = list(row, path).map((value) => number(value, path));
-    if (firstStep === undefined || lastStep === undefined || steps === undefined || firstTime === undefined || lastTime === undefined) throw unlike(path);
+    if (firstStep === undefined || lastStep === undefined || steps === undefined || firstTime === undefined || lastTime === undefined || steps > MOST_ROWS) throw unlike(path);
     return { firstStep, lastStep, steps, firstTime, lastTime };
   });
-  if (typeof said['name'] !== 'string') throw unlike(path);
+  if (typeof said['name'] !== 'string' || !NAME.test(said['name'])) throw unlike(path);
   const [at, size] = said['events'] === null ? [] : list(said['events'], path).map((value) => number(value, path));
   return {
     name: said['name'],
@@ -156,8 +159,9 @@ function list(value: unknown, path: string): readonly unknown[] {
   return value;
 }
 
+/** Everything that a manifest counts: steps, bytes, microseconds. */
 function number(value: unknown, path: string): number {
-  if (typeof value !== 'number') throw unlike(path);
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw unlike(path);
   return value;
 }
 

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readBlock } from './block';
 import { crc32 } from './crc32';
 import type { RecordingError } from './failure';
 import { RecordingReader, merged } from './reader';
@@ -36,6 +37,33 @@ describe('what is wrong with a recording', () => {
     await expect(RecordingReader.open(edited((manifest) => delete manifest['format']))).rejects.toMatchObject({ kind: 'damaged' });
     await expect(RecordingReader.open(edited((manifest) => (manifest['segments'] = [{}])))).rejects.toMatchObject({ kind: 'damaged' });
     await expect(RecordingReader.open(altered(() => new Uint8Array([123])))).rejects.toMatchObject({ kind: 'damaged' });
+  });
+
+  it('is told of names and numbers that nobody writes', async () => {
+    for (const lie of [{ name: '../a' }, { name: '..' }, { name: '' }, { timeline: -1 }, { number: 0.5 }, { batches: [[0, 1, 2 ** 40, 0, 0]] }]) {
+      const told = edited((manifest) => Object.assign((manifest['segments'] as object[])[0] ?? {}, lie));
+      await expect(RecordingReader.open(told), JSON.stringify(lie)).rejects.toMatchObject({ kind: 'damaged' });
+    }
+  });
+
+  it('is told of a block that wants more memory than its values take, before that is taken', () => {
+    const signal = { path: 'a', dtype: 'float32', shape: [3], kind: 'vector' } as const;
+    for (const [flags, count, size] of [
+      [1, 2, 0xffffffff],
+      [0, 2, 23],
+      [8, 2, 7],
+      [8, 0xffffffff, 0xffffffff],
+      [9, 1, 0x7fffffff],
+    ] as const) {
+      const block = new Uint8Array(16);
+      const head = new DataView(block.buffer);
+      head.setUint8(0, 1);
+      head.setUint8(1, flags);
+      head.setUint32(4, count, true);
+      head.setUint32(8, size, true);
+      head.setUint32(12, crc32(new Uint8Array(), crc32(block.subarray(0, 12))), true);
+      expect(() => readBlock(block, signal, 2)).toThrow(/says that it has/);
+    }
   });
 
   it('is told of a segment that was cut, and the others are read', async () => {
