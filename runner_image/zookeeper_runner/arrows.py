@@ -82,6 +82,10 @@ class Ruling(Protocol):
         """`train` has returned: weights and state become as ruled again."""
         ...
 
+    def patched(self) -> Mapping[str, Any]:
+        """Returns what was taken from recordings for the step that was made last, by the ids of the rules."""
+        ...
+
 
 class Arrows:
     """All who stand there, in the order of the step. Step thread only."""
@@ -105,6 +109,12 @@ class Arrows:
         """Whether somebody may change a value."""
         rules, driving = self.rules, self.driving
         return (rules is not None and rules.active) or (driving is not None and driving.active)
+
+    @property
+    def patched(self) -> Mapping[str, Any] | None:
+        """As of the rules; None where none stand."""
+        rules = self.rules
+        return None if rules is None or not rules.active else rules.patched()
 
     def clear(self) -> None:
         """Nobody changes anything from now on, until `begin`."""

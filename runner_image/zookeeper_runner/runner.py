@@ -236,6 +236,10 @@ class Runner:
         self._arrows.driving = replayer.driver
 
     def _patch(self, document: OverrideDoc) -> Values | None:
+        replay = None if self._stage is None else self._stage.replay
+        recorded = None if replay is None else replay.values(document)
+        if recorded is not None:
+            return recorded
         if self._patches is None:
             from .overrides.patches import Patches
 

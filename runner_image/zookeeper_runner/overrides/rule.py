@@ -113,8 +113,12 @@ class Rule:
             known = self._of[dtype] = (value, low, high)
         return known
 
+    def patch_at(self, step: int) -> Any:
+        """Returns what it takes from a recording for step `step`; None after its end, and where it takes nothing."""
+        return None if self.values is None else self.values(step - self.since - 1)
+
     def _patch(self, step: int) -> Any:
-        value = None if self.values is None else self.values(step - self.since - 1)
+        value = self.patch_at(step)
         if value is None:
             raise EndOfRecording
         value = np.asarray(value)
@@ -123,7 +127,7 @@ class Rule:
     def _text(self, step: int) -> str:
         value = self.terms.value
         if self.terms.rule == "PATCH":
-            value = None if self.values is None else self.values(step - self.since - 1)
+            value = self.patch_at(step)
             if value is None:
                 raise EndOfRecording
         if not isinstance(value, str):

@@ -169,6 +169,10 @@ class Standing:
         for path, held in list(self._held.items()):
             self._guard(path, lambda held=held: held.hold(step))  # type: ignore[misc]
 
+    def patched(self) -> dict[str, Any]:
+        found = {rule.id: rule.patch_at(self._step) for rule in self._rules if rule.values is not None}
+        return {key: value for key, value in found.items() if value is not None}
+
     def _through(self, group: str, tree: Any) -> Any:
         for rule in self._by_group.get(group, ()):
             tree = self._apply(rule, tree)

@@ -154,7 +154,8 @@ class FlightRing:
             )
             self._first = False
             values = [_copied(value) for value in plan.values(flags, inputs, outputs, action, reward)]
-            rare = None if final is None else [_copied(value) for value in plan.rare_values(final) or ()]
+            rare = plan.rare_values(final, arrows.patched)
+            rare = None if rare is None else [_copied(value) for value in rare]
         except Exception as error:  # noqa: BLE001 - what is remembered must not end what runs
             self._broken = first_line(error)
             self.active = False
@@ -163,7 +164,7 @@ class FlightRing:
         if not self._fixed_bytes and not any(channel.varies for channel in plan.channels):
             self._fixed_bytes = size
         if rare is not None:
-            size += sum(_size(value) for value in rare)
+            size += sum(len(str(value)) if isinstance(value, Mapping) else _size(value) for value in rare)
         now = time.time_ns()
         self._steps.append(Kept(step, session.timeline, now, values, rare, size))
         self._size_bytes += size

@@ -109,7 +109,7 @@ class Tape:
             first=self._first,
         )
         self._first = False
-        values, rare = plan.values(flags, inputs, outputs, action, reward), plan.rare_values(final)
+        values, rare = plan.values(flags, inputs, outputs, action, reward), plan.rare_values(final, arrows.patched)
         try:
             recorder.take(step, values, rare)
         except InvalidInput:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from ainimal_zookeeper.domain import paths
-from ainimal_zookeeper.domain.documents import ReplayReport
+from ainimal_zookeeper.domain.documents import OverrideDoc, ReplayReport
 from ainimal_zookeeper.domain.errors import InvalidInput
 from ainimal_zookeeper.environments.world import World
 from ainimal_zookeeper.modality import Modality
@@ -18,6 +18,7 @@ from ..acting import Actor
 from ..bell import Bell
 from ..journal import Journal
 from ..loop import Body, Ruled
+from ..overrides.rule import Values
 from ..taps import Taps
 from .comparison import Comparison
 from .driver import RecordedDriver
@@ -37,6 +38,7 @@ class Opened:
         self.tape = Tape(recording, asked.get("fromStep"), asked.get("toStep"))
         self._planes = frozenset(asked["planes"])
         self.world: RecordedWorld | None = None
+        self._rules: RecordedRules | None = None
         self.has_world = any(signal["path"] == paths.REWARD for signal in asked["signals"])
         if "INPUTS" in self._planes:
             self.world = RecordedWorld(self.tape, *modalities_of(asked["signals"]))
@@ -95,7 +97,12 @@ class Opened:
     def rules(self, ruled: Ruled, journal: Journal, warn: Callable[[str], None]) -> RecordedRules:
         """Returns what lets the recorded rules stand, before those that `ruled` is asked for."""
         done = self.given - {"inputs"}  # which are recorded as they were before the rules on them
-        return RecordedRules(ruled, self.tape, done, partial(getattr, journal.counters, "step"), warn)
+        self._rules = RecordedRules(ruled, self.tape, done, partial(getattr, journal.counters, "step"), warn)
+        return self._rules
+
+    def values(self, document: OverrideDoc) -> Values | None:
+        """Returns what a recorded PATCH puts in place; None for one that is not of the recording."""
+        return None if self._rules is None else self._rules.values(document)
 
 
 def _tap(compared: Iterable[str], taps: Taps | None) -> Callable[[str], Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from ainimal_zookeeper.domain.errors import InvalidInput
-from ainimal_zookeeper.domain.recordings import FIRST, FLAGS, TERMINATED, TRUNCATED
+from ainimal_zookeeper.domain.recordings import FIRST, FLAGS, PATCHES, TERMINATED, TRUNCATED
 from ainimal_zookeeper.recording.exporters.excerpt import Recorded, RecordedChannel, bytes_of
 
 _WINDOW = 512  # steps that are read at once, of everything fewer where that takes more than
@@ -70,6 +70,16 @@ class Tape:
             self.ends_early = f"it is replayed up to step {self.last:,}: {why}"
         self._window = (0, -1)
         return there
+
+    @property
+    def has_patches(self) -> bool:
+        """Tells whether what rules took from other recordings is in this one."""
+        return any(channel.path == PATCHES for channel in self._recording.signals)
+
+    def patched(self, step: int, rule: str) -> Any:
+        """Returns what the rule `rule` took from another recording for `step`, as JSON; None: nothing."""
+        found = self.value(PATCHES, step) if self.first <= step <= self.last else None
+        return None if found is None else found.get(rule)
 
     def _follows(self, row: int) -> bool:
         return bool(self._steps[row] == self._steps[row - 1] + 1 and self._timelines[row] == self._timelines[row - 1])

@@ -47,6 +47,9 @@ class Rules:
     def learnt(self) -> None:
         self.calls.append("learnt")
 
+    def patched(self) -> dict[str, Any]:
+        return {}
+
 
 class Driver:
     """Drives everything to seven."""

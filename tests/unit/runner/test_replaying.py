@@ -14,7 +14,7 @@ import pytest
 from ainimal_zookeeper import environments, models
 from ainimal_zookeeper.domain.documents import Mode, OverrideDoc
 from ainimal_zookeeper.domain.errors import InvalidInput
-from ainimal_zookeeper.domain.recordings import DRIVEN, FIRST, FLAGS, OVERRIDDEN, TERMINATED, TRUNCATED
+from ainimal_zookeeper.domain.recordings import DRIVEN, FIRST, FLAGS, OVERRIDDEN, PATCHES, TERMINATED, TRUNCATED
 from ainimal_zookeeper.modality import Modality
 from ainimal_zookeeper.recording import Channel, StepRecorder
 from ainimal_zookeeper.recording.recording import Recording
@@ -27,6 +27,7 @@ from zookeeper_runner.history import History
 from zookeeper_runner.journal import Journal
 from zookeeper_runner.manifest import manifest_of
 from zookeeper_runner.overrides import Overrides
+from zookeeper_runner.recorder.plan import encoded
 from zookeeper_runner.replaying.opening import Opened
 from zookeeper_runner.session import Leave, Session
 from zookeeper_runner.signals import Signals
@@ -123,8 +124,12 @@ class Life:
         self.gate = Gate()
         self.taps = Taps(self.agent, self.gate)
         self.arrows = Arrows()
-        self.rules = Overrides(self.session, self.arrows, lambda: self.taps)
+        self.rules = Overrides(self.session, self.arrows, lambda: self.taps, self._fetch)
+        self.patch: Callable[[OverrideDoc], Any] = lambda _: None
         self.seed = seed
+
+    def _fetch(self, document: OverrideDoc) -> Any:
+        return self.patch(document)
 
     @property
     def counters(self) -> Any:
@@ -161,6 +166,7 @@ class Recorded(Life):
         self.active = False
         self._copied_at = copied_at
         self._relearns = relearns or {}
+        self.patch = lambda document: PATCHES_OF[document["path"]]
         self._copied = {path.removeprefix("weights."): path for path in copied}
         self._first = False
         self._more = tuple(more)
@@ -174,7 +180,7 @@ class Recorded(Life):
         self.manifest_signals = about["signals"]
         self.recorder = StepRecorder(
             self._channels(), lambda _: None, folder=_made(folder / "recording"), timeline=1, tail_s=None,
-            rare=[Channel("final_inputs.observation", "float32", (4,), "vector")],
+            rare=[Channel("final_inputs.observation", "float32", (4,), "vector"), Channel(PATCHES, "json", (), "json")],
         )  # fmt: skip
         self.active = True
         self.arrows.driving = self.wheel
@@ -231,7 +237,8 @@ class Recorded(Life):
         told = {**{f"inputs.{name}": value for name, value in inputs.items()}, "action": action, "env.reward": reward}
         told |= {f"outputs.{name}": value for name, value in outputs.items()} | {FLAGS: flags}
         told |= {path: self.taps.read(path) for path in self._more}
-        rare = None if final is None else [final["observation"]]
+        patched = {key: encoded(value) for key, value in (arrows.patched or {}).items()}
+        rare = [None if final is None else final["observation"], patched or None]
         self.recorder.take(self.counters.step, [told[path] for path in self._paths], rare)
 
     def _copy(self) -> None:
@@ -293,6 +300,7 @@ class Replayed(Life):
         self.arrows.sinks.append(self.replayer)
         self.arrows.driving = self.replayer.driver
         heeds = opened.rules(self.rules, self.journal, self.told.append)
+        self.patch = opened.values
         self.counters.step, self.counters.episode = recorded.point["step"], recorded.point["episode"]
         stage = Stage(self.replayer, self.agent, parameters=parameters, keeps=self.replayer)
         self.told += stage.put_back(str(folder / "checkpoint"), recorded.point)
@@ -349,6 +357,14 @@ RULES = {
 }
 
 
+PATCH = '{"patch": {"recordingId": "rec_9", "fromStep": 0}}'
+PATCHES_OF: dict[str, Callable[[int], Any]] = {
+    "inputs.observation": lambda at: np.full(4, np.sin(at) / 50, np.float32) if at < 40 else None,
+    "action": lambda at: np.int64(at // 3 % 2),
+    "weights.weights.policy_in_bias": lambda at: np.full(64, at / 1_000),
+}
+
+
 @pytest.fixture
 def recurrent(tmp_path: Path) -> dict[str, Any]:
     try:
@@ -385,6 +401,20 @@ class TestToTheBit:
 
         assert recorded.counters.episode > 40
         assert replayed.report == identical(1_100)
+        for name, weight in recorded.agent.subject.weights.items():
+            assert replayed.agent.subject.weights[name].tobytes() == weight.tobytes()
+
+    def test_what_rules_took_from_other_recordings_is_put_in_place_again(self, tmp_path: Path) -> None:
+        """Of inputs, actions and weights, also where learning goes on, until they ended and no longer."""
+        names = ["inputs.observation", "action", "weights.weights.policy_in_bias"]
+        seen, done, within = (rule(f"ovr_{name}", name, "PATCH", PATCH) for name in names)
+        rules = {60: [seen], 130: [seen, done], 150: [done], 240: [within], 300: []}
+        recorded = Recorded(tmp_path, BALANCER, steps=600, rules=rules)
+
+        replayed = Replayed(tmp_path, recorded, BALANCER)
+
+        assert replayed.report == identical(600)
+        assert replayed.told == []
         for name, weight in recorded.agent.subject.weights.items():
             assert replayed.agent.subject.weights[name].tobytes() == weight.tobytes()
 

@@ -21,6 +21,8 @@ FLAGS = "zoo.flags"
 """The channel of a `uint8` for each step, of the bits below."""
 TERMINATED, TRUNCATED, OVERRIDDEN, DRIVEN, FIRST = 1, 2, 4, 8, 16
 
+PATCHES = "zoo.patches"
+"""The channel of what rules put in place that take it from other recordings: {id of the rule: value}."""
 EVENTS = "zoo.events"
 STEPS, TIMES = "zoo.steps", "zoo.times"
 
