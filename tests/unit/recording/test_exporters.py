@@ -14,7 +14,7 @@ from ainimal_zookeeper.domain.errors import AlreadyExists, InvalidInput
 from ainimal_zookeeper.recording.exporters import FORMATS, export
 
 from tests.conftest import give_up
-from tests.fakes.recordings import lunar
+from tests.fakes.recordings import MemoryChannel, lunar
 
 
 def foreign(name: str) -> Any:
@@ -161,6 +161,21 @@ class TestMinari:
         assert second.actions.tolist() == [0, 1, 2]
         assert not second.terminations.any()
         assert not second.truncations.any()
+
+    def test_an_episode_ends_with_what_was_seen_last(self, tmp_path: Path) -> None:
+        """Where that was recorded, and is exported with the rest."""
+        minari = foreign("minari")
+        recording = lunar(steps=7, ends=(3, 6))
+        last = np.full(3, 0.25, np.float32)
+        recording.signals = [*recording.signals, MemoryChannel("final_inputs.state", "float32", (3,), "vector")]
+        recording.columns = {**recording.columns, "final_inputs.state": {3: last}}
+
+        export(recording, "MINARI", tmp_path / "run", signals=["*inputs.state", "action", "env.reward"])
+
+        first, second = minari.MinariDataset(tmp_path / "run").iterate_episodes()
+        states = recording.columns["inputs.state"]
+        assert np.array_equal(first.observations, np.array([states[1], states[2], states[3], last]))
+        assert np.array_equal(second.observations, np.array([states[n] for n in (4, 5, 6, 6)]))
 
     def test_pictures_are_kept_to_the_bit(self, tmp_path: Path) -> None:
         """Several inputs are a dict, and a picture in it is not made smaller with loss."""

@@ -1,8 +1,8 @@
 """Minari: a folder that `minari.MinariDataset(folder)` opens, with the episodes that lie whole or in part in it.
 
 Observations are `inputs.*`, actions `action` (or `action.*`), rewards `env.reward`; a single input is not wrapped in a
-dict. What an episode ends in was never an input, so it is not recorded: the last observation of an episode that ended
-repeats the one before. Where the excerpt or the record breaks off, the episode ends one step earlier, with the next
+dict. The last observation of an episode that ended is `final_inputs.*`; without these, it repeats the one before. Where
+the excerpt or the record breaks off, the episode ends one step earlier, with the next
 input as its last observation, and neither terminated nor truncated.
 """
 
@@ -20,7 +20,7 @@ from minari.data_collector import EpisodeBuffer
 from minari.dataset.minari_storage import MinariStorage
 
 from ...domain.errors import InvalidInput
-from ...domain.paths import REWARD
+from ...domain.paths import FINAL, REWARD, join
 from ...domain.recordings import FIRST, TERMINATED, TRUNCATED
 from .excerpt import Excerpt, RecordedChannel, dtype_of
 
@@ -89,7 +89,8 @@ def _episodes(
         if any(len(column) != count for column in (*seen.values(), *done.values(), rewards)):
             continue  # a step of it was dropped within a signal: nothing stands in for what is not there
         if ended:
-            seen = {name: [*values, values[-1]] for name, values in seen.items()}
+            final = _last(excerpt, inputs, window[1], timeline)
+            seen = {name: [*values, final.get(name, values[-1])] for name, values in seen.items()}
         else:
             done = {name: values[:-1] for name, values in done.items()}
             rewards, count = rewards[:-1], count - 1
@@ -126,6 +127,18 @@ def _rows(
     excerpt: Excerpt, channels: Mapping[str, RecordedChannel], window: tuple[int, int], timeline: int
 ) -> dict[str, list[Any]]:
     return {name: _one(excerpt, channel.path, window, timeline) for name, channel in channels.items()}
+
+
+def _last(excerpt: Excerpt, inputs: Mapping[str, RecordedChannel], step: int, timeline: int) -> dict[str, Any]:
+    """Returns what was seen after the last step of an episode, as far as it was recorded."""
+    found = {}
+    there = {channel.path for channel in excerpt.channels}
+    for name in inputs:
+        path = join(FINAL, name)
+        values = _one(excerpt, path, (step, step), timeline) if path in there else []
+        if values:
+            found[name] = values[0]
+    return found
 
 
 def _one(excerpt: Excerpt, path: str, window: tuple[int, int], timeline: int) -> list[Any]:
