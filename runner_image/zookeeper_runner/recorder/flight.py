@@ -22,7 +22,7 @@ from .uploads import Bucket, Uploads
 
 SECONDS = 30.0
 BYTES = 32 << 20
-QUICK_S = 1e-4  # a step shorter than this is not slowed down unless somebody wants it to be
+QUICK_S = 5e-4  # what it takes is a hundredth of such a step; shorter ones are not slowed down unless somebody wants it
 
 _LONGEST_S = 3600.0  # that a bucket may be away before what waits for it is forgotten
 _OVERHEAD = 160  # bytes that Python takes for each value, about

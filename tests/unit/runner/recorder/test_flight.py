@@ -83,7 +83,7 @@ def test_it_ends_where_steps_become_quick() -> None:
     """What was begun is not given up for a little less, so that it does not come and go."""
     flight = Flight()
     flight.fly(1_000)
-    flight.step_s = 0.7e-4
+    flight.step_s = 3.5e-4
     flight.fly(15_000)
     assert flight.ring.size_bytes > 0
     flight.step_s = 1e-5
