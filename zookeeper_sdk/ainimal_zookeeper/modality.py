@@ -273,7 +273,7 @@ class Modality:
         text = f"{self.dtype}[{shape}]" if self.shape else self.dtype
         low, high = self.low, self.high
         if isinstance(low, tuple) or isinstance(high, tuple):
-            return f"{text} in its bounds"
+            return f"{text}, each element within its bounds"
         if low is not None and high is not None:
             return f"{text} from {low} to {high}"
         if low is not None:

@@ -66,6 +66,16 @@ def test_a_rule_is_shown_listed_and_cleared(fake: FakeZoo) -> None:
     assert fake.asked[-1][1] == {"instanceId": "ins_rex", "path": "outputs.steer"}
 
 
+def test_a_rule_that_does_not_stand_is_not_cleared(fake: FakeZoo) -> None:
+    """A path or an id with a mistake in it is told, with the rules that there are; nothing is asked."""
+    assert override(fake, "set", "Rex", "outputs.steer", "0.5").exit_code == 0
+    refused = override(fake, "clear", "Rex", "outputs.ster")
+
+    assert refused.exit_code == 3
+    assert "no rule 'outputs.ster' stands on Rex; there are: outputs.steer (ovr_1)" in refused.output
+    assert [name for name, _ in fake.asked] == ["overrideSet"]
+
+
 def test_a_bad_index_is_refused_before_anything_is_asked(fake: FakeZoo) -> None:
     """Whole numbers with commas."""
     result = override(fake, "set", "Rex", "outputs.steer", "1", "--index", "a")

@@ -179,7 +179,7 @@ def test_specs_nest_as_spaces_do() -> None:
         "observation",
     )
     assert [modality.describe() for modality in found.values()] == [
-        "float32[2] in its bounds",
+        "float32[2], each element within its bounds",
         "an integer from 0 to 3",
         "text",
         "float64[3]",

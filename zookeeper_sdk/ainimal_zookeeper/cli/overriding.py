@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ainimal_zookeeper.domain.errors import InvalidInput
+from ainimal_zookeeper.domain.errors import InvalidInput, NotFound
 
 from .connection import complete_instance, reading
 from .groups import Passing, passing
@@ -76,7 +76,13 @@ def set_(
 @reading
 def clear(zoo: Zookeeper, as_json: bool, instance: str, which: str | None) -> None:
     """Ends rules on INSTANCE: the one whose id, or those on whose path WHICH is; without it all of them."""
-    found = zoo.instance(instance).clear_overrides(which)
+    found = zoo.instance(instance)
+    if which is not None:
+        rules = found.overrides()
+        if not any(which in {rule.id, rule.path} for rule in rules):
+            there = ", ".join(f"{rule.path} ({rule.id})" for rule in rules) or "none stands"
+            raise NotFound(f"no rule {which!r} stands on {found.name}; there are: {there}", ("which",))
+    found = found.clear_overrides(which)
     left = found.overrides()
     if as_json:
         show_json([row.document for row in left])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -130,7 +131,7 @@ def brief(value: Value) -> str:
     shape = getattr(content, "shape", None)
     if shape is not None and not (math.prod(shape) <= 8 and content.encoding == "RAW"):  # type: ignore[union-attr]
         return f"{content.dtype}{list(shape)} {content.encoding}"  # type: ignore[union-attr]
-    return str(plain(value))
+    return json.dumps(plain(value), ensure_ascii=False)
 
 
 def value_document(value: Value) -> dict[str, Any]:

@@ -167,7 +167,7 @@ def describe(modality: ModalityDoc) -> str:
     shape = ", ".join("any" if length is None else str(length) for length in modality["shape"])
     text = f"{modality['dtype']}[{shape}]" if modality["shape"] else modality["dtype"]
     if isinstance(low, list) or isinstance(high, list):
-        return f"{text} in its bounds"
+        return f"{text}, each element within its bounds"
     if low is not None and high is not None:
         return f"{text} from {low:g} to {high:g}"
     if low is not None:
