@@ -151,7 +151,7 @@ export type OnSilence = 'MODEL' | 'HOLD' | 'NEUTRAL' | 'PAUSE';
 
 export const SILENCES: readonly { readonly value: OnSilence; readonly label: string }[] = [
   { value: 'MODEL', label: 'the model takes over' },
-  { value: 'NEUTRAL', label: 'it does nothing' },
+  { value: 'NEUTRAL', label: 'the neutral action' },
   { value: 'HOLD', label: 'it goes on with my last word' },
   { value: 'PAUSE', label: 'it pauses' },
 ];

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { modeText, type Doing } from './mode';
+import { hasWorld, modeText, type Doing } from './mode';
 
-const WORLD = { environment: { id: 'world_box' }, environmentInstance: null };
+const WORLD = { environment: { id: 'world_box' }, environmentInstance: null, origin: 'LAUNCHED' } as const;
+const NO_WORLD = { ...WORLD, environment: null };
 const BOTH = { training: true, inference: true };
 
 describe('what an instance does', () => {
@@ -13,9 +14,19 @@ describe('what an instance does', () => {
     ['acting', { ...WORLD, mode: BOTH, trainable: false }],
     ['idle', { ...WORLD, mode: { training: true, inference: false }, trainable: false }],
     [undefined, { ...WORLD, mode: BOTH, trainable: null }],
-    ['answers when asked', { environment: null, environmentInstance: null, mode: BOTH, trainable: false }],
-    ['acting', { environment: null, environmentInstance: { id: 'env_1' }, mode: BOTH, trainable: false }],
+    ['answers when asked', { ...NO_WORLD, mode: BOTH, trainable: false }],
+    ['acting', { ...NO_WORLD, environmentInstance: { id: 'env_1' }, mode: BOTH, trainable: false }],
+    ['a script of its own', { ...NO_WORLD, origin: 'ATTACHED', mode: BOTH, trainable: false }],
+    ['replaying a recording', { ...NO_WORLD, origin: 'REPLAY', mode: BOTH, trainable: false }],
   ])('is %s', (text, doing) => {
     expect(modeText(doing)).toBe(text);
+  });
+
+  it.each([
+    ['LAUNCHED', false],
+    ['ATTACHED', true],
+    ['REPLAY', true],
+  ] as const)('%s without an environment of the zoo: has a world %s', (origin, has) => {
+    expect(hasWorld({ ...NO_WORLD, origin })).toBe(has);
   });
 });

@@ -144,6 +144,8 @@ export interface Cursor {
   readonly last: number;
 }
 
+const LABEL_HEIGHT = 14;
+
 /** Lines over the same points, with their least and largest value, and a line where one looks; gaps where nothing is finite. */
 export function drawCourse(canvas: HTMLCanvasElement, lines: readonly Float64Array[], { at, first, last }: Cursor, look: Palette): void {
   const place = prepare(canvas);
@@ -172,13 +174,19 @@ export function drawCourse(canvas: HTMLCanvasElement, lines: readonly Float64Arr
       stroke(context, line, x, y, width);
       context.stroke();
     });
-    context.fillStyle = look.soft;
     context.font = look.font;
     context.textAlign = 'left';
     context.textBaseline = 'top';
-    context.fillText(formatTick(high), 2, 2);
-    context.textBaseline = 'bottom';
-    if (high !== low) context.fillText(formatTick(low), 2, bottom - 2);
+    const label = (value: number, top: number): void => {
+      const text = formatTick(value);
+      // Lines of thousands of points fill the canvas: the number needs a ground of its own.
+      context.fillStyle = look.card;
+      context.fillRect(0, top - 1, context.measureText(text).width + 4, LABEL_HEIGHT);
+      context.fillStyle = look.soft;
+      context.fillText(text, 2, top);
+    };
+    label(high, 2);
+    if (high !== low) label(low, bottom - LABEL_HEIGHT);
   }
   context.fillStyle = look.soft;
   context.font = look.font;

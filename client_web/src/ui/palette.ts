@@ -5,6 +5,7 @@ export interface Palette {
   readonly soft: string;
   readonly line: string;
   readonly sunken: string;
+  readonly card: string;
   readonly tiger: string;
   readonly grid: string;
   readonly band: string;
@@ -26,6 +27,7 @@ export function palette(): Palette {
       soft: token('ink-soft'),
       line: token('line'),
       sunken: token('sunken'),
+      card: token('card'),
       tiger: token('tiger'),
       grid: token('grid'),
       band: token('band'),

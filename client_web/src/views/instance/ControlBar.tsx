@@ -29,7 +29,8 @@ export function ControlBar({ row, withoutWorld, mayLearn }: Props) {
   const saving = useSaving(row.id);
   const may = offers(row);
   const steps = may.step && !withoutWorld;
-  const paces = may.steer && !withoutWorld;
+  const paces = may.steer && !withoutWorld && row.origin !== 'REPLAY';
+  const setsMode = row.origin === 'LAUNCHED'; // a script alone decides what it does
   const [, go] = useLocation();
   const [count, setCount] = useState('1');
   const [asking, setAsking] = useState<'end' | 'delete'>();
@@ -89,14 +90,16 @@ export function ControlBar({ row, withoutWorld, mayLearn }: Props) {
       </div>
       {paces && (
         <div className="control-row">
-          {mayLearn && (
+          {setsMode && mayLearn && (
             <Switch checked={row.mode.training} onChange={(training) => steering.setMode({ ...row.mode, training })}>
               Learns
             </Switch>
           )}
-          <Switch checked={row.mode.inference} onChange={(inference) => steering.setMode({ ...row.mode, inference })}>
-            Acts
-          </Switch>
+          {setsMode && (
+            <Switch checked={row.mode.inference} onChange={(inference) => steering.setMode({ ...row.mode, inference })}>
+              Acts
+            </Switch>
+          )}
           <RateSlider rate={row.stepsPerSecond} onRate={steering.setRate} />
         </div>
       )}

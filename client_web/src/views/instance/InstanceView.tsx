@@ -4,6 +4,7 @@ import { Link } from 'wouter';
 import { InstancePageQuery, type InstancePage, type InstanceRow, type SignalOffer } from '../../api/documents';
 import { hasWorld, modeText } from '../../domain/mode';
 import { hasEnded, offers, phaseLook } from '../../domain/phase';
+import { FRAME } from '../../domain/picture';
 import { useAnswer } from '../../live/answer';
 import { useConnection, useInstanceRow, useInterest } from '../../live/hooks';
 import { PhaseBadge } from '../../ui/PhaseBadge';
@@ -61,6 +62,9 @@ function Instance({ row, page }: { readonly row: InstanceRow; readonly page: Ins
   const modelId = page?.model?.id;
   const still = page?.thumbnail ?? undefined;
   const maySteer = offers(row).steer;
+  // A script may have no environment, and a replay has one only where it steps one.
+  const pictured = row.origin === 'LAUNCHED' || row.environment !== null || signals.some(({ path }) => path === FRAME);
+  const mayBeSeen = !withoutWorld && (hasEnded(row.phase) ? still !== undefined : pictured);
   const canInfer = withoutWorld && maySteer && inputs !== undefined && inputs.length > 0;
 
   return (
@@ -82,8 +86,8 @@ function Instance({ row, page }: { readonly row: InstanceRow; readonly page: Ins
         <div className="column">
           {row.origin === 'REPLAY' && <ReplayPanel row={row} />}
           {canInfer && <InferPanel row={row} inputs={inputs} />}
-          {!withoutWorld && (!hasEnded(row.phase) || still !== undefined) && <Stage row={row} signals={signals} still={still} />}
-          {!withoutWorld && !hasEnded(row.phase) && <DrivePanel row={row} signals={signals} />}
+          {mayBeSeen && <Stage row={row} signals={signals} still={still} />}
+          {!withoutWorld && row.origin !== 'REPLAY' && !hasEnded(row.phase) && <DrivePanel row={row} signals={signals} />}
           <ControlBar row={row} withoutWorld={withoutWorld} mayLearn={(row.trainable ?? page?.model?.trainable) !== false} />
           {!withoutWorld && <StatTiles row={row} />}
           {!withoutWorld && <MetricPanel row={row} signals={signals} />}
