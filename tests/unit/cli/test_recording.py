@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from ainimal_zookeeper.cli.connection import Connector
@@ -67,9 +68,11 @@ def test_recordings_are_listed_and_removed(fake: FakeZoo) -> None:
     assert "rec_aa1" in ambiguous.output
 
 
-def test_what_is_still_open_is_not_fetched(fake: FakeZoo) -> None:
-    """The next step is told."""
+def test_what_is_still_open_is_not_fetched(fake: FakeZoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next step is told, and no empty folder is left."""
+    monkeypatch.chdir(tmp_path)
     fake.recordings[0]["phase"] = "OPEN"
     result = record(fake, "fetch", "rec_aa1")
     assert result.exit_code != 0
     assert "stop it" in result.output
+    assert list(tmp_path.iterdir()) == []

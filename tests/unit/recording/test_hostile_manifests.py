@@ -90,6 +90,15 @@ def test_a_manifest_names_nothing_outside_its_folder(folder: Path, name: str, tm
             Recording.open(tmp_path)
 
 
+def test_a_signal_is_named_by_a_path_alone(folder: Path, tmp_path: Path) -> None:
+    """Exporters make names of files of it."""
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest["channels"][0]["path"] = "../../x"
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(DataCorrupt, match="no path of a signal"):
+        Recording.open(tmp_path)
+
+
 def test_a_block_that_would_lie_far_away_takes_no_memory(folder: Path, tmp_path: Path) -> None:
     """It is told to be cut where it may be there, and refused where nobody writes such a one."""
     manifest = json.loads((folder / MANIFEST).read_text())

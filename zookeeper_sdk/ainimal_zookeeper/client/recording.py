@@ -89,12 +89,12 @@ class Recording:
         from ainimal_zookeeper.recording import Ranges
 
         target = Path(self.id if folder is None else folder)
-        target.mkdir(parents=True, exist_ok=True)
         access = self._access()
         source = Ranges(access["baseUrl"], access["headers"])
         try:
             content = _whole(source, MANIFEST)
             manifest = check_manifest(_parsed(content), f"the manifest of {self.id}")
+            target.mkdir(parents=True, exist_ok=True)
             for entry in [*manifest["segments"], *manifest["weights"]]:
                 _fetch(source, entry, target)
         finally:

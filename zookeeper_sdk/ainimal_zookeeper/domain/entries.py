@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 from ainimal_zookeeper.domain.errors import DataCorrupt
+from ainimal_zookeeper.domain.paths import is_path
 
 MAX_CHANNELS = 10_010
 """Of a segment: the signals of a recording, and what it says of each step by itself."""
@@ -61,6 +62,8 @@ def check_channel(channel: object) -> None:
     """Raises: DataCorrupt for what describes no channel."""
     if not isinstance(channel, dict) or not all(isinstance(channel.get(key), str) for key in ("path", "dtype", "kind")):
         raise DataCorrupt(f"{channel!r:.100} describes no channel")
+    if not is_path(channel["path"]):  # exporters make names of files of it
+        raise DataCorrupt(f"{channel['path']!r:.100} is no path of a signal")
     shape = channel.get("shape")
     if not _are_whole(shape) or len(shape) > _MAX_AXES or math.prod(max(1, length) for length in shape) > _MAX_ELEMENTS:
         raise DataCorrupt(f"the channel {channel['path']!r:.100} has the shape {shape!r:.100}")
