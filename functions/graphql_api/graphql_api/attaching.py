@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from ainimal_zookeeper.domain.access import Principal, Resource, decide
 from ainimal_zookeeper.domain.documents import Collections, Document, InstanceDoc, Ref, instance_ref
-from ainimal_zookeeper.domain.errors import InvalidInput, InvalidTransition, NotFound, PermissionDenied
+from ainimal_zookeeper.domain.errors import Conflict, InvalidInput, InvalidTransition, NotFound, PermissionDenied
 from ainimal_zookeeper.domain.events import event
 from ainimal_zookeeper.domain.keywords import keywords
 from ainimal_zookeeper.domain.queries import INSTANCES_BY_MODEL
@@ -107,4 +107,6 @@ def _parameters(input: Mapping[str, Any]) -> str:
 def _made(found: Document | None, made: str) -> InstanceDoc:
     if found is None:
         raise NotFound(f"the command attached {made}, which has been deleted; make a new id to attach again")
+    if found["origin"] != "ATTACHED":  # its token lets whoever has it speak for it
+        raise Conflict(f"the command made {made}, which is no script's; make a new id for each command")
     return cast(InstanceDoc, found)

@@ -126,6 +126,9 @@ class TestErrors:
         (tmp_path / state / "lock").write_text('{"pid": 1, "url": "http://127.0.0.1:4321"}')
         with Zookeeper() as near, Zookeeper("http://127.0.0.1:9") as given:
             assert (near.url, given.url) == ("http://127.0.0.1:4321", "http://127.0.0.1:9")
+        monkeypatch.setenv("ZOO_SERVER", "http://127.0.0.1:8")
+        with Zookeeper() as said, Zookeeper("http://127.0.0.1:9") as given:
+            assert (said.url, given.url) == ("http://127.0.0.1:8", "http://127.0.0.1:9")
 
     @pytest.mark.parametrize(
         ("status", "error"), [(401, errors.Unauthenticated), (503, errors.Transient), (404, errors.ZookeeperError)]

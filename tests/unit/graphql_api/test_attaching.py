@@ -10,6 +10,7 @@ import pytest_asyncio
 from ainimal_zookeeper.adapters.embedded.live import LoopbackDialer
 from ainimal_zookeeper.domain import limits
 from ainimal_zookeeper.domain.access import Principal
+from ainimal_zookeeper.domain.documents import Collections
 from ainimal_zookeeper.domain.errors import InvalidInput, PermissionDenied
 from ainimal_zookeeper.domain.tokens import attempt_token
 from graphql_api.api import Api
@@ -78,6 +79,19 @@ async def test_the_same_command_attaches_once(reachable: Visitor) -> None:
     first, again = [await attach(reachable, commandId="c-1") for _ in range(2)]
 
     assert first == again
+
+
+async def test_a_command_that_made_something_else_gives_no_token_away(reachable: Visitor, store: MemoryStore) -> None:
+    """Whoever repeats it as a script does not come to speak for what was launched."""
+    row = zoo.instance(FakeClock().now())
+    zoo.put(store, Collections.INSTANCES, dict(row))
+    command = {"id": "c-9", "resourceId": row["id"], "userId": "operator", "at": "", "expiresAt": ""}
+    zoo.put(store, Collections.COMMANDS, command)
+
+    refused = await attach(reachable, commandId="c-9")
+
+    assert [each["code"] for each in refused["userErrors"]] == ["CONFLICT"]
+    assert refused["link"] is None
 
 
 @pytest.mark.parametrize(

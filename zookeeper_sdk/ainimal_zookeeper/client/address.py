@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
+VARIABLE = "ZOO_SERVER"
 DEFAULT_URL = "http://127.0.0.1:3000"
 ANNOUNCEMENTS = (Path(".zoo/lock"), Path(".zoo/emulators/lock"))
 """Where a running zoo notes its address on either profile, seen from the folder that it was started in."""
 
 
 def nearest_zoo() -> str:
-    """Returns the address of the zoo that runs in this folder, else the one that zoos have by default."""
-    return next((url for url in map(announced, ANNOUNCEMENTS) if url is not None), DEFAULT_URL)
+    """Returns `ZOO_SERVER`, else the address of the zoo that runs in this folder, else what zoos have by default."""
+    given = os.environ.get(VARIABLE)
+    return given or next((url for url in map(announced, ANNOUNCEMENTS) if url is not None), DEFAULT_URL)
 
 
 def announced(announcement: Path) -> str | None:

@@ -71,7 +71,8 @@ class EnvironmentInfo:
 class Zookeeper:
     """A connection to one zoo. Models, environments and instances go by id, name, or the unique beginning of either.
 
-    url: where it is; None: the zoo that runs in this folder, else the address that zoos have by default.
+    url: where it is; None: `ZOO_SERVER`, else the zoo that runs in this folder, else the address that zoos have by
+        default.
     Raises (all methods): the zoo's own errors (`ainimal_zookeeper.domain.errors`); Transient when it is not reachable.
     """
 
