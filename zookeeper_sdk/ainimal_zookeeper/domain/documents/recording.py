@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired, TypedDict
+import sys
+from typing import Literal, TypedDict
+
+if sys.version_info >= (3, 11):  # before that nobody looks the name up
+    from typing import NotRequired
 
 RecordingPhase = Literal["OPEN", "SEALED", "LOST"]
 
